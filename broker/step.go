@@ -1,0 +1,145 @@
+package broker
+
+import (
+	"time"
+
+	"sinho/providers"
+)
+
+// Login is an authorization request, opened from its sealed form and bound to
+// the browser that shows it. It is a value; copying it is fine.
+type Login struct {
+	// Sealed is the form that travels: the r of /login?r=…, at most 2.4 KB.
+	Sealed string
+	// Ref is the 문의번호 of the request.
+	Ref     string
+	Expires time.Time
+	Site    Site
+	// Locale asked for by ui_locales: ko, en or "".
+	Locale string
+	// Seed for this browser's own order: opaque, stable over reloads.
+	Seed string
+	// Routes that can meet what the site asks, in configured order.
+	Routes []providers.Info
+	// Continue is set when a live session may be used after one "Continue".
+	Continue bool
+	// Hint is the provider the site asked for ("" for none).
+	Hint string
+}
+
+// Site is what a person may see of the client that sent them.
+type Site struct {
+	ID     string
+	Name   providers.Text
+	Origin string // of the redirect URI in use, for CSP form-action
+	Start  string // initiate_login_uri, "" when unknown
+}
+
+// Notice is what happened on the way, told on the chooser. It travels in the
+// URL as plain enumerated words, so it can claim nothing else.
+type Notice struct {
+	Code string // see the Notice… constants
+	From string // provider id, or ""
+}
+
+// What can have happened.
+const (
+	NoticeCancelled = "cancelled" // the person said no there
+	NoticeFailed    = "failed"    // the provider failed or timed out
+	NoticeBusy      = "busy"      // the provider throttled
+	NoticeAgain     = "again"     // the proof was already used or lost: one more tap
+	NoticeConsent   = "consent"   // something needed was not agreed to
+	NoticePolicy    = "policy"    // the provider may not serve this person
+	NoticeSetup     = "setup"     // our own settings towards it are wrong
+	NoticeExpired   = "expired"   // a push was not answered in time
+	NoticeClosed    = "closed"    // grey or disabled: it cannot be chosen now
+	NoticeContact   = "contact"   // name, birthdate or phone mistyped
+	NoticeStore     = "store"     // our own store is away: try again
+	NoticeSession   = "session"   // the session has ended: log in again
+)
+
+// Step is what the page layer does next. Exactly one field is set.
+type Step struct {
+	// Redirect is a URL to answer 303 to: the provider, the site, or the chooser
+	// (ChooserURL) with a notice.
+	Redirect string
+	// Wait is a push under way, to be shown as a waiting page.
+	Wait *Wait
+}
+
+// Wait is a push under way in this browser.
+type Wait struct {
+	Journey  string // goes into /wait/{journey}
+	Login    Login
+	Provider providers.Info
+	Phrase   string // shown on both screens
+	Began    time.Time
+	Expires  time.Time
+	// Dragging: it takes longer than it should, offer the next route.
+	Dragging bool
+}
+
+// Problem is every failure that has no way back to the site or the chooser: a
+// page for the person, with a reference and a way on.
+type Problem struct {
+	Status int    // HTTP status
+	Code   string // see the Problem… constants
+	Ref    string // 문의번호
+	Site   *Site  // when known, Site.Start is the way on
+	// Developer lines are shown to whoever integrates: received against registered.
+	Developer []string
+	Cause     error // for the log only
+}
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string {
+	if p.Cause != nil {
+		return "broker: " + p.Code + ": " + p.Cause.Error()
+	}
+	return "broker: " + p.Code
+}
+
+// Unwrap gives the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
+
+// What a Problem can be.
+const (
+	ProblemClient       = "unknown_client" // client_id missing or not registered
+	ProblemRedirect     = "redirect_uri"   // not registered exactly so
+	ProblemRequest      = "bad_request"    // a request we cannot even answer to the site
+	ProblemTooLarge     = "too_large"      // over a named limit
+	ProblemExpired      = "expired"        // the sealed request is too old
+	ProblemTampered     = "tampered"       // the sealed value is not ours
+	ProblemCookies      = "cookies"        // the browser keeps no cookies
+	ProblemOtherBrowser = "other_browser"  // begun in another browser
+	ProblemProvider     = "unknown_provider"
+	ProblemMismatch     = "mismatch" // callback does not fit its journey (state, iss)
+	ProblemStore        = "store"    // our store is away
+	ProblemInternal     = "internal"
+	ProblemNotFound     = "not_found"
+)
+
+// Trip is one journey as measured: what broker tells whoever watches.
+type Trip struct {
+	Provider string
+	Light    string    // colour shown when it began
+	Began    time.Time // person sent away, or push asked for
+	Returned time.Time // zero: not (yet)
+	Ended    time.Time // zero: not (yet)
+	// Err is nil for a completed login.
+	Err *providers.Error
+}
+
+// Hooks let the signal and the lobby see and admit journeys without broker
+// knowing them. Every field may be nil. They must not block.
+type Hooks struct {
+	// Admit refuses a provider at Begin with a Notice code ("" admits).
+	Admit func(provider string) (notice string)
+	// Disabled refuses at Begin, at the callback and at session reuse.
+	Disabled func(provider string) bool
+	// Light is the colour shown now, sealed into the journey.
+	Light    func(provider string) string
+	Started  func(Trip)
+	Returned func(Trip) // the person came back (with whatever)
+	Ended    func(Trip) // identity read, or failed
+}

@@ -1,0 +1,90 @@
+package providers
+
+import (
+	"fmt"
+	"time"
+)
+
+// CI (연계정보) is the same for one person at every provider that gives it: 88
+// base64 characters. It never prints.
+type CI string
+
+// DI is per site; opaque, never matched across providers. It never prints.
+type DI string
+
+// String hides the value from every log and format verb that asks politely.
+func (CI) String() string { return "CI(hidden)" }
+
+// GoString hides the value from %#v.
+func (CI) GoString() string { return "CI(hidden)" }
+
+// String hides the value.
+func (DI) String() string { return "DI(hidden)" }
+
+// GoString hides the value.
+func (DI) GoString() string { return "DI(hidden)" }
+
+// Identity is what any provider's answer becomes. Empty means not given.
+type Identity struct {
+	Provider string `json:"p"`
+	Issuer   string `json:"i"`
+	Subject  string `json:"s"` // unique within Issuer
+	// CI only from providers configured to assert it; the adapter drops it otherwise.
+	CI CI `json:"-"`
+	DI DI `json:"-"`
+
+	Assurance Assurance `json:"a"`
+	// AuthTime is when the person proved themselves there; zero when not told.
+	AuthTime time.Time `json:"at,omitzero"`
+
+	Name          string `json:"n,omitempty"`
+	Birthdate     string `json:"b,omitempty"` // YYYY-MM-DD in the civil calendar
+	Gender        string `json:"g,omitempty"` // male or female
+	Phone         string `json:"t,omitempty"` // E.164
+	PhoneVerified bool   `json:"tv,omitempty"`
+	Email         string `json:"e,omitempty"`
+	EmailVerified bool   `json:"ev,omitempty"`
+	Carrier       string `json:"c,omitempty"` // SKT KT LGU, with _MVNO
+	Foreigner     *bool  `json:"f,omitempty"` // nil: not told
+	Nickname      string `json:"k,omitempty"`
+	Picture       string `json:"u,omitempty"`
+}
+
+// Error names the provider, class and code; the cause may follow.
+func (e *Error) Error() string {
+	s := fmt.Sprintf("provider %s: %s", e.Provider, e.Class)
+	if e.Code != "" {
+		s += " (" + e.Code + ")"
+	}
+	if e.Cause != nil {
+		s += ": " + e.Cause.Error()
+	}
+	return s
+}
+
+// Unwrap gives the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// Colours says whether this failure may colour a light.
+func (e *Error) Colours() bool { return e.Class == Throttled || e.Class == Down }
+
+// String is the class's name in logs.
+func (c Class) String() string {
+	switch c {
+	case Cancelled:
+		return "cancelled"
+	case BadCode:
+		return "bad-code"
+	case Configuration:
+		return "configuration"
+	case Consent:
+		return "consent"
+	case Policy:
+		return "policy"
+	case Throttled:
+		return "throttled"
+	case Down:
+		return "down"
+	}
+	return "unknown"
+}

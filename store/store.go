@@ -1,0 +1,123 @@
+// Package store states what Sinho needs of a place to keep live records:
+// small values with an expiry, changed only by Apply, an all-or-nothing
+// operation on one shard. It knows nothing of logins; what a record means
+// is its writer's business. Backends live in store/embedded and
+// store/shared and both pass store/storetest.
+//
+// Records are positive: an absent record means dead, so losing one can
+// never bring anything back to life.
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// Limits every backend enforces before it touches anything.
+const (
+	MaxOps   = 8
+	MaxKey   = 128      // bytes
+	MaxShard = 64       // bytes
+	MaxValue = 16 << 10 // bytes
+	MaxTTL   = 400 * 24 * time.Hour
+)
+
+// Sentinels. Compare with errors.Is.
+var (
+	// ErrAbsent: Read found no live record.
+	ErrAbsent = errors.New("store: record absent")
+	// ErrUnavailable wraps every failure of the store itself: the person may
+	// repeat the step, nothing has been taken or everything has.
+	ErrUnavailable = errors.New("store: unavailable")
+	// ErrTooFewReplicas: a Durable Apply was not acknowledged by enough
+	// replicas. It wraps ErrUnavailable.
+	ErrTooFewReplicas = errors.New("store: too few replicas")
+)
+
+// Shard groups the records of one person: the hash tag in Redis Cluster.
+type Shard string
+
+// Attempt names one intended change. Applying the same attempt to the same
+// shard again within AttemptTTL gives the first answer and changes nothing,
+// so that a retry after a lost reply cannot make a winner look like a replay.
+type Attempt [16]byte
+
+// AttemptTTL is how long an answer is kept for its attempt.
+const AttemptTTL = 60 * time.Second
+
+// Kind says what an Op does.
+type Kind uint8
+
+const (
+	// Put writes Value under Key for TTL, whatever was there.
+	Put Kind = iota + 1
+	// PutNew writes Value under Key for TTL; a live record there is a conflict,
+	// unless its value equals Value (then the TTL is left as it is).
+	PutNew
+	// Take returns the record's value and replaces it by Value (the tombstone)
+	// for TTL. It conflicts when the record is absent, is a tombstone already,
+	// or was minted by another run of the store (fence).
+	Take
+	// Delete removes Key; absent is fine.
+	Delete
+	// Hold is a guard: Key must be live and its value equal to Value.
+	Hold
+	// Alive is a guard: Key must be live.
+	Alive
+)
+
+// Op is one guard or write of an Apply.
+type Op struct {
+	Kind  Kind
+	Key   string
+	Value []byte
+	TTL   time.Duration
+	// Fenced (Put, PutNew) stamps the record with the store's run id: a later
+	// Take by another run of the store process refuses it.
+	Fenced bool
+}
+
+// Why says what stopped an Apply.
+type Why uint8
+
+const (
+	// Absent: no live record under the key.
+	Absent Why = iota + 1
+	// Tombstone: the record was taken before; Conflict.Value is the tombstone's.
+	Tombstone
+	// Fence: minted by another run of the store.
+	Fence
+	// Differs: a live record with another value; Conflict.Value is that value.
+	Differs
+)
+
+// Conflict names the first Op that could not be done.
+type Conflict struct {
+	Op    int
+	Why   Why
+	Value []byte
+}
+
+// Outcome of an Apply. Conflict is nil when everything was done.
+type Outcome struct {
+	Conflict *Conflict
+	// Taken holds, for each Take in order, the value taken.
+	Taken [][]byte
+	// Repeated: the answer was remembered from an earlier call of this attempt.
+	Repeated bool
+}
+
+// Store is the whole contract. All methods are safe for concurrent use and
+// honour ctx; a ctx that ends leaves the change done or not done, never half.
+type Store interface {
+	// Apply checks every guard and does every write, or none. durable asks that
+	// the write survive a failover (replicas acknowledge; on one machine: fsync).
+	Apply(ctx context.Context, shard Shard, attempt Attempt, durable bool, ops ...Op) (Outcome, error)
+	// Read returns a live record's value, or ErrAbsent. Tombstones are absent.
+	Read(ctx context.Context, shard Shard, key string) ([]byte, error)
+	// Now is the store's clock, never going back within one run.
+	Now(ctx context.Context) (time.Time, error)
+	// Close releases everything. Later calls fail with ErrUnavailable.
+	Close() error
+}

@@ -1,0 +1,208 @@
+// Package keys is the broker's signing keys: what signs ID tokens, what the
+// world may read of them, and what recognises our own tokens again.
+//
+// It signs and verifies bytes; claims, expiry and audience are its callers'.
+package keys
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// Algorithms, of RFC 7518 §3.1.
+const (
+	ES256 = string(jose.ES256)
+	RS256 = string(jose.RS256)
+)
+
+// ErrAlgorithm: asked to sign with an algorithm we have no key for.
+var ErrAlgorithm = errors.New("no key for this algorithm")
+
+const (
+	rsaBits = 2048
+	// signers remembered per key, one for each typ; callers use a few constants.
+	maxTypes = 16
+)
+
+// order in which algorithms are named and keys generated; everything else is
+// refused everywhere.
+var order = []jose.SignatureAlgorithm{jose.ES256, jose.RS256}
+
+// Set is immutable and safe for concurrent use. For each algorithm one key
+// signs; others of the same algorithm are published and recognised, so that
+// keys can change without anybody noticing.
+type Set struct {
+	keys  []*key
+	jwks  []byte
+	byKid map[string]*key
+}
+
+// key is one signing key. A go-jose signer has no state of its own, so one may
+// be used by many goroutines at once.
+type key struct {
+	kid     string
+	alg     jose.SignatureAlgorithm
+	private crypto.Signer
+	public  jose.JSONWebKey
+
+	mu      sync.RWMutex // guards signers
+	signers map[string]jose.Signer
+}
+
+// Generate makes an ES256 key (P-256) and an RS256 key (2048 bits). The latter
+// takes a fraction of a second.
+func Generate() (*Set, error) {
+	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("keys: generate %s: %w", ES256, err)
+	}
+	rs, err := rsa.GenerateKey(rand.Reader, rsaBits)
+	if err != nil {
+		return nil, fmt.Errorf("keys: generate %s: %w", RS256, err)
+	}
+	return newSet(ec, rs)
+}
+
+// newSet wants at least one key of each algorithm; the first of each signs.
+func newSet(private ...crypto.Signer) (*Set, error) {
+	s := &Set{byKid: make(map[string]*key, len(private))}
+	var public jose.JSONWebKeySet
+	for i, p := range private {
+		k, err := newKey(p)
+		if err != nil {
+			return nil, fmt.Errorf("keys: key %d: %w", i+1, err)
+		}
+		if s.byKid[k.kid] != nil {
+			return nil, fmt.Errorf("keys: key %d is there twice (%s)", i+1, k.kid)
+		}
+		s.byKid[k.kid] = k
+		s.keys = append(s.keys, k)
+		public.Keys = append(public.Keys, k.public)
+	}
+	for _, alg := range order {
+		if s.signing(alg) == nil {
+			return nil, fmt.Errorf("keys: %s: %w", alg, ErrAlgorithm)
+		}
+	}
+	var err error
+	if s.jwks, err = json.Marshal(public); err != nil {
+		return nil, fmt.Errorf("keys: marshal JWKS: %w", err)
+	}
+	return s, nil
+}
+
+func newKey(private crypto.Signer) (*key, error) {
+	k := &key{private: private, signers: make(map[string]jose.Signer)}
+	switch p := private.(type) {
+	case *ecdsa.PrivateKey:
+		if p.Curve != elliptic.P256() {
+			return nil, fmt.Errorf("curve %s, want P-256", p.Curve.Params().Name)
+		}
+		k.alg = jose.ES256
+	case *rsa.PrivateKey:
+		if bits := p.N.BitLen(); bits < rsaBits || bits > 4096 {
+			return nil, fmt.Errorf("RSA of %d bits, want %d to 4096", bits, rsaBits)
+		}
+		k.alg = jose.RS256
+	default:
+		return nil, fmt.Errorf("%T is neither P-256 nor RSA", private)
+	}
+	k.public = jose.JSONWebKey{Key: private.Public(), Algorithm: string(k.alg), Use: "sig"}
+	thumbprint, err := k.public.Thumbprint(crypto.SHA256)
+	if err != nil {
+		return nil, fmt.Errorf("thumbprint: %w", err)
+	}
+	k.kid = base64.RawURLEncoding.EncodeToString(thumbprint)
+	k.public.KeyID = k.kid
+	// The usual types now, so that a key that cannot sign is found at once.
+	for _, typ := range []string{"", "JWT"} {
+		if _, err := k.signer(typ); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// Sign makes a compact JWS (RFC 7515 §7.1) of payload with the key of alg. Its
+// protected header has alg, kid and, unless empty, typ: a constant such as JWT
+// or logout+jwt. ErrAlgorithm when alg is not one of Algorithms.
+func (s *Set) Sign(alg string, payload []byte, typ string) (string, error) {
+	k := s.signing(jose.SignatureAlgorithm(alg))
+	if k == nil {
+		return "", fmt.Errorf("keys: sign with %q: %w", alg, ErrAlgorithm)
+	}
+	signer, err := k.signer(typ)
+	if err != nil {
+		return "", fmt.Errorf("keys: sign with %s: %w", alg, err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		return "", fmt.Errorf("keys: sign with %s: %w", alg, err)
+	}
+	token, err := signed.CompactSerialize()
+	if err != nil {
+		return "", fmt.Errorf("keys: sign with %s: %w", alg, err)
+	}
+	return token, nil
+}
+
+// JWKS is the public halves as a JWK set (RFC 7517 §5), each with kid (its RFC
+// 7638 SHA-256 thumbprint), alg and use. The slice is the caller's.
+func (s *Set) JWKS() []byte { return bytes.Clone(s.jwks) }
+
+// Algorithms that Sign takes, the default first.
+func (s *Set) Algorithms() []string { return []string{ES256, RS256} }
+
+// String hides the keys.
+func (s *Set) String() string { return fmt.Sprintf("keys.Set(%d keys)", len(s.keys)) }
+
+// GoString hides the keys from %#v.
+func (s *Set) GoString() string { return s.String() }
+
+func (s *Set) signing(alg jose.SignatureAlgorithm) *key {
+	i := slices.IndexFunc(s.keys, func(k *key) bool { return k.alg == alg })
+	if i < 0 {
+		return nil
+	}
+	return s.keys[i]
+}
+
+// signer for a typ: making one costs a tenth of an ES256 signature, so they are
+// kept.
+func (k *key) signer(typ string) (jose.Signer, error) {
+	k.mu.RLock()
+	signer := k.signers[typ]
+	k.mu.RUnlock()
+	if signer != nil {
+		return signer, nil
+	}
+	options := &jose.SignerOptions{}
+	if typ != "" {
+		options = options.WithType(jose.ContentType(typ))
+	}
+	signer, err := jose.NewSigner(jose.SigningKey{
+		Algorithm: k.alg,
+		Key:       jose.JSONWebKey{Key: k.private, KeyID: k.kid},
+	}, options)
+	if err != nil {
+		return nil, fmt.Errorf("new signer: %w", err)
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.signers) < maxTypes {
+		k.signers[typ] = signer
+	}
+	return signer, nil
+}

@@ -1,0 +1,43 @@
+# Two commands matter: `go run ./cmd/sinho demo` shows it, `make test` proves it.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+GO ?= go
+CACHE := $(CURDIR)/.cache
+LINT := $(CACHE)/golangci-lint
+FUMPT := $(CACHE)/gofumpt
+
+.PHONY: help demo test tools format vet lint unit e2e fuzz-seeds evidence-walk
+
+help: ## this list
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+demo: ## the whole thing on this machine: http://localhost:8080
+	$(GO) run ./cmd/sinho demo
+
+test: tools format vet lint unit e2e ## install what tests need, then everything
+
+tools: ## redis-server, chromium, node and a Hangul font by the system's package manager
+	@./testdata/install-tools
+
+$(LINT): tools/go.mod tools/go.sum
+	@mkdir -p $(CACHE)
+	$(GO) build -modfile=tools/go.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+$(FUMPT): tools/go.mod tools/go.sum
+	@mkdir -p $(CACHE)
+	$(GO) build -modfile=tools/go.mod -o $@ mvdan.cc/gofumpt
+
+format: $(FUMPT) ## fail when gofumpt would change a file
+	@out=$$($(FUMPT) -l $$(git ls-files '*.go')); [ -z "$$out" ] || { echo "gofumpt would change:"; echo "$$out"; exit 1; }
+
+vet:
+	$(GO) vet ./...
+
+lint: $(LINT) ## golangci-lint with .golangci.yml
+	$(LINT) run ./...
+
+unit: ## unit, contract, fuzz-seed and import-floor tests under the race detector
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v '/e2e$$')
+
+e2e: ## the built program in Chromium, phone and desktop width
+	$(GO) test -count=1 -timeout 20m -v ./e2e

@@ -1,0 +1,188 @@
+package sim
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-jose/go-jose/v4"
+)
+
+// generic is a plain OpenID Provider by the book: discovery, ES256, both ways
+// of client authentication, iss in the answer, claims by scope.
+type generic struct {
+	*flow
+	signer *signer
+	begun  time.Time
+}
+
+const genericDoor = "/authorize"
+
+func newGeneric(s *Sim) (*generic, error) {
+	signer, err := newSigner(jose.ES256)
+	if err != nil {
+		return nil, err
+	}
+	return &generic{flow: newFlow(s), signer: signer, begun: time.Now()}, nil
+}
+
+func (o *generic) names() (ko, en string) { return "연습용 OIDC", "Practice OIDC" }
+func (o *generic) home() string           { return genericDoor }
+
+func (o *generic) mount(rt *routes) {
+	o.enter(rt, door{
+		path: genericDoor, iss: true, strict: true,
+		unknownClient: "invalid_client", wrongRedirect: "invalid_redirect_uri",
+	})
+	rt.cheap("GET /.well-known/openid-configuration", o.discovery)
+	rt.cheap("GET /jwks", func(*http.Request) (any, error) { return raw{"application/json", o.signer.keys}, nil })
+	rt.leg("POST /token", o.token)
+	rt.leg("GET /userinfo", o.userinfo)
+	rt.leg("POST /userinfo", o.userinfo)
+}
+
+func (o *generic) discovery(*http.Request) (any, error) {
+	base := o.sim.cfg.Base
+	return map[string]any{
+		"issuer":                                base,
+		"authorization_endpoint":                base + genericDoor,
+		"token_endpoint":                        base + "/token",
+		"userinfo_endpoint":                     base + "/userinfo",
+		"jwks_uri":                              base + "/jwks",
+		"response_types_supported":              []string{"code"},
+		"response_modes_supported":              []string{"query"},
+		"grant_types_supported":                 []string{"authorization_code"},
+		"subject_types_supported":               []string{"public"},
+		"id_token_signing_alg_values_supported": []string{"ES256"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "phone", "address"},
+		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
+		"code_challenge_methods_supported":      []string{"S256"},
+		"prompt_values_supported":               []string{"none", "login", "consent", "select_account"},
+		"claims_supported": []string{
+			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash",
+			"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
+			"picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
+			"email", "email_verified", "phone_number", "phone_number_verified", "address",
+		},
+		"claims_parameter_supported":                     false,
+		"request_parameter_supported":                    false,
+		"request_uri_parameter_supported":                false,
+		"authorization_response_iss_parameter_supported": true,
+	}, nil
+}
+
+func (o *generic) subject(person int) string {
+	sum := sha256.Sum256([]byte("sinho-sim-oidc-" + strconv.Itoa(person)))
+	return base64.RawURLEncoding.EncodeToString(sum[:16])
+}
+
+// token always tells auth_time: every login here is an act of its own, so
+// max_age and prompt=login are met by the same page.
+func (o *generic) token(r *http.Request) (any, error) {
+	form := posted(r)
+	id, secret := form.Get("client_id"), form.Get("client_secret")
+	if user, pass, ok := r.BasicAuth(); ok {
+		if id != "" && secret != "" {
+			return nil, o.refuse(http.StatusBadRequest, "invalid_request", "two ways of client authentication at once")
+		}
+		id, secret = unescape(user), unescape(pass) // RFC 6749 2.3.1
+	}
+	g, why := o.redeem(form, id, secret, genericDoor)
+	switch why {
+	case sound:
+	case unknownClient, wrongSecret:
+		no := o.refuse(http.StatusUnauthorized, "invalid_client", "client authentication failed")
+		no.header = map[string]string{"WWW-Authenticate": `Basic realm="sim"`}
+		return nil, no
+	case unsupportedGrant:
+		return nil, o.refuse(http.StatusBadRequest, "unsupported_grant_type", "only authorization_code")
+	default:
+		return nil, o.refuse(http.StatusBadRequest, "invalid_grant", "code, redirect_uri or code_verifier does not fit")
+	}
+	access := o.access(g)
+	answer := map[string]any{
+		"access_token": access, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": g.scope,
+	}
+	if has(g.scope, "openid") {
+		signed, err := o.signer.token(with(o.idClaims(g, o.subject(g.person)), map[string]any{
+			"auth_time": g.authTime.Unix(), "at_hash": halfHash(access),
+		}))
+		if err != nil {
+			return nil, err
+		}
+		answer["id_token"] = signed
+	}
+	return answer, nil
+}
+
+func unescape(s string) string {
+	if plain, err := url.QueryUnescape(s); err == nil {
+		return plain
+	}
+	return s
+}
+
+func (o *generic) refuse(status int, code, why string) *refusal {
+	return &refusal{status: status, body: map[string]any{"error": code, "error_description": why}}
+}
+
+func (o *generic) userinfo(r *http.Request) (any, error) {
+	g, ok := o.bearer(r)
+	if !ok {
+		no := o.refuse(http.StatusUnauthorized, "invalid_token", "the access token is unknown or expired")
+		no.header = map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}
+		return nil, no
+	}
+	claims := map[string]any{"sub": o.subject(g.person)}
+	for scope, more := range o.claims(g.person) {
+		if has(g.scope, scope) {
+			claims = with(claims, more)
+		}
+	}
+	if o.sim.cfg.SendCI {
+		claims["ci"] = o.sim.people[g.person].CI
+	}
+	return claims, nil
+}
+
+// claims by the scope that gives them (OpenID Connect Core 5.4). The first
+// person has every one of them; the others lack what many people lack.
+func (o *generic) claims(person int) map[string]map[string]any {
+	p := o.sim.people[person]
+	user, _, _ := strings.Cut(p.Email, "@")
+	base := o.sim.cfg.Base
+	profile := map[string]any{
+		"name": p.Name, "family_name": p.Family, "given_name": p.Given, "nickname": p.Nickname,
+		"preferred_username": user, "picture": base + "/static/person.svg",
+		"gender": p.Gender, "birthdate": p.Birthdate, "zoneinfo": "Asia/Seoul", "locale": "ko-KR",
+		"updated_at": o.begun.Unix(),
+	}
+	scopes := map[string]map[string]any{
+		"profile": profile,
+		"email":   {"email": p.Email, "email_verified": true},
+		"phone":   {"phone_number": p.e164(), "phone_number_verified": true},
+	}
+	if person == 0 {
+		profile["middle_name"] = "율도"
+		profile["profile"] = "https://example.com/people/" + user
+		profile["website"] = "https://example.com/~" + user
+		scopes["address"] = map[string]any{"address": map[string]any{
+			"formatted":      "서울특별시 중구 세종대로 110\n04524\n대한민국",
+			"street_address": "세종대로 110", "locality": "중구", "region": "서울특별시",
+			"postal_code": "04524", "country": "KR",
+		}}
+	}
+	return scopes
+}
+
+func (o *generic) trouble(_ string, status int) *refusal {
+	code := "server_error"
+	if status == http.StatusServiceUnavailable {
+		code = "temporarily_unavailable"
+	}
+	return o.refuse(status, code, "try again later")
+}

@@ -1,0 +1,93 @@
+package sim
+
+import (
+	"crypto/sha512"
+	"encoding/base64"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Person is one of the made-up people every simulator knows. All values are
+// fictional; nobody has these telephone numbers.
+type Person struct {
+	Name      string // 홍길동
+	Family    string // 홍
+	Given     string // 길동
+	Nickname  string
+	Birthdate string // YYYY-MM-DD
+	Gender    string // male or female
+	Phone     string // digits, 01000000000
+	Email     string
+	Carrier   string // SKT, KT or LGU, with _MVNO
+	CI        string // 88 base64 characters, the same at every simulator
+}
+
+// People lists the test people in a fixed order; the first one is preselected
+// on every page. A person's number is the place in this list, from 0.
+func People() []Person {
+	people := []Person{
+		{Name: "홍길동", Nickname: "길동", Birthdate: "1990-05-12", Gender: "male", Phone: "01000000000", Email: "hong@example.com", Carrier: "SKT"},
+		{Name: "김하늘", Nickname: "하늘", Birthdate: "1985-08-21", Gender: "female", Phone: "01000000001", Email: "haneul@example.com", Carrier: "KT"},
+		{Name: "이바다", Nickname: "바다", Birthdate: "1972-11-30", Gender: "male", Phone: "01000000002", Email: "bada@example.com", Carrier: "LGU"},
+		{Name: "박나무", Nickname: "나무", Birthdate: "2001-02-28", Gender: "female", Phone: "01000000003", Email: "namu@example.com", Carrier: "SKT_MVNO"},
+		{Name: "최가을", Nickname: "가을", Birthdate: "1959-09-09", Gender: "male", Phone: "01000000004", Email: "gaeul@example.com", Carrier: "KT_MVNO"},
+		{Name: "정새봄", Nickname: "새봄", Birthdate: "1996-03-31", Gender: "female", Phone: "01000000005", Email: "saebom@example.com", Carrier: "LGU_MVNO"},
+		{Name: "강여울", Nickname: "여울", Birthdate: "1988-12-25", Gender: "female", Phone: "01000000006", Email: "yeoul@example.com", Carrier: "SKT"},
+		{Name: "윤슬기", Nickname: "슬기", Birthdate: "1979-07-07", Gender: "male", Phone: "01000000007", Email: "seulgi@example.com", Carrier: "KT"},
+	}
+	for k := range people {
+		p := &people[k]
+		family := []rune(p.Name)[0]
+		p.Family, p.Given = string(family), strings.TrimPrefix(p.Name, string(family))
+		p.CI = derive("sinho-sim-ci-" + strconv.Itoa(k))
+	}
+	return people
+}
+
+// derive gives the 88 base64 characters that stand for label everywhere.
+func derive(label string) string {
+	sum := sha512.Sum512([]byte(label))
+	return base64.StdEncoding.EncodeToString(sum[:])
+}
+
+func (p Person) year() string  { return p.Birthdate[:4] }
+func (p Person) month() string { return p.Birthdate[5:7] }
+func (p Person) day() string   { return p.Birthdate[8:] }
+
+// digits is the birthdate as YYYYMMDD.
+func (p Person) digits() string { return strings.ReplaceAll(p.Birthdate, "-", "") }
+
+// national is the telephone number as people write it: 010-0000-0000.
+func (p Person) national() string { return p.Phone[:3] + "-" + p.Phone[3:7] + "-" + p.Phone[7:] }
+
+// e164 is the telephone number as +821000000000.
+func (p Person) e164() string { return "+82" + p.Phone[1:] }
+
+// age in completed years on the day of now; 0 before the birth.
+func (p Person) age(now time.Time) int {
+	born, err := time.ParseInLocation(time.DateOnly, p.Birthdate, seoul())
+	if err != nil {
+		return 0
+	}
+	now = now.In(seoul())
+	years := now.Year() - born.Year()
+	if now.Month() < born.Month() || (now.Month() == born.Month() && now.Day() < born.Day()) {
+		years--
+	}
+	return max(years, 0)
+}
+
+// seoul is Korean time, which knows no summer time.
+func seoul() *time.Location { return time.FixedZone("KST", 9*60*60) }
+
+// find gives the number of the person who is exactly name, birthdate
+// (YYYYMMDD) and phone (digits); ok is false for a stranger.
+func find(people []Person, name, birthdate, phone string) (k int, ok bool) {
+	for k, p := range people {
+		if p.Name == name && p.digits() == birthdate && p.Phone == phone {
+			return k, true
+		}
+	}
+	return 0, false
+}

@@ -1,0 +1,137 @@
+package providers
+
+import (
+	"context"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/coreos/go-oidc/v3/oidc"
+)
+
+// skew between the provider's clock and ours that is forgiven.
+const skew = 5 * time.Minute
+
+// idToken is an ID token that has passed every check.
+type idToken struct {
+	*oidc.IDToken
+	authTime time.Time
+	claims   map[string]json.RawMessage
+}
+
+// verify checks an ID token, once: signature with an explicit algorithm list,
+// iss, aud, azp, exp, iat, sub, nonce, at_hash (OpenID Connect Core 3.1.3.7).
+func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce string) (*idToken, error) {
+	const op = "verify ID token"
+	bad := func(code, format string, args ...any) error {
+		return f.fail(BadCode, code, fmt.Errorf(op+": "+format, args...))
+	}
+	if len(raw) > maxToken {
+		return nil, bad("id-token", "%d bytes are too many", len(raw))
+	}
+	keys := &witness{keyring: f.keys}
+	algs := narrowed(f.set.Algorithms, e.algs)
+	if len(algs) == 0 {
+		return nil, f.fail(Configuration, "alg", errors.New(op+": the provider uses no algorithm we accept"))
+	}
+	t, err := oidc.NewVerifier(f.set.Issuer, keys, &oidc.Config{
+		ClientID: f.set.ClientID, SupportedSigningAlgs: algs,
+	}).Verify(ctx, raw)
+	switch {
+	case errors.Is(keys.err, errUnknownKey):
+		return nil, bad("kid", "%w", keys.err)
+	case errors.Is(keys.err, errSignature):
+		return nil, bad("signature", "%w", keys.err)
+	case keys.err != nil:
+		return nil, f.excuse(ctx, op, keys.err)
+	case err != nil:
+		return nil, bad("id-token", "%w", err)
+	}
+	out := &idToken{IDToken: t}
+	var more struct {
+		AZP      text   `json:"azp"`
+		AuthTime number `json:"auth_time"`
+	}
+	if t.Claims(&more) != nil || t.Claims(&out.claims) != nil {
+		return nil, bad("id-token", "claims are not an object")
+	}
+	now := time.Now()
+	switch {
+	case asSubject(t.Subject) == "":
+		return nil, bad("sub", "no usable sub")
+	case t.IssuedAt.IsZero() || t.IssuedAt.After(now.Add(skew)):
+		return nil, bad("iat", "no iat, or one in the future")
+	case more.AZP != "" && string(more.AZP) != f.set.ClientID:
+		return nil, bad("azp", "issued to another client")
+	case len(t.Audience) > 1 && more.AZP == "":
+		return nil, bad("azp", "several audiences and no azp")
+	case subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(nonce)) != 1:
+		return nil, bad("nonce", "nonce is not the one that was asked with")
+	case t.AccessTokenHash != "" && t.VerifyAccessToken(access) != nil:
+		return nil, bad("at-hash", "at_hash does not fit the access token")
+	}
+	if more.AuthTime.given {
+		out.authTime = time.Unix(more.AuthTime.n, 0).UTC()
+		if out.authTime.After(now.Add(skew)) {
+			return nil, bad("auth-time", "auth_time is in the future")
+		}
+	}
+	return out, nil
+}
+
+// claims as loosely as vendors write them (OpenID Connect Core 5.1).
+type claims struct {
+	Subject       text  `json:"sub"`
+	Name          text  `json:"name"`
+	Nickname      text  `json:"nickname"`
+	Picture       text  `json:"picture"`
+	Email         text  `json:"email"`
+	EmailVerified maybe `json:"email_verified"`
+	Phone         text  `json:"phone_number"`
+	PhoneVerified maybe `json:"phone_number_verified"`
+	Birthdate     text  `json:"birthdate"`
+	Gender        text  `json:"gender"`
+
+	// VerifiedClaims of OpenID Identity Assurance 1.0: one or several.
+	VerifiedClaims several[verifiedClaims] `json:"verified_claims"`
+}
+
+type verifiedClaims struct {
+	Verification struct {
+		TrustFramework text `json:"trust_framework"`
+	} `json:"verification"`
+	Claims map[string]json.RawMessage `json:"claims"`
+}
+
+// several reads one object or an array of them; what is neither is absent.
+type several[T any] []T
+
+// UnmarshalJSON never fails on well-formed JSON.
+func (s *several[T]) UnmarshalJSON(b []byte) error {
+	var one object[T]
+	var many []object[T]
+	*s = nil
+	switch {
+	case slices.Equal(b, []byte("null")):
+	case json.Unmarshal(b, &many) == nil:
+		for _, o := range many {
+			*s = append(*s, o.v)
+		}
+	case json.Unmarshal(b, &one) == nil:
+		*s = append(*s, one.v)
+	}
+	return nil
+}
+
+// readClaims decodes a claim set; fields of the wrong type are absent.
+func readClaims(all map[string]json.RawMessage) claims {
+	var c claims
+	raw, err := json.Marshal(all)
+	if err == nil {
+		_ = json.Unmarshal(raw, &c) // no field's decoder fails
+	}
+	return c
+}

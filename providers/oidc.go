@@ -1,0 +1,230 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/oauth2"
+)
+
+// generic is any OpenID Provider that publishes its metadata: the adapter that
+// needs no code.
+type generic struct{ set Settings }
+
+func oidcKind() kind {
+	return kind{
+		shape:  Redirect,
+		fresh:  FreshRequested,
+		scopes: []string{"openid", "profile", "email"},
+		algs:   safeAlgorithms(),
+		check: func(s Settings) []error {
+			var wrong []error
+			if err := goodURL(s.Issuer); err != nil {
+				wrong = append(wrong, fmt.Errorf("setting Issuer %q %w", s.Issuer, err))
+			}
+			if s.AssertsCI != (s.CIClaim != "") {
+				wrong = append(wrong, errors.New("AssertsCI and CIClaim go together: say which claim carries CI"))
+			}
+			if s.TrustFramework != "" && s.Assurance != Verified {
+				wrong = append(wrong, errors.New("TrustFramework needs Assurance to be Verified"))
+			}
+			return wrong
+		},
+		make: func(s Settings, l line) (Provider, error) {
+			return newCodeFlow(s, l, generic{set: s}, nil), nil
+		},
+	}
+}
+
+// metadata of OpenID Connect Discovery 1.0 section 3 that is used here.
+type metadata struct {
+	Issuer   string   `json:"issuer"`
+	Auth     string   `json:"authorization_endpoint"`
+	Token    string   `json:"token_endpoint"`
+	Userinfo string   `json:"userinfo_endpoint"`
+	Keys     string   `json:"jwks_uri"`
+	Algs     []string `json:"id_token_signing_alg_values_supported"`
+	Methods  []string `json:"token_endpoint_auth_methods_supported"`
+	Iss      maybe    `json:"authorization_response_iss_parameter_supported"`
+}
+
+// discover reads the metadata document. Its issuer must be exactly ours, and
+// its endpoints as safe as configured ones.
+func (f *codeFlow) discover(ctx context.Context) (endpoints, error) {
+	const op = "discover"
+	r, err := f.get(ctx, op, f.discovery(), "")
+	if err != nil {
+		return endpoints{}, err
+	}
+	if r.status != 200 {
+		return endpoints{}, f.status(op, r.status)
+	}
+	var m metadata
+	if !r.decode(&m) {
+		return endpoints{}, f.nonsense(op, "metadata")
+	}
+	if m.Issuer != f.set.Issuer {
+		return endpoints{}, f.fail(Configuration, "issuer", fmt.Errorf("%s: the issuer there is %.200q, ours is %q", op, m.Issuer, f.set.Issuer))
+	}
+	e := endpoints{
+		authorize: or(f.set.AuthorizeURL, m.Auth), token: or(f.set.TokenURL, m.Token),
+		userinfo: or(f.set.UserinfoURL, m.Userinfo), keys: or(f.set.JWKSURL, m.Keys),
+		algs: m.Algs, iss: m.Iss.on,
+		header: slices.Contains(m.Methods, "client_secret_basic") && !slices.Contains(m.Methods, "client_secret_post") &&
+			f.set.ClientSecret != "",
+	}
+	for name, u := range map[string]string{
+		"authorization_endpoint": e.authorize, "token_endpoint": e.token, "jwks_uri": e.keys, "userinfo_endpoint": e.userinfo,
+	} {
+		if u == "" && name == "userinfo_endpoint" {
+			continue
+		}
+		if err := f.reachable(u); err != nil {
+			return endpoints{}, f.fail(Configuration, "metadata", fmt.Errorf("%s: %s %.200q %w", op, name, u, err))
+		}
+	}
+	return e, nil
+}
+
+// reachable refuses endpoints on this very machine named by a provider that is
+// not on it.
+func (f *codeFlow) reachable(u string) error {
+	if err := endpointURL(u); err != nil {
+		return err
+	}
+	if isLocal(u) && !isLocal(f.discovery()) {
+		return errors.New("must not be a loopback address")
+	}
+	return nil
+}
+
+func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
+	var more []oauth2.AuthCodeOption
+	set := func(name, value string) {
+		if value != "" {
+			more = append(more, oauth2.SetAuthURLParam(name, value))
+		}
+	}
+	if a.Fresh && *g.set.Fresh != NoFresh {
+		set("prompt", "login")
+		set("max_age", "0") // makes auth_time come back
+	}
+	set("ui_locales", a.UILocale)
+	set("login_hint", a.LoginHint)
+	return more
+}
+
+func (generic) redeem(Ask) []oauth2.AuthCodeOption { return nil }
+
+func (generic) refusal(reply) (Class, string) { return 0, "" }
+
+// identify takes the ID token's claims, and userinfo's over them where there is
+// such an endpoint.
+func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access string, t *idToken, id *Identity) error {
+	all := t.claims
+	if e.userinfo != "" {
+		more, err := f.userinfo(ctx, e.userinfo, access, t.Subject)
+		if err != nil {
+			return err
+		}
+		all = maps.Clone(t.claims)
+		maps.Copy(all, more)
+	}
+	c := readClaims(all)
+	id.Nickname = asName(string(c.Nickname), 60)
+	id.Picture = asPicture(string(c.Picture))
+	if id.Email = asEmail(string(c.Email)); id.Email != "" {
+		id.EmailVerified = c.EmailVerified.on
+	}
+	if g.set.Assurance == Verified && g.set.TrustFramework != "" {
+		vouched, ok := g.vouched(c)
+		if ok {
+			all, c = vouched, readClaims(vouched)
+		} else {
+			id.Assurance, all = Asserted, nil // values as claimed, but nobody's CI
+		}
+	}
+	id.Name = asName(string(c.Name), 100)
+	id.Birthdate = asBirthdate(string(c.Birthdate))
+	id.Gender = asGender(string(c.Gender))
+	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
+		id.PhoneVerified = c.PhoneVerified.on
+	}
+	if g.set.AssertsCI {
+		if err := f.believeCI(id, all[g.set.CIClaim]); err != nil {
+			return err
+		}
+	}
+	if lack := f.missing(id); lack != "" {
+		return f.fail(Consent, lack, errors.New("identify: a needed value was not shared"))
+	}
+	return nil
+}
+
+// vouched are the claims verified under our trust framework. Nothing plain is
+// mixed in: what stands beside them is only asserted.
+func (g generic) vouched(c claims) (map[string]json.RawMessage, bool) {
+	for _, v := range c.VerifiedClaims {
+		if string(v.Verification.TrustFramework) == g.set.TrustFramework && len(v.Claims) > 0 {
+			return v.Claims, true
+		}
+	}
+	return nil, false
+}
+
+// believeCI takes a CI from a provider configured to assert it. A CI that is
+// none would make one citizen two: it is refused, not dropped.
+func (f *codeFlow) believeCI(id *Identity, raw json.RawMessage) error {
+	var value text
+	if len(raw) > 0 && json.Unmarshal(raw, &value) != nil {
+		return f.nonsense("read CI", "ci")
+	}
+	if value == "" {
+		return nil
+	}
+	if id.CI = asCI(string(value)); id.CI == "" {
+		return f.nonsense("read CI", "ci")
+	}
+	return nil
+}
+
+// userinfo asks the standard endpoint; its sub must be the ID token's (OpenID
+// Connect Core 5.3.2).
+func (f *codeFlow) userinfo(ctx context.Context, url, access, subject string) (map[string]json.RawMessage, error) {
+	const op = "userinfo"
+	r, err := f.profile(ctx, op, url, access)
+	if err != nil {
+		return nil, err
+	}
+	var all map[string]json.RawMessage
+	if !r.decode(&all) || all == nil {
+		return nil, f.nonsense(op, "userinfo")
+	}
+	if sub := readClaims(all).Subject; string(sub) != subject {
+		return nil, f.stranger(op)
+	}
+	return all, nil
+}
+
+// profile reads a page of the person's own with their access token.
+func (f *codeFlow) profile(ctx context.Context, op, url, access string) (reply, error) {
+	r, err := f.get(ctx, op, url, access)
+	switch {
+	case err != nil:
+		return reply{}, err
+	case r.status == 200:
+		return r, nil
+	case r.status == 401:
+		return reply{}, f.refuse(op, r, "invalid_grant") // the token, not us
+	}
+	return reply{}, f.refuse(op, r, "")
+}
+
+// stranger is a profile of somebody else than the ID token's subject.
+func (f *codeFlow) stranger(op string) error {
+	return f.fail(BadCode, "sub-mismatch", fmt.Errorf("%s: the profile is of another subject than the ID token", op))
+}

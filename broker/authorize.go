@@ -1,0 +1,204 @@
+package broker
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sinho/broker/client"
+	"sinho/seal"
+	"sinho/store"
+)
+
+// authorize is the authorization endpoint (OpenID Connect Core §3.1.2). For a
+// stranger it computes and redirects; only a live session reaches the store.
+func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodPost {
+		return b.authorizePost(w, r)
+	}
+	q, c, err := b.readAuthorize(r)
+	if err != nil {
+		return err
+	}
+	notice := Notice{}
+	s, have := b.session(r)
+	usable := have && b.usable(s, q)
+	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
+		location, err := b.reuse(r.Context(), q, c, s, nil)
+		switch {
+		case err == nil:
+			redirect(w, location)
+			return nil
+		case errors.Is(err, store.ErrUnavailable) && q.Prompt.has(promptNone):
+			return &siteError{q: q, code: "temporarily_unavailable", desc: "try again in a few seconds", cause: err}
+		case errors.Is(err, store.ErrUnavailable):
+			b.log(r.Context(), level(err), "session not used", q.Ref, NoticeStore, err)
+			notice.Code = NoticeStore
+		case errors.Is(err, errNoSession):
+			b.dropSession(w)
+			usable = false
+		case errors.Is(err, errOtherPerson):
+			usable = false
+		default:
+			return err
+		}
+	}
+	switch {
+	case q.Prompt.has(promptNone) && usable:
+		return &siteError{q: q, code: "interaction_required", desc: "the person must agree to continue here"}
+	case q.Prompt.has(promptNone):
+		return &siteError{q: q, code: "login_required", desc: "the person must log in"}
+	}
+	q.Browser = b.bindBrowser(w, r)
+	sealed, err := b.sealRequest(q)
+	if err != nil {
+		return err
+	}
+	if len(sealed) > maxSealedRequest {
+		return &siteError{q: q, code: "invalid_request", desc: tooLong}
+	}
+	redirect(w, ChooserURL(sealed, notice))
+	return nil
+}
+
+const tooLong = "the request has more than 2400 bytes when sealed: shorten state, nonce or redirect_uri"
+
+// authorizePost validates, so that errors are told at once, and bounces what
+// is left to a GET: the browser then sends its Lax cookies along.
+func (b *Broker) authorizePost(w http.ResponseWriter, r *http.Request) error {
+	v, p := b.postForm(w, r)
+	if p != nil {
+		return p
+	}
+	q, _, err := b.validate(v)
+	if err != nil {
+		return err
+	}
+	sealed, err := b.box.posted.Seal(q.marshal(), b.now().Add(bounceTTL), b.issuer)
+	if err != nil {
+		return err
+	}
+	if len(sealed) > maxSealedRequest {
+		return &siteError{q: q, code: "invalid_request", desc: tooLong}
+	}
+	redirect(w, "/authorize?posted="+sealed)
+	return nil
+}
+
+// readAuthorize reads a GET: parameters, or a POST that was bounced here.
+func (b *Broker) readAuthorize(r *http.Request) (*request, client.Client, error) {
+	v, p := b.query(r)
+	if p != nil {
+		return nil, client.Client{}, p
+	}
+	if len(v["posted"]) != 1 || v.Has("client_id") {
+		return b.validate(v)
+	}
+	plain, err := b.box.posted.Open(v.Get("posted"), b.now(), b.issuer)
+	var q request
+	if err == nil {
+		err = q.unmarshal(plain)
+	}
+	if err != nil {
+		code := ProblemTampered
+		if errors.Is(err, seal.ErrExpired) {
+			code = ProblemExpired
+		}
+		return nil, client.Client{}, b.fault(http.StatusBadRequest, code, err)
+	}
+	c, found := b.clients.Lookup(q.Client)
+	if !found || !c.AllowsRedirect(q.RedirectURI) {
+		return nil, c, b.fault(http.StatusBadRequest, ProblemClient, nil)
+	}
+	return &q, c, nil
+}
+
+// query reads a bounded URL query.
+func (b *Broker) query(r *http.Request) (url.Values, *Problem) {
+	if len(r.RequestURI) > maxURL || len(r.URL.RawQuery) > maxURL {
+		return nil, b.fault(http.StatusRequestURITooLong, ProblemTooLarge, nil).tell("URL: at most %d bytes", maxURL)
+	}
+	v, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, b.fault(http.StatusBadRequest, ProblemRequest, nil).tell("the query cannot be read")
+	}
+	return v, nil
+}
+
+// postForm reads a bounded form body; the query of the URL plays no part.
+func (b *Broker) postForm(w http.ResponseWriter, r *http.Request) (url.Values, *Problem) {
+	if len(r.RequestURI) > maxURL {
+		return nil, b.fault(http.StatusRequestURITooLong, ProblemTooLarge, nil).tell("URL: at most %d bytes", maxURL)
+	}
+	v, err := form16k(w, r)
+	switch {
+	case errors.As(err, new(*http.MaxBytesError)):
+		return nil, b.fault(http.StatusRequestEntityTooLarge, ProblemTooLarge, nil).tell("body: at most %d bytes", maxForm)
+	case err != nil:
+		return nil, b.fault(http.StatusBadRequest, ProblemRequest, nil).tell("the form cannot be read")
+	}
+	return v, nil
+}
+
+// form16k reads an application/x-www-form-urlencoded body of at most maxForm
+// bytes, refusing a longer one before reading it where its length is told.
+func form16k(w http.ResponseWriter, r *http.Request) (url.Values, error) {
+	if r.ContentLength > maxForm {
+		return nil, &http.MaxBytesError{Limit: maxForm}
+	}
+	kind, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
+	if !strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded") {
+		return nil, errors.New("content type is not application/x-www-form-urlencoded")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	return r.PostForm, nil
+}
+
+// ChooserURL is the chooser for a sealed request, with what happened on the way.
+func ChooserURL(sealed string, n Notice) string {
+	u := "/login?r=" + url.QueryEscape(sealed)
+	if n.Code != "" {
+		u += "&notice=" + url.QueryEscape(n.Code)
+	}
+	if n.From != "" {
+		u += "&from=" + url.QueryEscape(n.From)
+	}
+	return u
+}
+
+// answerURL is the redirect URI with an answer: its parameters, state verbatim
+// when the site sent one, and iss (RFC 9207).
+func (b *Broker) answerURL(q *request, params ...string) string {
+	var u strings.Builder
+	u.Grow(len(q.RedirectURI) + len(q.State) + 512)
+	u.WriteString(q.RedirectURI)
+	sep := byte('?')
+	if strings.Contains(q.RedirectURI, "?") {
+		sep = '&'
+	}
+	add := func(name, value string) {
+		u.WriteByte(sep)
+		u.WriteString(name)
+		u.WriteByte('=')
+		u.WriteString(url.QueryEscape(value))
+		sep = '&'
+	}
+	for i := 0; i+1 < len(params); i += 2 {
+		add(params[i], params[i+1])
+	}
+	if q.State != "" {
+		add("state", q.State)
+	}
+	add("iss", b.issuer)
+	return u.String()
+}
+
+// redirect answers 303 to a GET.
+func redirect(w http.ResponseWriter, location string) {
+	w.Header().Set("Location", location)
+	w.WriteHeader(http.StatusSeeOther)
+}

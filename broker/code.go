@@ -1,0 +1,240 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"sinho/broker/client"
+	"sinho/providers"
+	"sinho/store"
+)
+
+// errSpent: the code of this journey was redeemed before.
+var errSpent = errors.New("the code is spent")
+
+// code is what a code says about itself, sealed and bound to its client, so
+// that everything but its one use is judged before the store is asked.
+type code struct {
+	Shard     store.Shard
+	Secret    []byte // 32 bytes; names the record and opens it
+	Redirect  []byte // SHA-256 of the redirect URI
+	Challenge string
+}
+
+const (
+	tagCodeShard byte = iota + 1
+	tagCodeSecret
+	tagCodeRedirect
+	tagCodeChallenge
+)
+
+// codeKey and accessKey name the records of a code and of the access token it
+// gives, so that a replay finds what to revoke.
+func codeKey(secret []byte) string { return "c:" + encode(named("code", secret)) }
+
+func accessKey(name []byte) string { return "a:" + encode(name) }
+
+func accessName(secret []byte) []byte { return named("access", secret) }
+
+func named(use string, secret []byte) []byte {
+	sum := sha256.Sum256(append([]byte("sinho "+use+" record "), secret...))
+	return sum[:16]
+}
+
+// grant is what a redeemed code is worth: the record, under a key that needs
+// the code's secret.
+type grant struct {
+	Person []byte
+	Who    providers.Identity
+	Nonce  string
+	At     time.Time
+	Scope  scope
+	SID    string
+	Txn    string
+}
+
+const (
+	tagGrantPerson byte = iota + 1
+	tagGrantWho
+	tagGrantNonce
+	tagGrantAt
+	tagGrantScope
+	tagGrantSID
+	tagGrantTxn
+)
+
+func (g *grant) marshal() ([]byte, error) {
+	who, err := json.Marshal(g.Who)
+	if err != nil {
+		return nil, err
+	}
+	f := newForm(len(who) + len(g.Nonce) + 160)
+	f.bytes(tagGrantPerson, g.Person)
+	f.bytes(tagGrantWho, who)
+	f.text(tagGrantNonce, g.Nonce)
+	f.time(tagGrantAt, g.At)
+	f.number(tagGrantScope, int64(g.Scope))
+	f.text(tagGrantSID, g.SID)
+	f.text(tagGrantTxn, g.Txn)
+	return f, nil
+}
+
+func (g *grant) unmarshal(p []byte) error {
+	*g = grant{}
+	var who []byte
+	err := fields(p, func(tag byte, v []byte) {
+		switch tag {
+		case tagGrantPerson:
+			g.Person = v
+		case tagGrantWho:
+			who = v
+		case tagGrantNonce:
+			g.Nonce = string(v)
+		case tagGrantAt:
+			g.At = moment(v)
+		case tagGrantScope:
+			g.Scope = scope(number(v) & 0xff)
+		case tagGrantSID:
+			g.SID = string(v)
+		case tagGrantTxn:
+			g.Txn = string(v)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	if len(g.Person) == 0 {
+		return errMalformed
+	}
+	return json.Unmarshal(who, &g.Who)
+}
+
+// issue makes the code of a login, and writes it with the share of a new
+// session, or on condition that the old one lives, in one Apply. seed names the
+// occasion: the same seed gives the same record, whoever asks, so a repeated
+// request neither doubles nor fails. fresh says that a new session was written.
+func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
+	now := b.now()
+	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", seed), Challenge: q.Challenge}
+	hash := sha256.Sum256([]byte(q.RedirectURI))
+	f := newForm(192)
+	f.text(tagCodeShard, string(k.Shard))
+	f.bytes(tagCodeSecret, k.Secret)
+	f.bytes(tagCodeRedirect, hash[:])
+	f.text(tagCodeChallenge, k.Challenge)
+	expires := now.Add(codeTTL)
+	if out, err = b.box.code.Seal(f, expires, b.issuer, c.ID); err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	txn := b.ring.Derive("txn", seed)
+	g := grant{
+		Person: l.person, Who: trimmed(l.who), Nonce: q.Nonce, At: l.at, Scope: q.Scope,
+		SID: b.sid(s.ID, c.ID), Txn: q.Ref + "." + encode(txn[:12]),
+	}
+	plain, err := g.marshal()
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	record, err := b.box.codeRecord.With(k.Secret).Seal(plain, expires, b.issuer, c.ID)
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	ops := []store.Op{
+		{Kind: store.PutNew, Key: codeKey(k.Secret), Value: []byte(record), TTL: codeTTL, Fenced: true},
+		{Kind: store.Alive, Key: s.key()},
+	}
+	if renew {
+		ops[1] = store.Op{Kind: store.Put, Key: s.key(), Value: s.share, TTL: sessionTTL}
+		if s.replaces != "" {
+			ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
+		}
+	}
+	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", seed)[:16]), false, ops...)
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", away(err))
+	}
+	switch at := done.Conflict; {
+	case at == nil:
+		return out, renew && !done.Repeated, nil
+	case at.Op == 1:
+		return "", false, errNoSession
+	case at.Why == store.Differs:
+		// Another node answered the same journey: its record opens with this code
+		// too. The session it wrote went out with its answer.
+		return out, false, nil
+	default:
+		return "", false, errSpent
+	}
+}
+
+// openCode reads a code of this client. Any failure is the same to the caller.
+func (b *Broker) openCode(text, client string) (code, error) {
+	var k code
+	plain, err := b.box.code.Open(text, b.now(), b.issuer, client)
+	if err != nil {
+		return k, err
+	}
+	err = fields(plain, func(tag byte, v []byte) {
+		switch tag {
+		case tagCodeShard:
+			k.Shard = store.Shard(v)
+		case tagCodeSecret:
+			k.Secret = v
+		case tagCodeRedirect:
+			k.Redirect = v
+		case tagCodeChallenge:
+			k.Challenge = string(v)
+		}
+	})
+	if err == nil && (len(k.Secret) != 32 || k.Shard == "") {
+		err = errMalformed
+	}
+	return k, err
+}
+
+// errReplay: the code was redeemed before; what it gave is revoked now.
+var errReplay = errors.New("the code was redeemed before")
+
+// redeem takes the code and writes the share of its access token in the same
+// operation: one of any number of callers wins, and each later one revokes what
+// the winner got.
+func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, share []byte, err error) {
+	share = make([]byte, 32)
+	_, _ = rand.Read(share) // never fails, see crypto/rand
+	access := accessKey(accessName(k.Secret))
+	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
+		store.Op{Kind: store.Take, Key: codeKey(k.Secret), Value: []byte("used"), TTL: tombstoneTTL},
+		store.Op{Kind: store.Put, Key: access, Value: share, TTL: accessTTL},
+	)
+	switch {
+	case err != nil:
+		return g, nil, fmt.Errorf("redeem code: %w", away(err))
+	case done.Conflict != nil && done.Conflict.Why == store.Tombstone:
+		_, err := b.store.Apply(ctx, k.Shard, newAttempt(), true, store.Op{Kind: store.Delete, Key: access})
+		if err != nil {
+			return g, nil, fmt.Errorf("revoke after replay: %w", away(err))
+		}
+		return g, nil, errReplay
+	case done.Conflict != nil:
+		return g, nil, errSpent
+	case len(done.Taken) != 1:
+		return g, nil, errors.New("redeem code: the store returned no record")
+	}
+	plain, err := b.box.codeRecord.With(k.Secret).Open(string(done.Taken[0]), b.now(), b.issuer, client)
+	if err != nil {
+		return g, nil, fmt.Errorf("redeem code: %w", err)
+	}
+	if err := g.unmarshal(plain); err != nil {
+		return g, nil, fmt.Errorf("redeem code: %w", err)
+	}
+	return g, share, nil
+}
+
+// newAttempt names one HTTP request's change: a library that sends it twice is
+// answered once, a second request is a second attempt.
+func newAttempt() store.Attempt { return store.Attempt(newID()) }

@@ -1,0 +1,319 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sinho/broker/client"
+	"sinho/providers"
+	"sinho/seal"
+)
+
+// answer is what a journey led to: where the browser goes and the cookies it
+// gets on the way. The same answer may be given several times.
+type answer struct {
+	to      string
+	cookies []*http.Cookie
+}
+
+func (a answer) write(w http.ResponseWriter) Step {
+	for _, c := range a.cookies {
+		http.SetCookie(w, c)
+	}
+	return Step{Redirect: a.to}
+}
+
+// Finish takes the return of a person from a provider: a GET, or a form_post
+// that is sealed and bounced to a GET, where the browser's cookies come along.
+// The Step leads to the site, or to the chooser with a notice and the same
+// request. The error is a *Problem.
+func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string) (Step, error) {
+	plain(w)
+	if _, known := b.infos[provider]; !known {
+		return Step{}, b.fault(http.StatusNotFound, ProblemProvider, nil)
+	}
+	if r.Method == http.MethodPost {
+		return b.bounceCallback(w, r, provider)
+	}
+	params, p := b.callbackParams(r, provider)
+	if p != nil {
+		return Step{}, p
+	}
+	j, p := b.returning(r, provider, params["state"])
+	if p != nil {
+		return Step{}, p
+	}
+	if step, done := b.repeat(w, &j); done {
+		return step, nil
+	}
+	if j.Phase != phaseAway {
+		return Step{}, b.mismatch(&j)
+	}
+	old, _ := b.session(r)
+	a, err := b.answers.do(r.Context(), j.ID, b.now, func(ctx context.Context) (answer, bool, error) {
+		// The proof can be used once: a browser that goes away must not waste it.
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
+		defer cancel()
+		b.returned(&j)
+		if b.disabled(provider) {
+			return b.settle(ctx, &j, old, providers.Identity{}, &providers.Error{Provider: provider, Class: providers.Policy, Code: codeDisabled})
+		}
+		ask := b.ask(&j)
+		ask.State = params.Get("state") // Naver wants it again at its token endpoint
+		who, err := b.providers[provider].(providers.Redirector).Exchange(ctx, ask, params)
+		if params.Has("error") {
+			err = toldByBrowser(provider, err)
+		}
+		return b.settle(ctx, &j, old, who, err)
+	})
+	if err != nil {
+		return Step{}, b.failed(&j, err)
+	}
+	return a.write(w), nil
+}
+
+// bounceCallback answers a form_post: a cross-site POST carries no Lax cookie.
+func (b *Broker) bounceCallback(w http.ResponseWriter, r *http.Request, provider string) (Step, error) {
+	v, p := b.postForm(w, r)
+	if p != nil {
+		return Step{}, p
+	}
+	sealed, err := b.box.callback.Seal([]byte(v.Encode()), b.now().Add(bounceTTL), b.issuer, provider)
+	if err != nil {
+		return Step{}, b.fault(http.StatusInternalServerError, ProblemInternal, err)
+	}
+	to := "/callback/" + provider + "?posted=" + sealed
+	if len(to) > maxURL {
+		return Step{}, b.fault(http.StatusRequestEntityTooLarge, ProblemTooLarge, nil)
+	}
+	return Step{Redirect: to}, nil
+}
+
+func (b *Broker) callbackParams(r *http.Request, provider string) (url.Values, *Problem) {
+	v, p := b.query(r)
+	if p != nil {
+		return nil, p
+	}
+	if len(v["posted"]) != 1 || v.Has("state") {
+		return v, nil
+	}
+	body, err := b.box.callback.Open(v.Get("posted"), b.now(), b.issuer, provider)
+	if err == nil {
+		v, err = url.ParseQuery(string(body))
+	}
+	if err != nil {
+		code := ProblemTampered
+		if errors.Is(err, seal.ErrExpired) {
+			code = ProblemExpired
+		}
+		return nil, b.fault(http.StatusBadRequest, code, err)
+	}
+	return v, nil
+}
+
+// returning finds the journey a state belongs to, in this browser and at this
+// provider: that is the defence against login CSRF and mix-up.
+func (b *Broker) returning(r *http.Request, provider string, state []string) (journey, *Problem) {
+	if len(state) != 1 {
+		return journey{}, b.fault(http.StatusBadRequest, ProblemMismatch, nil)
+	}
+	plain, err := b.box.state.Open(state[0], b.now(), b.issuer, provider)
+	expired := errors.Is(err, seal.ErrExpired)
+	if err != nil && !expired {
+		return journey{}, b.fault(http.StatusBadRequest, ProblemMismatch, err)
+	}
+	var (
+		n           id
+		client, ref string
+	)
+	if err := fields(plain, func(tag byte, v []byte) {
+		switch tag {
+		case tagID:
+			n.read(v)
+		case tagClient:
+			client = string(v)
+		case tagRef:
+			ref = string(v)
+		}
+	}); err != nil {
+		return journey{}, b.fault(http.StatusBadRequest, ProblemMismatch, err)
+	}
+	j, found := b.findJourney(r, n)
+	switch {
+	case found && j.Provider == provider:
+		return j, nil
+	case found:
+		return j, b.mismatch(&j)
+	}
+	code := ProblemOtherBrowser
+	if expired {
+		code = ProblemExpired
+	}
+	p := b.fault(http.StatusBadRequest, code, nil)
+	if c, known := b.clients.Lookup(client); known {
+		p.Ref, p.Site = ref, &Site{ID: c.ID, Name: c.Name, Start: c.Start}
+	}
+	return journey{}, p
+}
+
+// mismatch is the Problem of a callback that does not fit its journey.
+func (b *Broker) mismatch(j *journey) *Problem {
+	return b.fault(http.StatusBadRequest, ProblemMismatch, nil).about(&j.Request, b.siteOf(&j.Request))
+}
+
+func (b *Broker) siteOf(q *request) *Site {
+	c, known := b.clients.Lookup(q.Client)
+	if !known {
+		return nil
+	}
+	s := b.site(c, q.RedirectURI)
+	return &s
+}
+
+// failed turns what went wrong while answering into a Problem.
+func (b *Broker) failed(j *journey, err error) *Problem {
+	if p, is := errors.AsType[*Problem](err); is {
+		return p
+	}
+	return b.fault(http.StatusInternalServerError, ProblemInternal, harmless(err)).about(&j.Request, b.siteOf(&j.Request))
+}
+
+// repeat gives the answer of a journey that has ended before: by its cookie on
+// any node, and by memory on this one.
+func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
+	if a, ok := b.answers.look(j.ID, b.now()); ok {
+		return a.write(w), true
+	}
+	switch {
+	case j.Phase == phaseFinished && b.now().Before(j.Until):
+		return Step{Redirect: b.answerURL(&j.Request, "code", j.Code)}, true
+	case j.Phase == phaseFinished:
+		// The code is dead; whoever comes back this late may go on in one tap.
+		return b.toChooser(j, NoticeAgain)
+	case j.Phase == phaseOver:
+		return b.toChooser(j, j.Notice)
+	}
+	return Step{}, false
+}
+
+func (b *Broker) toChooser(j *journey, notice string) (Step, bool) {
+	sealed, err := b.renew(j.Request)
+	if err != nil {
+		return Step{}, false
+	}
+	n := Notice{Code: notice}
+	if notice != "" {
+		n.From = j.Provider
+	}
+	return Step{Redirect: ChooserURL(sealed, n)}, true
+}
+
+// settle judges what a provider answered and makes the journey's answer: a
+// code for the site, or the chooser. Only the former is remembered in memory.
+// old is the session this browser brought along, nil for none.
+func (b *Broker) settle(ctx context.Context, j *journey, old *session, who providers.Identity, err error) (answer, bool, error) {
+	var failure *providers.Error
+	if err == nil && who.CI == "" && (who.Issuer == "" || who.Subject == "") {
+		err = &providers.Error{Provider: j.Provider, Class: providers.Down, Code: "nobody"}
+	}
+	if err != nil {
+		failure = classed(j.Provider, err)
+	}
+	b.ended(j, failure)
+	if failure != nil {
+		b.logFailure(ctx, &j.Request, failure)
+		return b.over(j, noticeOf(failure))
+	}
+	c, known := b.clients.Lookup(j.Request.Client)
+	if !known || !c.AllowsRedirect(j.Request.RedirectURI) {
+		return answer{}, false, b.fault(http.StatusBadRequest, ProblemClient, nil).about(&j.Request, nil)
+	}
+	login, notice := b.judge(j, who)
+	if notice != "" {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, notice, nil)
+		return b.over(j, notice)
+	}
+	a, err := b.complete(ctx, j, old, c, login)
+	switch {
+	case errors.Is(err, errSpent):
+		return b.over(j, NoticeAgain)
+	case err != nil:
+		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
+		return b.over(j, NoticeStore)
+	}
+	return a, true, nil
+}
+
+// over ends a journey at the chooser: same request, one tap.
+func (b *Broker) over(j *journey, notice string) (answer, bool, error) {
+	end := j.ended()
+	end.Phase, end.Notice = phaseOver, notice
+	cookie, err := b.journeyCookie(&end)
+	if err != nil {
+		return answer{}, false, err
+	}
+	step, ok := b.toChooser(&end, notice)
+	if !ok {
+		return answer{}, false, errors.New("seal request anew")
+	}
+	return answer{to: step.Redirect, cookies: []*http.Cookie{cookie}}, false, nil
+}
+
+// complete writes the login and makes its answer.
+func (b *Broker) complete(ctx context.Context, j *journey, old *session, c client.Client, l login) (answer, error) {
+	// The proof is spent: however long the provider took, the store gets its time.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWait)
+	defer cancel()
+	s, err := b.newSession(j.Provider, c.ID, l, old)
+	if err != nil {
+		return answer{}, err
+	}
+	code, fresh, err := b.issue(ctx, &j.Request, c, l, s, j.ID[:], true)
+	if err != nil {
+		return answer{}, err
+	}
+	end := j.ended()
+	end.Phase, end.Code, end.Until = phaseFinished, code, b.now().Add(codeTTL)
+	cookie, err := b.journeyCookie(&end)
+	if err != nil {
+		return answer{}, err
+	}
+	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, "ok", nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
+	a := answer{to: b.answerURL(&j.Request, "code", code), cookies: []*http.Cookie{cookie}}
+	if fresh {
+		keep, err := b.sessionCookie(s)
+		if err != nil {
+			return answer{}, err
+		}
+		a.cookies = append(a.cookies, keep)
+	}
+	return a, nil
+}
+
+// toldByBrowser is the error a callback carried, as the adapter classed it. It
+// came through the browser, where anybody can write it, so it must never colour
+// a light: Seen says that there is nothing left to count.
+func toldByBrowser(provider string, err error) error {
+	told := providers.Error{Provider: provider, Class: providers.BadCode, Code: "error-and-code"}
+	if err != nil {
+		told = *classed(provider, err)
+	}
+	told.Seen = true
+	return &told
+}
+
+// wordOf keeps what may stand in a log: [A-Za-z0-9_.-]{0,40}.
+func wordOf(s string) string {
+	s = strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+			return c
+		}
+		return -1
+	}, s[:min(len(s), 200)])
+	return s[:min(len(s), 40)]
+}

@@ -1,0 +1,57 @@
+package broker
+
+import "time"
+
+// Limits of what strangers may send, in bytes unless said otherwise. Each is
+// named in the error that enforces it.
+const (
+	maxState         = 1024
+	maxNonce         = 1024
+	maxSealedRequest = 2400     // the r of /login?r=…
+	maxContact       = 512      // what a person types for a push
+	maxURL           = 8 << 10  // request target of any endpoint here
+	maxForm          = 16 << 10 // body of any endpoint here
+	maxScope         = 512
+	maxHint          = 200     // login_hint, longer ones are ignored
+	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
+	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
+	maxCookies       = 12 << 10
+	maxJourneys      = 4  // a browser
+	maxContinued     = 16 // sites a session remembers
+)
+
+// Lifetimes.
+const (
+	requestTTL   = 30 * time.Minute
+	requestFresh = 10 * time.Minute // with less left, a request is sealed anew
+	requestMost  = 2 * time.Hour    // from /authorize, however often sealed anew
+	journeyTTL   = 30 * time.Minute
+	bounceTTL    = 60 * time.Second // a POST on its way to becoming a GET
+	codeTTL      = 60 * time.Second
+	tombstoneTTL = 2 * time.Minute // outlives the code it marks
+	accessTTL    = 10 * time.Minute
+	idTokenTTL   = time.Hour
+	sessionTTL   = 12 * time.Hour
+	browserTTL   = 24 * time.Hour
+	leaseTTL     = 30 * time.Second
+	pushTwice    = 5 * time.Second  // a second click within this is the same push
+	pushGrace    = 10 * time.Minute // a push that expired can still say so
+	answerTTL    = 60 * time.Second
+	confirmTTL   = 10 * time.Minute // a question whether to log out
+
+	providerWait = 10 * time.Second // one exchange, push or result
+	storeWait    = 5 * time.Second  // what follows a spent proof
+	pollWait     = 4 * time.Second  // one look at a push
+	pollEvery    = time.Second      // at most one look a journey
+	draggingAt   = 15 * time.Second
+	pollFailures = 3 // looks in a row that fail end the push
+
+	authSkew = 30 * time.Second // between a provider's clock and ours
+)
+
+// Bounds of what is remembered in memory, in entries.
+const (
+	rememberAnswers = 8192
+	rememberPushes  = 4096
+	rememberLooks   = 8192
+)

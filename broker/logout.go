@@ -1,0 +1,210 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"sinho/broker/client"
+	"sinho/store"
+)
+
+// loggedOut is the page layer's page. With ?confirm=… it asks: one form, POST
+// /logout, the value in its field confirm.
+const loggedOut = "/logged-out"
+
+// departure is a judged logout request: what a POST becomes on its way to a GET.
+type departure struct {
+	Client string // of a valid hint
+	Sub    string
+	To     string // registered post_logout_redirect_uri, "" for our own page
+	State  string
+}
+
+const (
+	tagOutClient byte = iota + 1
+	tagOutSub
+	tagOutTo
+	tagOutState
+)
+
+// logout is RP-initiated logout 1.0. A valid id_token_hint of the person whose
+// session this is ends the session at once. Without one anybody could have
+// written the link, so the person is asked, and nothing is redirected.
+func (b *Broker) logout(w http.ResponseWriter, r *http.Request) error {
+	if r.Method == http.MethodPost {
+		return b.logoutPost(w, r)
+	}
+	v, p := b.query(r)
+	if p != nil {
+		return p
+	}
+	var d departure
+	if len(v["out"]) == 1 {
+		plain, err := b.box.logout.Open(v.Get("out"), b.now(), b.issuer, "posted")
+		if err == nil {
+			err = fields(plain, func(tag byte, v []byte) {
+				switch tag {
+				case tagOutClient:
+					d.Client = string(v)
+				case tagOutSub:
+					d.Sub = string(v)
+				case tagOutTo:
+					d.To = string(v)
+				case tagOutState:
+					d.State = string(v)
+				}
+			})
+		}
+		if err != nil {
+			return b.fault(http.StatusBadRequest, ProblemTampered, err)
+		}
+	} else {
+		d = b.departure(v)
+	}
+	return b.depart(w, r, d)
+}
+
+// logoutPost is the answer to our own question, or a site's form, which is
+// judged and bounced to a GET so that the cookies come along.
+func (b *Broker) logoutPost(w http.ResponseWriter, r *http.Request) error {
+	v, p := b.postForm(w, r)
+	if p != nil {
+		return p
+	}
+	if v.Has("confirm") {
+		return b.confirmed(w, r, v.Get("confirm"))
+	}
+	d := b.departure(v)
+	f := newForm(256)
+	f.text(tagOutClient, d.Client)
+	f.text(tagOutSub, d.Sub)
+	f.text(tagOutTo, d.To)
+	f.text(tagOutState, d.State)
+	sealed, err := b.box.logout.Seal(f, b.now().Add(bounceTTL), b.issuer, "posted")
+	if err != nil {
+		return err
+	}
+	redirect(w, "/logout?out="+sealed)
+	return nil
+}
+
+// departure judges parameters. Whatever does not fit leaves less of it, down to
+// a question and our own page; an unregistered URI is never followed.
+func (b *Broker) departure(v url.Values) departure {
+	for _, name := range []string{"id_token_hint", "client_id", "post_logout_redirect_uri", "state"} {
+		if len(v[name]) > 1 {
+			return departure{}
+		}
+	}
+	t, valid := b.openHint(v.Get("id_token_hint"))
+	c, known := b.clients.Lookup(t.Audience)
+	if !valid || !known || v.Get("client_id") != "" && v.Get("client_id") != c.ID {
+		return departure{}
+	}
+	d := departure{Client: c.ID, Sub: t.Subject}
+	if to := v.Get("post_logout_redirect_uri"); c.AllowsPostLogout(to) && len(v.Get("state")) <= maxState {
+		d.To, d.State = to, v.Get("state")
+	}
+	return d
+}
+
+func (b *Broker) depart(w http.ResponseWriter, r *http.Request, d departure) error {
+	s, have := b.session(r)
+	if have {
+		theirs, err := b.isTheirs(r.Context(), s, d)
+		if err != nil {
+			return err
+		}
+		if !theirs {
+			return b.askFirst(w, s)
+		}
+		if err := b.endSession(r.Context(), s); err != nil {
+			return err
+		}
+	}
+	b.dropSession(w)
+	redirect(w, d.location())
+	return nil
+}
+
+// location is where a person goes who has logged out.
+func (d departure) location() string {
+	if d.To == "" {
+		return loggedOut
+	}
+	if d.State == "" {
+		return d.To
+	}
+	sep := "?"
+	if strings.Contains(d.To, "?") {
+		sep = "&"
+	}
+	return d.To + sep + "state=" + url.QueryEscape(d.State)
+}
+
+// isTheirs: the hint names the person of this session. A session whose record
+// is gone is nobody's any more.
+func (b *Broker) isTheirs(ctx context.Context, s *session, d departure) (bool, error) {
+	if d.Client == "" {
+		return false, nil
+	}
+	c, known := b.clients.Lookup(d.Client)
+	if !known {
+		return false, nil
+	}
+	share, err := b.store.Read(ctx, s.Shard, s.key())
+	if errors.Is(err, store.ErrAbsent) {
+		return true, nil
+	}
+	if err != nil {
+		return false, b.fault(http.StatusServiceUnavailable, ProblemStore, away(err)).at(c)
+	}
+	l, err := b.openPerson(s, share)
+	if err != nil {
+		return true, nil //nolint:nilerr // nothing of it can be used any more
+	}
+	return equal([]byte(b.subject(c, l.person)), []byte(d.Sub)), nil
+}
+
+// at names the site without a redirect URI.
+func (p *Problem) at(c client.Client) *Problem {
+	p.Site = &Site{ID: c.ID, Name: c.Name, Start: c.Start}
+	return p
+}
+
+// endSession deletes the live record; a failure is told, never swallowed: the
+// session would still live.
+func (b *Broker) endSession(ctx context.Context, s *session) error {
+	_, err := b.store.Apply(ctx, s.Shard, newAttempt(), true, store.Op{Kind: store.Delete, Key: s.key()})
+	if err != nil {
+		return b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
+	}
+	return nil
+}
+
+// askFirst leads to the question, with a token only this session's answer fits.
+func (b *Broker) askFirst(w http.ResponseWriter, s *session) error {
+	sealed, err := b.box.logout.Seal(newForm(1), b.now().Add(confirmTTL), b.issuer, "confirm", s.ID.String())
+	if err != nil {
+		return err
+	}
+	redirect(w, loggedOut+"?confirm="+sealed)
+	return nil
+}
+
+func (b *Broker) confirmed(w http.ResponseWriter, r *http.Request, token string) error {
+	if s, have := b.session(r); have {
+		if _, err := b.box.logout.Open(token, b.now(), b.issuer, "confirm", s.ID.String()); err != nil {
+			return b.askFirst(w, s)
+		}
+		if err := b.endSession(r.Context(), s); err != nil {
+			return err
+		}
+		b.dropSession(w)
+	}
+	redirect(w, loggedOut)
+	return nil
+}

@@ -1,0 +1,188 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"sinho/store"
+)
+
+// memory is a store.Store for tests: it counts, remembers every byte it was
+// ever given, fails on request and can be "restarted".
+type memory struct {
+	now func() time.Time
+
+	mu       sync.Mutex // guards what follows
+	records  map[string]memoryRecord
+	attempts map[string]store.Outcome
+	run      int
+	calls    int
+	broken   error
+	read     func() // called after a Read has its value, before it answers
+	raw      bytes.Buffer
+	durable  []string // keys written durably
+}
+
+type memoryRecord struct {
+	value     []byte
+	expires   time.Time
+	run       int // 0: not fenced
+	tombstone bool
+}
+
+func newMemory(now func() time.Time) *memory {
+	return &memory{now: now, records: map[string]memoryRecord{}, attempts: map[string]store.Outcome{}, run: 1}
+}
+
+func (m *memory) enter() func() {
+	m.calls++
+	return func() { m.mu.Unlock() }
+}
+
+func (m *memory) live(k string) (memoryRecord, bool) {
+	r, ok := m.records[k]
+	return r, ok && m.now().Before(r.expires)
+}
+
+func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
+	m.mu.Lock()
+	defer m.enter()()
+	if m.broken != nil {
+		return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrUnavailable, m.broken)
+	}
+	if err := ctx.Err(); err != nil {
+		return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+	}
+	for _, op := range ops {
+		if len(op.Key) > store.MaxKey || len(op.Value) > store.MaxValue || len(shard) > store.MaxShard || len(ops) > store.MaxOps {
+			panic("over a limit of the store")
+		}
+		m.raw.WriteString(string(shard) + " " + op.Key + " ")
+		m.raw.Write(op.Value)
+		m.raw.WriteByte('\n')
+	}
+	memo := string(shard) + string(attempt[:])
+	if out, ok := m.attempts[memo]; ok {
+		out.Repeated = true
+		return out, nil
+	}
+	out := store.Outcome{}
+	for i, op := range ops {
+		k := string(shard) + "/" + op.Key
+		r, ok := m.live(k)
+		conflict := func(why store.Why) { out.Conflict = &store.Conflict{Op: i, Why: why, Value: r.value} }
+		switch op.Kind {
+		case store.PutNew:
+			if ok && r.tombstone {
+				conflict(store.Tombstone)
+			} else if ok && !bytes.Equal(r.value, op.Value) {
+				conflict(store.Differs)
+			}
+		case store.Take:
+			switch {
+			case !ok:
+				conflict(store.Absent)
+			case r.tombstone:
+				conflict(store.Tombstone)
+			case r.run != 0 && r.run != m.run:
+				conflict(store.Fence)
+			}
+		case store.Alive:
+			if !ok || r.tombstone {
+				conflict(store.Absent)
+			}
+		default: // Put and Delete always can; Hold is not used here
+		}
+		if out.Conflict != nil {
+			m.attempts[memo] = out
+			return out, nil
+		}
+	}
+	for _, op := range ops {
+		k := string(shard) + "/" + op.Key
+		r := memoryRecord{value: op.Value, expires: m.now().Add(op.TTL)}
+		if op.Fenced {
+			r.run = m.run
+		}
+		switch op.Kind {
+		case store.Put, store.PutNew:
+			m.records[k] = r
+		case store.Take:
+			out.Taken = append(out.Taken, m.records[k].value)
+			r.tombstone = true
+			m.records[k] = r
+		case store.Delete:
+			delete(m.records, k)
+		default: // guards
+		}
+		if durable {
+			m.durable = append(m.durable, op.Key)
+		}
+	}
+	m.attempts[memo] = out
+	return out, nil
+}
+
+func (m *memory) Read(_ context.Context, shard store.Shard, key string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.enter()()
+	if m.broken != nil {
+		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, m.broken)
+	}
+	r, ok := m.live(string(shard) + "/" + key)
+	if !ok || r.tombstone {
+		return nil, store.ErrAbsent
+	}
+	if m.read != nil {
+		m.read()
+	}
+	return r.value, nil
+}
+
+func (m *memory) Now(context.Context) (time.Time, error) { return m.now(), nil }
+func (m *memory) Close() error                           { return nil }
+
+// waited is how often the store was asked since the last call.
+func (m *memory) waited() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := m.calls
+	m.calls = 0
+	return n
+}
+
+func (m *memory) breaks(err error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = err
+}
+
+func (m *memory) restart() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.run++
+}
+
+// drop deletes the records whose key begins so, and says how many.
+func (m *memory) drop(prefix string) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	n := 0
+	for k := range m.records {
+		if _, key, _ := strings.Cut(k, "/"); strings.HasPrefix(key, prefix) {
+			delete(m.records, k)
+			n++
+		}
+	}
+	return n
+}
+
+func (m *memory) everything() []byte {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return bytes.Clone(m.raw.Bytes())
+}

@@ -1,0 +1,199 @@
+package broker
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+	"time"
+
+	"sinho/broker/client"
+	"sinho/providers"
+	"sinho/seal"
+)
+
+// request is a validated authorization request: what travels sealed as r.
+type request struct {
+	ID          id
+	Ref         string // 문의번호
+	Browser     id     // hash of the browser cookie it is bound to
+	Began       time.Time
+	Expires     time.Time
+	Client      string
+	RedirectURI string
+	State       string
+	Nonce       string
+	Challenge   string // PKCE S256, "" for none
+	Scope       scope
+	Prompt      prompt
+	MaxAge      int64 // seconds; -1: not asked
+	Need        providers.Assurance
+	Locale      string // ko, en or ""
+	Hint        string // provider id
+	LoginHint   string
+	HintSub     string // sub of a valid id_token_hint
+}
+
+// fresh says that the person must prove themselves anew at a provider.
+func (q *request) fresh() bool { return q.Prompt.has(promptLogin) || q.MaxAge >= 0 }
+
+const (
+	tagID byte = iota + 1
+	tagRef
+	tagBrowser
+	tagBegan
+	tagExpires
+	tagClient
+	tagRedirectURI
+	tagState
+	tagNonce
+	tagChallenge
+	tagScope
+	tagPrompt
+	tagMaxAge // plus one
+	tagNeed
+	tagLocale
+	tagHint
+	tagLoginHint
+	tagHintSub
+)
+
+func (q *request) marshal() []byte {
+	f := newForm(256 + len(q.State) + len(q.Nonce) + len(q.RedirectURI))
+	f.bytes(tagID, q.ID[:])
+	f.text(tagRef, q.Ref)
+	f.bytes(tagBrowser, q.Browser[:])
+	f.time(tagBegan, q.Began)
+	f.time(tagExpires, q.Expires)
+	f.text(tagClient, q.Client)
+	f.text(tagRedirectURI, q.RedirectURI)
+	f.text(tagState, q.State)
+	f.text(tagNonce, q.Nonce)
+	f.text(tagChallenge, q.Challenge)
+	f.number(tagScope, int64(q.Scope))
+	f.number(tagPrompt, int64(q.Prompt))
+	f.number(tagMaxAge, q.MaxAge+1)
+	f.number(tagNeed, int64(q.Need))
+	f.text(tagLocale, q.Locale)
+	f.text(tagHint, q.Hint)
+	f.text(tagLoginHint, q.LoginHint)
+	f.text(tagHintSub, q.HintSub)
+	return f
+}
+
+func (q *request) unmarshal(p []byte) error {
+	*q = request{MaxAge: -1}
+	err := fields(p, func(tag byte, v []byte) {
+		switch tag {
+		case tagID:
+			q.ID.read(v)
+		case tagRef:
+			q.Ref = string(v)
+		case tagBrowser:
+			q.Browser.read(v)
+		case tagBegan:
+			q.Began = moment(v)
+		case tagExpires:
+			q.Expires = moment(v)
+		case tagClient:
+			q.Client = string(v)
+		case tagRedirectURI:
+			q.RedirectURI = string(v)
+		case tagState:
+			q.State = string(v)
+		case tagNonce:
+			q.Nonce = string(v)
+		case tagChallenge:
+			q.Challenge = string(v)
+		case tagScope:
+			q.Scope = scope(number(v) & 0xff)
+		case tagPrompt:
+			q.Prompt = prompt(number(v) & 0xff)
+		case tagMaxAge:
+			q.MaxAge = number(v) - 1
+		case tagNeed:
+			q.Need = providers.Assurance(number(v) & 0xff)
+		case tagLocale:
+			q.Locale = string(v)
+		case tagHint:
+			q.Hint = string(v)
+		case tagLoginHint:
+			q.LoginHint = string(v)
+		case tagHintSub:
+			q.HintSub = string(v)
+		}
+	})
+	if err == nil && (q.Client == "" || q.RedirectURI == "" || q.ID == id{}) {
+		return errMalformed
+	}
+	return err
+}
+
+// sealRequest seals q as it is. The caller judges the length.
+func (b *Broker) sealRequest(q *request) (string, error) {
+	return b.box.request.Seal(q.marshal(), q.Expires, b.issuer)
+}
+
+// renew seals q again on the way back to the chooser, with its life extended
+// when little of it is left.
+func (b *Broker) renew(q request) (string, error) {
+	now := b.now()
+	if q.Expires.Sub(now) < requestFresh {
+		q.Expires = now.Add(requestTTL)
+		if last := q.Began.Add(requestMost); q.Expires.After(last) {
+			q.Expires = last
+		}
+	}
+	return b.sealRequest(&q)
+}
+
+// openRequest opens r and checks it against the browser that shows it.
+func (b *Broker) openRequest(r *http.Request, sealed string) (request, client.Client, *Problem) {
+	var q request
+	if len(sealed) > maxSealedRequest {
+		return q, client.Client{}, b.fault(http.StatusBadRequest, ProblemTooLarge, nil)
+	}
+	plain, err := b.box.request.Open(sealed, b.now(), b.issuer)
+	expired := errors.Is(err, seal.ErrExpired)
+	if err == nil || expired { // an expired request still says whose it was
+		if bad := q.unmarshal(plain); bad != nil {
+			err, expired = bad, false
+		}
+	}
+	if err != nil && !expired {
+		return q, client.Client{}, b.fault(http.StatusBadRequest, ProblemTampered, err)
+	}
+	c, known := b.clients.Lookup(q.Client)
+	if expired {
+		return q, c, b.fault(http.StatusBadRequest, ProblemExpired, nil).about(&q, b.siteOf(&q))
+	}
+	if !known || !c.AllowsRedirect(q.RedirectURI) {
+		return q, c, b.fault(http.StatusBadRequest, ProblemClient, nil).about(&q, nil)
+	}
+	site := b.site(c, q.RedirectURI)
+	hash, have := b.browser(r)
+	switch {
+	case !have && len(r.Cookies()) == 0:
+		return q, c, b.fault(http.StatusBadRequest, ProblemCookies, nil).about(&q, &site)
+	case !have || !equal(hash[:], q.Browser[:]):
+		return q, c, b.fault(http.StatusBadRequest, ProblemOtherBrowser, nil).about(&q, &site)
+	}
+	return q, c, nil
+}
+
+// site is what a person may see of c.
+func (b *Broker) site(c client.Client, redirectURI string) Site {
+	return Site{ID: c.ID, Name: c.Name, Origin: origin(redirectURI), Start: c.Start}
+}
+
+// origin of a URI as CSP spells it: scheme and host, or "scheme:" for the
+// private schemes of native applications.
+func origin(uri string) string {
+	u, err := url.Parse(uri)
+	if err != nil {
+		return ""
+	}
+	if u.Host == "" {
+		return u.Scheme + ":"
+	}
+	return u.Scheme + "://" + u.Host
+}

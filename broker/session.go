@@ -1,0 +1,324 @@
+package broker
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"sinho/broker/client"
+	"sinho/providers"
+	"sinho/store"
+)
+
+// session is one person's single sign-on in one browser: a sealed cookie whose
+// personal part needs a share that lives in the store. What is outside that
+// part decides, without the store, whether the session could serve a request.
+type session struct {
+	ID        id
+	Shard     store.Shard
+	Provider  string
+	Assurance providers.Assurance
+	At        time.Time // auth_time
+	Expires   time.Time
+	Continued []byte // marks of the sites it has served, 8 bytes each, newest last
+	Person    []byte // login sealed under ring and share
+	share     []byte // of a new session only
+	replaces  string // key of the record a new session ends, "" for none
+}
+
+var (
+	errNoSession   = errors.New("the session has ended")
+	errOtherPerson = errors.New("the session is another person's than the hint's")
+)
+
+const (
+	tagSession byte = iota + 1
+	tagSessionShard
+	tagSessionProvider
+	tagSessionAssurance
+	tagSessionAt
+	tagSessionExpires
+	tagSessionContinued
+	tagSessionPerson
+)
+
+const (
+	tagPersonKey byte = iota + 1
+	tagPersonWho
+)
+
+const markSize = 8
+
+func (s *session) marshal() []byte {
+	f := newForm(len(s.Person) + len(s.Continued) + 128)
+	f.bytes(tagSession, s.ID[:])
+	f.text(tagSessionShard, string(s.Shard))
+	f.text(tagSessionProvider, s.Provider)
+	f.number(tagSessionAssurance, int64(s.Assurance))
+	f.time(tagSessionAt, s.At)
+	f.time(tagSessionExpires, s.Expires)
+	f.bytes(tagSessionContinued, s.Continued)
+	f.bytes(tagSessionPerson, s.Person)
+	return f
+}
+
+func (s *session) unmarshal(p []byte) error {
+	*s = session{}
+	err := fields(p, func(tag byte, v []byte) {
+		switch tag {
+		case tagSession:
+			s.ID.read(v)
+		case tagSessionShard:
+			s.Shard = store.Shard(v)
+		case tagSessionProvider:
+			s.Provider = string(v)
+		case tagSessionAssurance:
+			s.Assurance = providers.Assurance(number(v) & 0xff)
+		case tagSessionAt:
+			s.At = moment(v)
+		case tagSessionExpires:
+			s.Expires = moment(v)
+		case tagSessionContinued:
+			s.Continued = v
+		case tagSessionPerson:
+			s.Person = v
+		}
+	})
+	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0) {
+		return errMalformed
+	}
+	return err
+}
+
+func (s *session) key() string { return "s:" + s.ID.String() }
+
+func mark(client string) []byte {
+	sum := sha256.Sum256([]byte("sinho continued " + client))
+	return sum[:markSize]
+}
+
+// continued says that the person has agreed to be known at the client.
+func (s *session) continued(client string) bool {
+	want := mark(client)
+	for rest := s.Continued; len(rest) >= markSize; rest = rest[markSize:] {
+		if equal(rest[:markSize], want) {
+			return true
+		}
+	}
+	return false
+}
+
+// markContinued remembers the client; of too many the oldest is asked again.
+func (s *session) markContinued(client string) {
+	if s.continued(client) {
+		return
+	}
+	s.Continued = append(append([]byte(nil), s.Continued...), mark(client)...)
+	if over := len(s.Continued) - maxContinued*markSize; over > 0 {
+		s.Continued = s.Continued[over:]
+	}
+}
+
+// newSession is the session of a login just made for a client. It lives once
+// its share is written. old, nil for none, is the one it takes the place of in
+// this browser: where the same person has agreed before need not be asked again.
+func (b *Broker) newSession(provider, client string, l login, old *session) (*session, error) {
+	s := &session{
+		ID: newID(), Shard: b.shard(l.person), Provider: provider, Assurance: l.who.Assurance,
+		At: l.at, Expires: b.now().Add(sessionTTL), share: make([]byte, 32),
+	}
+	_, _ = rand.Read(s.share) // never fails, see crypto/rand
+	if old != nil && old.Shard == s.Shard {
+		s.Continued, s.replaces = old.Continued, old.key()
+	}
+	s.markContinued(client)
+	who, err := json.Marshal(trimmed(l.who))
+	if err != nil {
+		return nil, fmt.Errorf("new session: %w", err)
+	}
+	f := newForm(len(who) + 64)
+	f.bytes(tagPersonKey, l.person)
+	f.bytes(tagPersonWho, who)
+	sealed, err := b.box.person.With(s.share).Seal(f, s.Expires, b.issuer, s.ID.String())
+	if err != nil {
+		return nil, fmt.Errorf("new session: %w", err)
+	}
+	if s.Person, err = strict64.DecodeString(sealed); err != nil {
+		return nil, fmt.Errorf("new session: %w", err)
+	}
+	return s, nil
+}
+
+// openPerson needs the share.
+func (b *Broker) openPerson(s *session, share []byte) (login, error) {
+	plain, err := b.box.person.With(share).Open(encode(s.Person), b.now(), b.issuer, s.ID.String())
+	if err != nil {
+		return login{}, err
+	}
+	l := login{at: s.At}
+	var who []byte
+	if err := fields(plain, func(tag byte, v []byte) {
+		switch tag {
+		case tagPersonKey:
+			l.person = v
+		case tagPersonWho:
+			who = v
+		}
+	}); err != nil {
+		return login{}, err
+	}
+	if err := json.Unmarshal(who, &l.who); err != nil {
+		return login{}, fmt.Errorf("open session: %w", err)
+	}
+	return l, nil
+}
+
+func (b *Broker) sessionCookie(s *session) (*http.Cookie, error) {
+	sealed, err := b.box.session.Seal(s.marshal(), s.Expires, b.issuer)
+	if err != nil {
+		return nil, err
+	}
+	if len(sealed) > maxCookie {
+		return nil, fmt.Errorf("session cookie has %d bytes, at most %d", len(sealed), maxCookie)
+	}
+	return b.cookie(cookieSession, sealed, s.Expires.Sub(b.now())), nil
+}
+
+func (b *Broker) dropSession(w http.ResponseWriter) {
+	http.SetCookie(w, b.cookie(cookieSession, "", 0))
+}
+
+// session opens the session cookie; whether its record still lives is not known
+// yet.
+func (b *Broker) session(r *http.Request) (*session, bool) {
+	c, err := r.Cookie(b.cookieName(cookieSession))
+	if err != nil || len(c.Value) > maxCookie {
+		return nil, false
+	}
+	plain, err := b.box.session.Open(c.Value, b.now(), b.issuer)
+	if err != nil {
+		return nil, false
+	}
+	var s session
+	if s.unmarshal(plain) != nil {
+		return nil, false
+	}
+	return &s, true
+}
+
+// usable applies policy again: assurance, freshness and whether the provider
+// may still be used.
+func (b *Broker) usable(s *session, q *request) bool {
+	switch {
+	case s.Assurance < q.Need, q.Prompt.has(promptLogin), b.disabled(s.Provider):
+		return false
+	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
+		return false
+	}
+	return true
+}
+
+// reuse answers a request from a session: one read, one Apply.
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (location string, err error) {
+	share, err := b.store.Read(ctx, s.Shard, s.key())
+	if errors.Is(err, store.ErrAbsent) {
+		return "", errNoSession
+	}
+	if err != nil {
+		return "", fmt.Errorf("read session: %w", away(err))
+	}
+	l, err := b.openPerson(s, share)
+	if err != nil {
+		return "", errNoSession
+	}
+	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
+		return "", errOtherPerson
+	}
+	if seed == nil {
+		seed = append(q.ID[:], s.ID[:]...)
+	}
+	code, _, err := b.issue(ctx, q, c, l, s, seed, false)
+	if err != nil {
+		return "", err
+	}
+	return b.answerURL(q, "code", code), nil
+}
+
+// Continue answers a request from the live session after the person has agreed
+// to be known at that site. The Step leads to the site, or to the chooser with
+// a notice. The error is a *Problem.
+func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string) (Step, error) {
+	plain(w)
+	q, c, p := b.openRequest(r, sealed)
+	if p != nil {
+		return Step{}, p
+	}
+	back := func(code string) (Step, error) {
+		return Step{Redirect: ChooserURL(sealed, Notice{Code: code})}, nil
+	}
+	s, have := b.session(r)
+	if !have || !b.usable(s, &q) {
+		return back(NoticeSession)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
+	defer cancel()
+	location, err := b.reuse(ctx, &q, c, s, nil)
+	switch {
+	case errors.Is(err, errNoSession):
+		b.dropSession(w)
+		return back(NoticeSession)
+	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent):
+		return back(NoticeSession)
+	case errors.Is(err, store.ErrUnavailable):
+		b.log(ctx, level(err), "session not used", q.Ref, NoticeStore, err)
+		return back(NoticeStore)
+	case err != nil:
+		return Step{}, b.internal(&q, c, err)
+	}
+	s.markContinued(c.ID)
+	cookie, err := b.sessionCookie(s)
+	if err != nil {
+		return Step{}, b.internal(&q, c, err)
+	}
+	http.SetCookie(w, cookie)
+	return Step{Redirect: location}, nil
+}
+
+// trimmed drops what no cookie could carry; a dropped value is one not given.
+func trimmed(who providers.Identity) providers.Identity {
+	for _, f := range []struct {
+		value *string
+		most  int
+	}{
+		{&who.Issuer, 255},
+		{&who.Subject, 255},
+		{&who.Name, 200},
+		{&who.Birthdate, 10},
+		{&who.Gender, 10},
+		{&who.Phone, 20},
+		{&who.Email, 254},
+		{&who.Carrier, 20},
+		{&who.Nickname, 100},
+		{&who.Picture, 400},
+	} {
+		if len(*f.value) > f.most {
+			*f.value = ""
+		}
+		*f.value = strings.ToValidUTF8(*f.value, "")
+	}
+	return who
+}
+
+// away makes every failure of the store that is no answer ErrUnavailable.
+func away(err error) error {
+	if errors.Is(err, store.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
+}

@@ -1,0 +1,37 @@
+package broker
+
+import (
+	"context"
+	"log/slog"
+
+	"sinho/providers"
+)
+
+// started, returned and ended tell whoever watches; single sign-on never does.
+
+func (b *Broker) started(j *journey) {
+	if b.hooks.Started != nil {
+		b.hooks.Started(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began})
+	}
+}
+
+func (b *Broker) returned(j *journey) {
+	if b.hooks.Returned != nil {
+		b.hooks.Returned(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Returned: b.now()})
+	}
+}
+
+func (b *Broker) ended(j *journey, failure *providers.Error) {
+	if b.hooks.Ended != nil {
+		b.hooks.Ended(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Ended: b.now(), Err: failure})
+	}
+}
+
+// logFailure notes a provider's failure without anything personal.
+func (b *Broker) logFailure(ctx context.Context, q *request, e *providers.Error) {
+	at := slog.LevelWarn
+	if e.Class == providers.Cancelled {
+		at = slog.LevelInfo
+	}
+	b.log(ctx, at, "provider failed", q.Ref, e.Class.String(), e, slog.String("provider", e.Provider), slog.String("vendor_code", wordOf(e.Code)))
+}

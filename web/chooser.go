@@ -1,0 +1,262 @@
+package web
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"sinho/broker"
+	"sinho/providers"
+	"sinho/signal"
+)
+
+// soon is when a request that runs out begins to say so.
+const soon = 2 * time.Minute
+
+// korea is the civil time the pages speak (no daylight saving since 1988).
+var korea = time.FixedZone("KST", 9*60*60)
+
+// chooserView is the chooser's page.
+type chooserView struct {
+	page
+	Login    broker.Login
+	Site     providers.Text
+	Host     string // where the answer will go, for who looks twice
+	Notice   *notice
+	InApp    *inApp
+	Cards    []card
+	Favour   string
+	Epoch    int64
+	AllShut  bool
+	Self     string // this page anew
+	At       string // time of the board, "" when there is none
+	AtMS     int64
+	Local    bool
+	Expiring bool
+	Left     string // until the request expires
+	LeftMS   int64
+	Legend   []lightView
+	Script   string // JSON: words for the script
+}
+
+// notice is a broker.Notice with its words.
+type notice struct {
+	Code, Key, Next string
+	From            providers.Text
+}
+
+// lightView is how a light is told: never by colour alone.
+type lightView struct {
+	Light, Shape, Word, Is string
+	Name                   providers.Text
+}
+
+// card is one route on the chooser.
+type card struct {
+	page
+	lightView
+	ID      string
+	Sealed  string
+	Push    bool
+	First   bool // the one clear suggestion
+	Shut    bool
+	Open    bool // the push form is unfolded
+	Demo    bool
+	Why     string
+	Until   string
+	Factor  float64
+	Contact providers.Contact
+}
+
+// login answers GET /login: the chooser.
+func (web *Web) login(w http.ResponseWriter, r *http.Request) {
+	q := r.URL.Query()
+	l, err := web.cfg.Flow.Resume(r, q.Get("r"))
+	if err != nil {
+		web.fail(w, r, err)
+		return
+	}
+	web.showChooser(w, r, http.StatusOK, l, broker.Notice{Code: q.Get("notice"), From: q.Get("from")}, nil)
+}
+
+// showChooser renders the chooser for l. typed is what the person wrote into the
+// push form of n.From, to be mended there.
+func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, l broker.Login, n broker.Notice, typed *providers.Contact) {
+	now, board := web.cfg.Now(), web.cfg.Board()
+	n = web.settle(n, l.Routes)
+	v := chooserView{
+		page: web.page(w, r, l.Locale), Login: l, Site: siteName(l.Site), Host: host(l.Site.Origin),
+		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n),
+		Local: board.Local, Legend: legend(),
+	}
+	v.Self = chooserURL(l.Sealed, n, "")
+	v.Switch = chooserURL(l.Sealed, n, v.Other)
+	if !board.At.IsZero() {
+		v.At, v.AtMS = board.At.In(korea).Format(time.TimeOnly), board.At.UnixMilli()
+	}
+	if left := l.Expires.Sub(now); !l.Expires.IsZero() {
+		left = max(left, 0)
+		v.Left, v.LeftMS, v.Expiring = v.duration(left), left.Milliseconds(), left < soon
+	}
+	names := map[string]providers.Text{}
+	for _, p := range l.Routes {
+		names[p.ID] = p.Name
+	}
+	if n.Code != "" {
+		v.Notice = &notice{Code: n.Code, Key: "notice." + n.Code, Next: "notice." + n.Code + ".next", From: names[n.From]}
+		if n.From == "" {
+			v.Notice.From = web.words["notice.someone"]
+		}
+	}
+	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n), n, typed)
+	v.AllShut = len(v.Cards) > 0 && v.Cards[0].Shut
+	v.Script = v.script(v.Site)
+	title := "choose.title"
+	if v.Notice != nil {
+		title = v.Notice.Key
+		v.Title, _ = v.T(title, "p", v.Notice.From)
+	} else {
+		v.Title, _ = v.T(title, "site", v.Site)
+	}
+	allowForms(w.Header(), l)
+	web.render(w, "chooser", status, v)
+}
+
+// settle keeps of a notice, which came by the URL, only what has words and a
+// route of this request.
+func (web *Web) settle(n broker.Notice, routes []providers.Info) broker.Notice {
+	if _, ok := web.words["notice."+n.Code+".next"]; !ok {
+		return broker.Notice{}
+	}
+	for _, p := range routes {
+		if p.ID == n.From {
+			return n
+		}
+	}
+	return broker.Notice{Code: n.Code}
+}
+
+// cards in the given order. The first that may be chosen is the suggestion.
+func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string, n broker.Notice, typed *providers.Contact) []card {
+	infos := map[string]providers.Info{}
+	for _, info := range l.Routes {
+		infos[info.ID] = info
+	}
+	status := statuses(l.Routes, board)
+	all := make([]card, 0, len(order))
+	for i, id := range order {
+		info, s := infos[id], status[id]
+		c := card{
+			page: p, lightView: viewLight(s.Light), ID: id, Sealed: l.Sealed,
+			Push: info.Shape == providers.Push, Shut: !s.Light.Choosable(), Factor: factor(id, n),
+			Why: pick(p.Lang, providers.Text(s.Reason.Text)),
+		}
+		c.Name = info.Name
+		c.First = i == 0 && !c.Shut
+		if c.Why == "" {
+			c.Why, _ = p.T(c.Is)
+			if !s.Measured {
+				c.Why, _ = p.T("light.unmeasured")
+			}
+		}
+		if c.Shut {
+			c.Until, _ = p.T("until.unknown")
+			if s.Until != nil {
+				c.Until, _ = p.T("until", "t", s.Until.In(korea).Format("15:04"))
+			}
+		}
+		if c.Push && web.cfg.DemoContact != nil {
+			c.Contact, c.Demo = *web.cfg.DemoContact, true
+		}
+		if c.Push && n.Code == broker.NoticeContact && n.From == id {
+			c.Open = true
+			if typed != nil {
+				c.Contact, c.Demo = *typed, false
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// chooserURL is the chooser of a request, with what happened and perhaps
+// another language.
+func chooserURL(sealed string, n broker.Notice, lang string) string {
+	q := url.Values{"r": {sealed}}
+	for k, v := range map[string]string{"notice": n.Code, "from": n.From, "lang": lang} {
+		if v != "" {
+			q.Set(k, v)
+		}
+	}
+	return "/login?" + q.Encode()
+}
+
+// script is the words the chooser's script says, as JSON.
+func (p page) script(site providers.Text) string {
+	out := map[string]string{}
+	for _, key := range []string{
+		"choose.live", "choose.stale", "choose.new", "choose.closed.now", "choose.working", "until", "until.unknown",
+		"light.unmeasured", "expiring", "expiring.next", "expired", "expired.next", "seconds", "minutes",
+		"wait.going", "wait.offline",
+	} {
+		out[key], _ = p.T(key, "site", site)
+	}
+	for _, l := range legend() {
+		out[l.Word], _ = p.T(l.Word)
+		out[l.Is], _ = p.T(l.Is)
+		out[l.Word+".beside"], _ = p.O(l.Word)
+	}
+	b, err := json.Marshal(out)
+	if err != nil {
+		return "{}"
+	}
+	return string(b)
+}
+
+// duration says a time span in minutes and seconds, or seconds.
+func (p page) duration(d time.Duration) string {
+	s := int((d + time.Second - 1) / time.Second)
+	key, args := "seconds", []any{"n", s}
+	if s >= 60 {
+		key, args = "minutes", []any{"m", s / 60, "s", s % 60}
+	}
+	out, _ := p.T(key, args...)
+	return out
+}
+
+func viewLight(l signal.Light) lightView {
+	v := lightView{Light: "yellow", Shape: "▲"}
+	switch l {
+	case signal.Green:
+		v.Light, v.Shape = "green", "●"
+	case signal.Red:
+		v.Light, v.Shape = "red", "■"
+	case signal.Grey:
+		v.Light, v.Shape = "grey", "✕"
+	case signal.Yellow:
+	}
+	v.Word, v.Is = "light."+v.Light, "light."+v.Light+".is"
+	return v
+}
+
+func legend() []lightView {
+	return []lightView{viewLight(signal.Green), viewLight(signal.Yellow), viewLight(signal.Red), viewLight(signal.Grey)}
+}
+
+func siteName(s broker.Site) providers.Text {
+	if s.Name.KO == "" && s.Name.EN == "" {
+		return providers.Text{KO: s.ID, EN: s.ID}
+	}
+	return s.Name
+}
+
+// host is the part of an origin a person should read.
+func host(origin string) string {
+	if u, err := url.Parse(origin); err == nil && strings.HasPrefix(u.Scheme, "http") {
+		return u.Host
+	}
+	return fmt.Sprintf("%.60s", origin)
+}

@@ -1,0 +1,73 @@
+package web
+
+import (
+	"slices"
+
+	"sinho/broker"
+	"sinho/providers"
+	"sinho/signal"
+)
+
+// failedThere is how much of its share a route keeps where this person has just
+// been let down.
+const failedThere = 0.1
+
+// arrange puts the routes of l into this person's own order: signal's, with the
+// route that was asked for (favour) in front unless it is closed. The script on
+// the page does the same with each new board; its epoch stays the one of the
+// page, so that an open page moves only when the lights do.
+func arrange(l broker.Login, board signal.Board, epoch int64, n broker.Notice) []string {
+	known := statuses(l.Routes, board)
+	list := make([]signal.Status, 0, len(l.Routes))
+	for _, p := range l.Routes {
+		list = append(list, known[p.ID])
+	}
+	order := signal.Order(list, l.Seed, epoch, func(id string) float64 { return factor(id, n) })
+	if first := favour(l, n); first != "" && known[first].Light.Choosable() {
+		if i := slices.Index(order, first); i > 0 {
+			order = slices.Insert(slices.Delete(order, i, i+1), 0, first)
+		}
+	}
+	return order
+}
+
+// statuses of the routes, by id. A route the board lacks is not yet measured
+// and has an even share.
+func statuses(routes []providers.Info, board signal.Board) map[string]signal.Status {
+	all := make(map[string]signal.Status, len(routes))
+	for _, p := range routes {
+		all[p.ID] = signal.Status{ID: p.ID, Name: signal.Text(p.Name), Light: signal.Yellow, Share: 1 / float64(len(routes))}
+	}
+	for _, s := range board.Providers {
+		if _, ok := all[s.ID]; ok {
+			all[s.ID] = s
+		}
+	}
+	return all
+}
+
+// factor is this person's own weight of a route (signal.Order).
+func factor(id string, n broker.Notice) float64 {
+	if id == n.From && !sameAgain(n.Code) {
+		return failedThere
+	}
+	return 1
+}
+
+// favour is the route to put first whatever its share, "" for none: the one
+// whose form wants mending or whose answer was lost, else the one the site asks
+// for unless the person has just come back from it.
+func favour(l broker.Login, n broker.Notice) string {
+	if n.From != "" && sameAgain(n.Code) {
+		return n.From
+	}
+	if l.Hint != n.From {
+		return l.Hint
+	}
+	return ""
+}
+
+// sameAgain says that what happened is no reason to go elsewhere.
+func sameAgain(code string) bool {
+	return code == broker.NoticeContact || code == broker.NoticeAgain
+}

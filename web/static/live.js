@@ -1,0 +1,119 @@
+// Brings boards to the page: a WebSocket, else server-sent events, else polling.
+// Whatever happens, a crowd of these never comes back at the same moment.
+(function (root) {
+  "use strict";
+
+  var CAP = 120000; // ms over which a crowd that lost its connection spreads
+  var SILENT = 75000; // ms without a word before a connection counts as dead
+  var AWAY = 60000; // ms hidden before the connection is given back
+
+  // Full jitter, doubling from a second, capped.
+  function backoff(attempt, random) {
+    return random() * Math.min(CAP, 1000 * Math.pow(2, Math.min(attempt, 20)));
+  }
+
+  // start calls onBoard with each board and onStale(true|false) when the boards
+  // stop and come again.
+  function start(onBoard, onStale) {
+    var ways = [], way = 0, attempt = 0, slow = 1, etag = "";
+    var close = null; // ends the connection under way
+    var spoken = false; // it has brought a board
+    var away = false; // given back because nobody is looking
+    var retry = 0, silence = 0, bridge = 0, leaving = 0; // timers
+    if ("WebSocket" in root) ways.push(socket);
+    if ("EventSource" in root) ways.push(events);
+
+    function heard(text) {
+      var board;
+      try { board = JSON.parse(text); } catch (e) { return; }
+      if (!board || !Array.isArray(board.providers)) return;
+      alive();
+      onBoard(board);
+    }
+
+    function alive() {
+      clearTimeout(silence);
+      silence = setTimeout(function () { onStale(true); lost(); }, SILENT);
+      onStale(false);
+    }
+
+    function connect() {
+      stop();
+      if (ways.length) ways[way]();
+      else poll();
+    }
+
+    function stop() {
+      clearTimeout(retry);
+      clearTimeout(bridge);
+      if (close) close();
+      close = null;
+      spoken = false;
+    }
+
+    // One that had spoken comes back the same way, spread over the whole window,
+    // and polls slowly meanwhile. One that never opened tries the next way; after
+    // the last it polls, and begins anew much later.
+    function lost() {
+      var had = spoken, wait = Math.random() * CAP, poller = 2000 + Math.random() * 10000;
+      stop();
+      if (away) return;
+      if (had) attempt = 0;
+      else if (++way < ways.length) { wait = backoff(attempt++, Math.random); poller = 0; }
+      else { way = 0; wait += CAP / 2; poller = Math.random() * 1000; }
+      retry = setTimeout(connect, wait);
+      if (poller) bridge = setTimeout(poll, poller);
+    }
+
+    function socket() {
+      var s;
+      try {
+        s = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/signal/ws");
+      } catch (e) { lost(); return; }
+      close = function () { s.onclose = s.onmessage = null; s.close(); };
+      s.onmessage = function (e) { spoken = true; heard(e.data); };
+      s.onclose = lost;
+    }
+
+    function events() {
+      var s = new EventSource("/signal/sse");
+      close = function () { s.onerror = s.onmessage = null; s.close(); };
+      s.onmessage = function (e) { spoken = true; heard(e.data); };
+      s.onerror = lost;
+    }
+
+    // poll asks once and comes again until a connection speaks; a server that is
+    // busy is asked half as often.
+    function poll() {
+      fetch("/signal", { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-cache" }).then(function (res) {
+        slow = res.status === 503 || res.status === 429 ? Math.min(slow * 2, 16) : 1;
+        if (res.status === 304) { alive(); return ""; }
+        if (!res.ok) return "";
+        etag = res.headers.get("ETag") || "";
+        return res.text();
+      }).then(function (text) { if (text) heard(text); }, function () {}).then(function () {
+        clearTimeout(bridge);
+        if (!spoken && !away) bridge = setTimeout(poll, slow * (5000 + Math.random() * 5000));
+      });
+    }
+
+    document.addEventListener("visibilitychange", function () {
+      clearTimeout(leaving);
+      if (document.hidden) {
+        leaving = setTimeout(function () { away = true; clearTimeout(silence); stop(); }, AWAY);
+      } else if (away) {
+        away = false;
+        retry = setTimeout(connect, Math.random() * 1000);
+      }
+    });
+    root.addEventListener("pagehide", stop);
+    root.addEventListener("pageshow", function (e) { if (e.persisted) { away = false; connect(); } });
+
+    silence = setTimeout(function () { onStale(true); }, SILENT);
+    connect();
+  }
+
+  var api = { backoff: backoff, start: start };
+  if (typeof module !== "undefined" && module.exports) module.exports = api;
+  else (root.sinho = root.sinho || {}).live = api;
+})(this);

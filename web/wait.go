@@ -1,0 +1,127 @@
+package web
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"sinho/broker"
+	"sinho/providers"
+	"sinho/signal"
+)
+
+// waitView is the page of a push under way.
+type waitView struct {
+	page
+	Provider providers.Text
+	Phrase   string
+	Journey  string
+	State    string // where the script asks how it goes
+	Ref      string
+	Dragging bool
+	Left     string
+	LeftMS   int64
+	Next     *lightView // the route one would better take
+	Script   string
+}
+
+// waitState is the answer of /wait/{journey}/state.
+type waitState struct {
+	// Go is where to go now: the site, or the chooser with a notice.
+	Go       string `json:"go,omitempty"`
+	Dragging bool   `json:"dragging,omitempty"`
+	LeftMS   int64  `json:"left_ms,omitempty"`
+	// Problem tells the script to open the page that shows it.
+	Problem string `json:"problem,omitempty"`
+}
+
+// wait answers GET /wait/{journey}: one look at the push.
+func (web *Web) wait(w http.ResponseWriter, r *http.Request) {
+	s, err := web.cfg.Flow.Waiting(w, r, r.PathValue("journey"))
+	web.step(w, r, s, err)
+}
+
+func (web *Web) showWait(w http.ResponseWriter, r *http.Request, j *broker.Wait) {
+	left := max(j.Expires.Sub(web.cfg.Now()), 0)
+	path := "/wait/" + url.PathEscape(j.Journey)
+	v := waitView{
+		page: web.page(w, r, j.Login.Locale), Provider: j.Provider.Name, Phrase: j.Phrase, Journey: j.Journey,
+		State: path + "/state", Ref: j.Login.Ref, Dragging: j.Dragging, LeftMS: left.Milliseconds(),
+		Next: web.better(j),
+	}
+	v.Left = v.duration(left)
+	v.Switch = path + "?lang=" + v.Other
+	v.Script = v.script(siteName(j.Login.Site))
+	v.Title, _ = v.T("wait.title", "p", v.Provider)
+	allowForms(w.Header(), j.Login)
+	web.render(w, "wait", http.StatusOK, v)
+}
+
+// better is the route to suggest instead of the one waited for: the first green
+// one of this person's own order, or a yellow one where this one is worse; nil
+// when there is none.
+func (web *Web) better(j *broker.Wait) *lightView {
+	now, board := web.cfg.Now(), web.cfg.Board()
+	known := statuses(j.Login.Routes, board)
+	order := arrange(j.Login, board, signal.Epoch(now), broker.Notice{Code: broker.NoticeExpired, From: j.Provider.ID})
+	for _, light := range []signal.Light{signal.Green, signal.Yellow} {
+		if light == signal.Yellow && known[j.Provider.ID].Light <= signal.Yellow {
+			break
+		}
+		for _, id := range order {
+			if id == j.Provider.ID || known[id].Light != light {
+				continue
+			}
+			v := viewLight(light)
+			i := slices.IndexFunc(j.Login.Routes, func(p providers.Info) bool { return p.ID == id })
+			v.Name = j.Login.Routes[i].Name
+			return &v
+		}
+	}
+	return nil
+}
+
+// waitState answers GET /wait/{journey}/state for the script.
+func (web *Web) waitState(w http.ResponseWriter, r *http.Request) {
+	s, err := web.cfg.Flow.Waiting(w, r, r.PathValue("journey"))
+	var answer waitState
+	status := http.StatusOK
+	switch {
+	case err != nil:
+		p := problem(err)
+		answer.Problem, status = p.Code, p.Status
+		if status < 400 || status > 599 {
+			status = http.StatusInternalServerError
+		}
+		if status >= 500 {
+			// The script asks again; anything else it shows by opening the page,
+			// which logs it.
+			web.log(r, p, p.Ref, status)
+		}
+	case s.Wait != nil:
+		answer.Dragging = s.Wait.Dragging
+		answer.LeftMS = max(s.Wait.Expires.Sub(web.cfg.Now()), time.Millisecond).Milliseconds()
+	case s.Redirect != "":
+		answer.Go = s.Redirect
+	default:
+		web.fail(w, r, errors.New("broker decided nothing"))
+		return
+	}
+	body, err := json.Marshal(answer)
+	if err != nil {
+		web.fail(w, r, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body)
+}
+
+// leave answers POST /wait/{journey}/leave: back to the chooser.
+func (web *Web) leave(w http.ResponseWriter, r *http.Request) {
+	s, err := web.cfg.Flow.Leave(w, r, r.PathValue("journey"))
+	web.step(w, r, s, err)
+}

@@ -1,0 +1,176 @@
+// Package web is what a citizen sees: the chooser with its lights, the page
+// that waits for a phone, the problem pages and the page after logging out. It
+// renders what broker decided and signal measured, in Korean and English, with
+// or without JavaScript. It decides nothing itself and keeps nothing: no state
+// of a login, no session, only a cookie for the language.
+package web
+
+import (
+	"bytes"
+	"crypto/rand"
+	"embed"
+	"encoding/base32"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"sinho/broker"
+	"sinho/providers"
+	"sinho/signal"
+)
+
+//go:embed templates static
+var files embed.FS
+
+// Flow is the broker as the pages need it; the fields have the contracts of
+// the methods of broker.Broker with the same names. Every error is, or wraps, a
+// *broker.Problem; anything else is shown as an internal one.
+type Flow struct {
+	Resume   func(r *http.Request, sealed string) (broker.Login, error)
+	Begin    func(w http.ResponseWriter, r *http.Request, sealed, provider string, c *providers.Contact) (broker.Step, error)
+	Continue func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
+	Finish   func(w http.ResponseWriter, r *http.Request, provider string) (broker.Step, error)
+	Waiting  func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
+	Leave    func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
+}
+
+// Config is everything the pages depend on. Flow must be complete; the rest
+// may be zero.
+type Config struct {
+	Flow Flow
+	// Board is the lights as everybody sees them now. It must not block. Nil, or
+	// a board that lacks a provider, shows it as not yet measured.
+	Board func() signal.Board
+	Log   *slog.Logger
+	// DemoContact prefills the push forms, with a note that says so.
+	DemoContact *providers.Contact
+	// Version of the program, shown small at the foot of each page.
+	Version string
+	// Secure marks the language cookie Secure: set it when the issuer is https.
+	Secure bool
+	// Now is the clock (nil: time.Now).
+	Now func() time.Time
+}
+
+// Web renders the pages. It is safe for concurrent use.
+type Web struct {
+	cfg    Config
+	words  words
+	pages  map[string]*template.Template
+	assets map[string]asset
+}
+
+// New parses the templates and reports the first thing missing.
+func New(cfg Config) (*Web, error) {
+	f := cfg.Flow
+	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil {
+		return nil, errors.New("new web: Config.Flow is incomplete")
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Board == nil {
+		cfg.Board = func() signal.Board { return signal.Board{} }
+	}
+	assets, err := loadAssets()
+	if err != nil {
+		return nil, fmt.Errorf("new web: %w", err)
+	}
+	w := &Web{cfg: cfg, words: dictionary(), pages: map[string]*template.Template{}, assets: assets}
+	for _, name := range []string{"chooser", "wait", "problem", "out"} {
+		t, err := template.New("layout.html").
+			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
+			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("new web: %w", err)
+		}
+		w.pages[name] = t
+	}
+	return w, nil
+}
+
+// Handler serves the pages' routes: /login, /callback/, /wait/, /logged-out
+// and /static/; everything else under it is a 404 page. Forms from other sites
+// are refused, form_post callbacks apart.
+func (web *Web) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /login", web.login)
+	mux.HandleFunc("POST /login/{provider}", web.begin)
+	mux.HandleFunc("POST /login/continue", web.proceed)
+	mux.HandleFunc("GET /callback/{provider}", web.callback)
+	mux.HandleFunc("POST /callback/{provider}", web.callback)
+	mux.HandleFunc("GET /wait/{journey}", web.wait)
+	mux.HandleFunc("GET /wait/{journey}/state", web.waitState)
+	mux.HandleFunc("POST /wait/{journey}/leave", web.leave)
+	mux.HandleFunc("GET /logged-out", web.loggedOut)
+	mux.HandleFunc("GET /static/{file}", web.static)
+
+	// HEAD is for whoever previews links; these paths finish logins.
+	mux.HandleFunc("HEAD /callback/{provider}", web.only("GET, POST"))
+	mux.HandleFunc("HEAD /wait/{journey}", web.only("GET"))
+	mux.HandleFunc("HEAD /wait/{journey}/state", web.only("GET"))
+	mux.HandleFunc("/login", web.only("GET, HEAD"))
+	mux.HandleFunc("/login/{provider}", web.only("POST"))
+	mux.HandleFunc("/callback/{provider}", web.only("GET, POST"))
+	mux.HandleFunc("/wait/{journey}", web.only("GET"))
+	mux.HandleFunc("/wait/{journey}/state", web.only("GET"))
+	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
+	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))
+	mux.HandleFunc("/static/{file}", web.only("GET, HEAD"))
+	mux.HandleFunc("/", web.notFound)
+
+	guard := http.NewCrossOriginProtection()
+	guard.AddInsecureBypassPattern("POST /callback/{provider}")
+	guard.SetDenyHandler(http.HandlerFunc(web.crossSite))
+	return headers(guard.Handler(mux))
+}
+
+// render writes a page, or nothing but a plain 500 when its template fails.
+func (web *Web) render(w http.ResponseWriter, name string, status int, view any) {
+	var buf bytes.Buffer
+	if err := web.pages[name].Execute(&buf, view); err != nil {
+		web.cfg.Log.Error("render page", "page", name, "error", err)
+		http.Error(w, "잠시 후 다시 시도해 주세요. Please try again in a moment.", http.StatusInternalServerError)
+		return
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Add("Vary", "Accept-Language, Cookie")
+	w.WriteHeader(status)
+	_, _ = w.Write(buf.Bytes())
+}
+
+// step answers with what broker decided. Cookies are on w already.
+func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err error) {
+	switch {
+	case err != nil:
+		web.fail(w, r, err)
+	case s.Redirect != "":
+		seeOther(w, s.Redirect)
+	case s.Wait != nil:
+		web.showWait(w, r, s.Wait)
+	default:
+		web.fail(w, r, errors.New("broker decided nothing"))
+	}
+}
+
+// seeOther answers 303 without a body; http.Redirect would rewrite the paths of
+// what broker has checked already.
+func seeOther(w http.ResponseWriter, to string) {
+	w.Header().Set("Location", to)
+	w.WriteHeader(http.StatusSeeOther)
+}
+
+// reference makes a 문의번호 for what broker never saw: 40 random bits, eight
+// letters that can be read out over the telephone.
+func reference() string {
+	var b [5]byte
+	_, _ = rand.Read(b[:]) // never fails: it crashes instead
+	return base32.StdEncoding.EncodeToString(b[:])
+}

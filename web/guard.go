@@ -20,7 +20,7 @@ func headers(next http.Handler) http.Handler {
 
 func strict(h http.Header) {
 	h.Set("Content-Security-Policy", policy(nil))
-	h.Set("Referrer-Policy", "no-referrer")
+	h.Set("Referrer-Policy", "same-origin") // not no-referrer: docs/decisions/0006
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
 }

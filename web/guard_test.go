@@ -31,7 +31,7 @@ func TestEveryAnswerCarriesTheBound(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := get(newWeb(t, &tc.fake, nil), tc.target).Header()
 			for key, want := range map[string]string{
-				"Content-Security-Policy": tc.policy, "Referrer-Policy": "no-referrer",
+				"Content-Security-Policy": tc.policy, "Referrer-Policy": "same-origin",
 				"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store",
 			} {
 				if got := h.Get(key); got != want {

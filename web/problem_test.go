@@ -85,3 +85,17 @@ func TestTheSignedOutPageSpeaksBothLanguages(t *testing.T) {
 	}
 	wellFormed(t, ko)
 }
+
+func TestALogoutThatNobodyProvedIsAskedFirst(t *testing.T) {
+	h := newWeb(t, &fake{}, nil)
+	body := get(h, "/logged-out?confirm=a%22b").Body.String()
+	wellFormed(t, body)
+	for _, want := range []string{`<h1>로그아웃할까요?</h1>`, `action="/logout"`, `name="confirm" value="a&#34;b"`, `id="logout"`, `confirm=a%22b`} {
+		if !strings.Contains(body, want) {
+			t.Errorf("the question lacks %s:\n%s", want, body)
+		}
+	}
+	if strings.Contains(body, "로그아웃했습니다") {
+		t.Error("the question says it has been done")
+	}
+}

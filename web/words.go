@@ -116,8 +116,11 @@ func dictionary() words {
 		"wait.offline":    {KO: "연결이 끊겼습니다. 다시 잇는 중…", EN: "Connection lost. Trying again…"},
 
 		// After logging out.
-		"out":      {KO: "로그아웃했습니다", EN: "You are logged out"},
-		"out.next": {KO: "이 브라우저에 남은 로그인은 없습니다. 함께 쓰는 기기라면 창을 닫아 주세요.", EN: "No login is left in this browser. On a shared device, please close the window."},
+		"out":          {KO: "로그아웃했습니다", EN: "You are logged out"},
+		"out.ask":      {KO: "로그아웃할까요?", EN: "Log out?"},
+		"out.ask.next": {KO: "로그아웃 요청이 왔지만 누가 보냈는지 확인할 수 없어 먼저 여쭙니다. 아니라면 창을 닫으시면 됩니다. 로그인은 그대로입니다.", EN: "Something asked to log you out, and we cannot tell who. If it was not you, just close this page: you stay logged in."},
+		"out.yes":      {KO: "로그아웃", EN: "Log out"},
+		"out.next":     {KO: "이 브라우저에 남은 로그인은 없습니다. 함께 쓰는 기기라면 창을 닫아 주세요.", EN: "No login is left in this browser. On a shared device, please close the window."},
 
 		// Problems.
 		"way.start":     {KO: "{site로} 돌아가 다시 시작", EN: "Start again at {site}"},

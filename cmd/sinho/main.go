@@ -1,0 +1,54 @@
+// Command sinho is the one program: an OpenID Provider towards sites, one
+// client towards identity providers, and the lights between them. Everything
+// it is made of is constructed in wire.go.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set at build time with -ldflags "-X main.version=…".
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "sinho:", err)
+		os.Exit(1)
+	}
+}
+
+// run is the whole program apart from the process: args without the program's
+// name, an error for exit code 1. A context that ends is a clean end.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	root := &cobra.Command{
+		Use:   "sinho",
+		Short: "one OpenID Provider in front of many identity providers, with lights that do not lie",
+		Long: `Sinho (신호) is an identity-verification broker. To sites it is one OpenID
+Provider; to Naver, Kakao, PASS, Toss and any OIDC provider it is one client.
+It measures every provider from the logins that pass through it and shows each
+person green, yellow, red or grey, live.`,
+		Version:       version,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.AddCommand(demoCommand())
+	err := root.ExecuteContext(ctx)
+	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		return nil
+	}
+	return err
+}

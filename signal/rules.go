@@ -1,0 +1,151 @@
+package signal
+
+import "time"
+
+// Rules are the numbers by which a light is judged. The zero value is not
+// usable; begin with DefaultRules.
+type Rules struct {
+	// Objective is the absolute bound of a good server leg: t1 never exceeds it,
+	// t2 never twice of it, however the baseline drifts.
+	Objective time.Duration
+	// SlowFloor and VerySlowFloor are the least t1 and t2.
+	SlowFloor, VerySlowFloor time.Duration
+	// BaselineHalfLife is how fast the usual times forget; they are learned only
+	// while green, and used from BaselineNeeds legs on.
+	BaselineHalfLife time.Duration
+	BaselineNeeds    float64
+
+	// The window is ShortWindow seconds and grows to LongWindow until it holds
+	// WindowNeeds observations.
+	ShortWindow, LongWindow int
+	WindowNeeds             int
+	// EventsNeeded is how many slow or failed legs colour at least: one alone says
+	// nothing, however quiet the hour.
+	EventsNeeded int
+
+	// Lower bounds of shares above which the light is at least that colour.
+	YellowSlow, YellowErrors        float64
+	RedSlow, RedVerySlow, RedErrors float64
+	GreyErrors                      float64
+
+	// The breaker: so many failures in a row with no success among them, over at
+	// least this span; a row without news for BreakerForgets counts no more.
+	BreakerFailures             int
+	BreakerSpan, BreakerForgets time.Duration
+
+	// Failed probes in a row, of the server legs and of the page.
+	ProbesYellow, PagesYellow, PagesRed int
+
+	// GreenNeeds is how many completed legs in the window say green; a green with
+	// fewer is kept for GreenKeeps.
+	GreenNeeds int
+	GreenKeeps time.Duration
+
+	// A light worsens to what WorsenTicks ticks in a row (1..4) agree on. It
+	// improves by one step after CalmTicks that all say better, when it has stood
+	// for Dwell and changed at most MaxChanges times in the last ChangeSpan.
+	WorsenTicks, CalmTicks int
+	Dwell                  time.Duration
+	MaxChanges             int
+	ChangeSpan             time.Duration
+
+	// A light that gets worse within RelapseSpan of an improvement stands for
+	// RelapseDwell before the next one.
+	RelapseSpan, RelapseDwell time.Duration
+
+	// LiftRounds good rounds of probes in a row lift a grey light; where nothing
+	// probes, LiftBlind does.
+	LiftRounds int
+	LiftBlind  time.Duration
+
+	// ReasonEvery is how often the numbers of an unchanged reason are renewed.
+	ReasonEvery time.Duration
+
+	// Probes run at QuietPace with fewer than QuietBelow good legs in the long
+	// window, and at SuspiciousPace while anything is wrong, or when people start
+	// but no good leg is seen for SilenceFloor.
+	QuietBelow                int
+	QuietPace, SuspiciousPace time.Duration
+	SilenceFloor              time.Duration
+
+	Person PersonRules
+
+	// What a light leaves of a provider's capacity.
+	GreenWeight, YellowWeight, RedWeight float64
+}
+
+// PersonRules judge people who were sent away and do not come back.
+type PersonRules struct {
+	// HalfLife of the usual return curve, learned only while green.
+	HalfLife time.Duration
+	// Needs is how many returns the curve must rest on before anything is judged.
+	Needs float64
+	// YellowRatio and RedRatio are the fractions of the usual returns the test
+	// looks for; what it takes for a light to turn is a little more than these
+	// (about 0.58 and 0.39).
+	YellowRatio, RedRatio float64
+	// YellowEvidence and RedEvidence are log likelihood ratios: e^evidence to one
+	// against everything being as usual.
+	YellowEvidence, RedEvidence float64
+	// MostPerSecond bounds what one second can add, so that a short hiccup under
+	// heavy traffic turns nothing.
+	MostPerSecond float64
+	// Memory is how fast evidence fades.
+	Memory time.Duration
+}
+
+// DefaultRules are the numbers of docs/signal.md.
+func DefaultRules() Rules {
+	return Rules{
+		Objective:        3 * time.Second,
+		SlowFloor:        1 * time.Second,
+		VerySlowFloor:    2 * time.Second,
+		BaselineHalfLife: 10 * time.Minute,
+		BaselineNeeds:    50,
+		ShortWindow:      10,
+		LongWindow:       60,
+		WindowNeeds:      30,
+		EventsNeeded:     3,
+		YellowSlow:       0.10,
+		YellowErrors:     0.05,
+		RedSlow:          0.60,
+		RedVerySlow:      0.25,
+		RedErrors:        0.20,
+		GreyErrors:       0.60,
+		BreakerFailures:  8,
+		BreakerSpan:      2 * time.Second,
+		BreakerForgets:   60 * time.Second,
+		ProbesYellow:     3,
+		PagesYellow:      3,
+		PagesRed:         8,
+		GreenNeeds:       10,
+		GreenKeeps:       5 * time.Minute,
+		WorsenTicks:      2,
+		CalmTicks:        10,
+		Dwell:            15 * time.Second,
+		MaxChanges:       2,
+		ChangeSpan:       time.Minute,
+		RelapseSpan:      45 * time.Second,
+		RelapseDwell:     time.Minute,
+		LiftRounds:       3,
+		LiftBlind:        30 * time.Second,
+		ReasonEvery:      10 * time.Second,
+		QuietBelow:       30,
+		QuietPace:        5 * time.Second,
+		SuspiciousPace:   time.Second,
+		SilenceFloor:     2 * time.Second,
+		Person: PersonRules{
+			HalfLife:       10 * time.Minute,
+			Needs:          30,
+			YellowRatio:    0.3,
+			RedRatio:       0.1,
+			YellowEvidence: 13,
+			RedEvidence:    18,
+			MostPerSecond:  2,
+			Memory:         60 * time.Second,
+		},
+		GreenWeight:  1,
+		YellowWeight: 0.25,
+		RedWeight:    0.03,
+	}
+}

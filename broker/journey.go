@@ -38,6 +38,8 @@ type journey struct {
 	Code     string    // finished
 	Until    time.Time // finished: the code's end
 	Notice   string    // over
+
+	Back time.Time // never sealed: when the person came back, in the request that saw it
 }
 
 const (

@@ -16,14 +16,15 @@ func (b *Broker) started(j *journey) {
 }
 
 func (b *Broker) returned(j *journey) {
+	j.Back = b.now()
 	if b.hooks.Returned != nil {
-		b.hooks.Returned(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Returned: b.now()})
+		b.hooks.Returned(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Returned: j.Back})
 	}
 }
 
 func (b *Broker) ended(j *journey, failure *providers.Error) {
 	if b.hooks.Ended != nil {
-		b.hooks.Ended(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Ended: b.now(), Err: failure})
+		b.hooks.Ended(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Returned: j.Back, Ended: b.now(), Err: failure})
 	}
 }
 

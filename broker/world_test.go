@@ -171,6 +171,9 @@ func (w *world) trip(what string) func(Trip) {
 			w.trips = append(w.trips, what)
 			return
 		}
+		if what == "ended" && t.Returned.IsZero() {
+			what = "ended without a return"
+		}
 		w.trips = append(w.trips, what)
 	}
 }

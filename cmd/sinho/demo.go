@@ -130,6 +130,7 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	g.Go(func() error { return settle(people, h.crowd.Run(people)) })
 	g.Go(func() error { return warmUp(people, d, h, stdout) })
 	err = serve(people, doors, h.serving, func() {
+		lightsOut() // open event streams end with the lights
 		for _, one := range h.sims {
 			one.Close()
 		}

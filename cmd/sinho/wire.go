@@ -227,6 +227,7 @@ func demoClients(booking, school *demo.SiteConfig) (*client.Registry, error) {
 func hooks(l *live.Live) broker.Hooks {
 	return broker.Hooks{
 		Admit:    l.Admit,
+		Disabled: l.Disabled,
 		Light:    l.Light,
 		Started:  func(t broker.Trip) { l.Started(trip(t)) },
 		Returned: func(t broker.Trip) { l.Returned(trip(t)) },

@@ -6,7 +6,7 @@ CACHE := $(CURDIR)/.cache
 LINT := $(CACHE)/golangci-lint
 FUMPT := $(CACHE)/gofumpt
 
-.PHONY: help demo test tools format vet lint unit e2e fuzz-seeds evidence-walk
+.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -41,3 +41,13 @@ unit: ## unit, contract, fuzz-seed and import-floor tests under the race detecto
 
 e2e: ## the built program in Chromium, phone and desktop width
 	$(GO) test -count=1 -timeout 20m -v ./e2e
+
+evidence-faults: ## how soon lights follow a fault, against the published limits (15 minutes)
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestFaultsMoveTheLight ./e2e
+
+evidence-walk: ## fifty logins a second for two minutes with a break in the middle
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 10m -v -run TestWalkUnderAFault ./e2e
+
+screens: ## the README's screenshots
+	@mkdir -p docs/screens
+	SINHO_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 5m -run TestScreens ./e2e

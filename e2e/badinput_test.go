@@ -3,6 +3,7 @@ package e2e
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -92,9 +93,7 @@ func TestBadInput(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for k, v := range parsed.Query() {
-			form[k] = v
-		}
+		maps.Copy(form, parsed.Query())
 		a := fetch(t, stranger(t, true), http.MethodPost, d.url(atBroker, "/authorize"), form)
 		if a.status != http.StatusRequestEntityTooLarge && a.status != http.StatusBadRequest {
 			t.Errorf("got status %d, want 413 or 400: %.300s", a.status, a.body)

@@ -51,42 +51,17 @@ func testStuck(t *testing.T, d *demo) {
 	waitFor(t, 2*time.Minute, "Kakao is green again", func() bool { light, _ := d.light("kakao"); return light == "green" })
 }
 
-// testFaults breaks Kakao in three ways while a chooser stands open and is
-// never reloaded.
+// testFaults breaks Kakao while a chooser stands open and is never reloaded.
 func testFaults(t *testing.T, d *demo) {
 	tab := browser(t, 360, 800)
 	openChooser(t, d, tab, atBooking)
-	mark := `window.sinhoNotReloaded = true`
-	eval[bool](t, tab, mark)
-	shown := func(lights ...string) func() bool {
-		return func() bool {
-			got := eval[string](t, tab, `document.querySelector('#routes [data-id="kakao"]').dataset.light`)
-			for _, l := range lights {
-				if got == l {
-					return true
-				}
-			}
-			return false
-		}
+	eval[bool](t, tab, `window.sinhoNotReloaded = true`)
+	shown := func() string {
+		return eval[string](t, tab, `document.querySelector('#routes [data-id="kakao"]').dataset.light`)
 	}
-	for _, f := range []struct {
-		name, body string
-		limit      time.Duration
-		lights     []string
-	}{
-		{"down", `{"down":true}`, 20 * time.Second, []string{"grey"}},
-		{"hang", `{"hang":true}`, 20 * time.Second, []string{"grey"}},
-		{"page_hang", `{"page_hang":true}`, 30 * time.Second, []string{"red", "grey"}},
-	} {
+	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
-			waitFor(t, 2*time.Minute, "green before the fault", shown("green"))
-			d.control("kakao", f.body)
-			took := waitFor(t, f.limit, f.name+" moves the light to "+f.lights[0], shown(f.lights...))
-			t.Logf("%s: %s after %.1f s", f.name, f.lights[0], took.Seconds())
-			shoot(t, tab, "phone-fault-"+f.name)
-			d.control("kakao", `{"down":false,"hang":false,"page_hang":false}`)
-			took = waitFor(t, 2*time.Minute, "green after recovery", shown("green"))
-			t.Logf("%s: green %.1f s after recovery", f.name, took.Seconds())
+			f.run(t, d, shown, func() { shoot(t, tab, "phone-fault-"+f.name) })
 		})
 	}
 	if !eval[bool](t, tab, `window.sinhoNotReloaded === true`) {

@@ -23,7 +23,7 @@ type gate struct {
 
 func (g *gate) RoundTrip(r *http.Request) (*http.Response, error) {
 	g.mu.Lock()
-	stopped := g.match(r.URL) && !(g.once && g.kept != "")
+	stopped := g.match(r.URL) && (!g.once || g.kept == "")
 	if stopped && g.kept == "" {
 		g.kept = r.URL.String()
 	}

@@ -1,0 +1,121 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// look is one look at a running demo.
+type look struct {
+	Second     int     `json:"s"`
+	RSSMiB     float64 `json:"rss_mib"`
+	Goroutines float64 `json:"goroutines"`
+	In         float64 `json:"in"`
+	GaveUp     float64 `json:"gave_up"`
+	Retried    float64 `json:"retried"`
+	RetriedIn  float64 `json:"retried_in"`
+	Shed       float64 `json:"shed"`
+	Kakao      string  `json:"kakao"`
+}
+
+func (d *demo) look(began time.Time) look {
+	d.t.Helper()
+	state := d.getJSON(atBroker, "/stage/state")
+	crowd := state["crowd"].(map[string]any)
+	process := state["process"].(map[string]any)
+	light, _ := d.light("kakao")
+	return look{
+		Second: int(time.Since(began).Seconds()), RSSMiB: rss(d.t, d.cmd.Process.Pid), Goroutines: process["goroutines"].(float64),
+		In: crowd["in"].(float64), GaveUp: crowd["gave_up"].(float64), Shed: crowd["shed"].(float64),
+		Retried: crowd["retried"].(float64), RetriedIn: crowd["retried_in"].(float64), Kakao: light,
+	}
+}
+
+// rss of a process in MiB.
+func rss(t *testing.T, pid int) float64 {
+	t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+			kb, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return kb / 1024
+		}
+	}
+	t.Fatal("no VmRSS")
+	return 0
+}
+
+// TestWalkUnderAFault is `make evidence-walk`: fifty citizens a second for two
+// minutes while Kakao's server hangs for the middle one. As a miniature: thirty
+// a second for forty seconds. Whoever comes back to the chooser takes the next
+// route; nobody who can be helped may fail.
+func TestWalkUnderAFault(t *testing.T) {
+	rate, phase := 50, 30*time.Second
+	if !collecting() {
+		rate, phase = 30, 10*time.Second
+	}
+	e := newEvidence("walk")
+	e.Seed = 1
+	defer e.close(t)
+	d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
+
+	began := time.Now()
+	first := d.look(began)
+	looks := []look{first}
+	watch := func(until time.Duration) {
+		for time.Since(began) < until {
+			for range 10 {
+				waitTick(t)
+			}
+			looks = append(looks, d.look(began))
+		}
+	}
+	watch(phase)
+	calm := looks[len(looks)-1]
+	d.control("kakao", `{"hang":true}`)
+	watch(3 * phase)
+	d.control("kakao", `{"hang":false}`)
+	watch(4 * phase)
+	last := looks[len(looks)-1]
+
+	in, gaveUp := last.In-first.In, last.GaveUp-first.GaveUp+last.Shed-first.Shed
+	retried, retriedIn := last.Retried-first.Retried, last.RetriedIn-first.RetriedIn
+	success := in / (in + gaveUp)
+	helped := 1.0
+	if retried > 0 {
+		helped = retriedIn / retried
+	}
+	peakGoroutines, peakRSS := 0.0, 0.0
+	for _, l := range looks {
+		peakGoroutines, peakRSS = max(peakGoroutines, l.Goroutines), max(peakRSS, l.RSSMiB)
+	}
+	e.Figures = map[string]any{
+		"rate_per_s": rate, "in": in, "gave_up_or_shed": gaveUp, "success": success,
+		"retried_once": retried, "retried_and_in": retriedIn,
+		"rss_mib":       map[string]float64{"first": first.RSSMiB, "calm": calm.RSSMiB, "peak": peakRSS, "last": last.RSSMiB},
+		"goroutines":    map[string]float64{"calm": calm.Goroutines, "peak": peakGoroutines, "last": last.Goroutines},
+		"green_honesty": d.getJSON(atBroker, "/signal/honesty"),
+		"looks":         looks,
+	}
+	t.Logf("in %v, gave up or shed %v, retried %v and got in %v, honesty %v", in, gaveUp, retried, retriedIn, e.Figures["green_honesty"])
+	if retried == 0 {
+		t.Error("nobody had to retry: the fault was never felt, so the run shows nothing")
+	}
+	if success < 0.99 {
+		t.Errorf("success %.4f (%v in, %v not), want 0.99", success, in, gaveUp)
+	}
+	e.demand(success >= 0.99, fmt.Sprintf("success %.4f, want 0.99", success))
+	e.demand(helped >= 0.99, fmt.Sprintf("of those who retried once %.4f got in, want 0.99", helped))
+	e.demand(last.RSSMiB <= 1.3*calm.RSSMiB+32, fmt.Sprintf("memory %.0f MiB at the end, %.0f before the fault", last.RSSMiB, calm.RSSMiB))
+	e.demand(last.Goroutines <= 1.3*calm.Goroutines+100, fmt.Sprintf("%.0f goroutines at the end, %.0f before the fault", last.Goroutines, calm.Goroutines))
+}

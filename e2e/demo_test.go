@@ -1,10 +1,12 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // TestDemoInChromium is the walk of a newcomer: every provider on both screens,
@@ -13,9 +15,43 @@ import (
 func TestDemoInChromium(t *testing.T) {
 	d := startDemo(t)
 	t.Run("logins", func(t *testing.T) { testLogins(t, d) })
+	t.Run("keyboard alone walks the chooser", func(t *testing.T) { testKeyboard(t, d) })
 	t.Run("a citizen stuck at Kakao is offered the next route", func(t *testing.T) { testStuck(t, d) })
 	t.Run("faults move the light on an open page", func(t *testing.T) { testFaults(t, d) })
 	t.Run("stage", func(t *testing.T) { testStage(t, d) })
+}
+
+// testKeyboard tabs to the first suggestion and presses Enter, as somebody does
+// who uses no pointer; every stop on the way must have a name to be read out.
+func testKeyboard(t *testing.T, d *demo) {
+	tab := browser(t, 1280, 900)
+	openChooser(t, d, tab, atBooking)
+	const active = `(() => { const e = document.activeElement; return e.id + "|" + (e.getAttribute("aria-label") || e.innerText || "").trim() })()`
+	var stops []string
+	for range 15 {
+		do(t, tab, "press Tab", chromedp.KeyEvent(kb.Tab))
+		id, name, _ := strings.Cut(eval[string](t, tab, active), "|")
+		stops = append(stops, id)
+		if name == "" {
+			t.Errorf("stop %d (%s) has no name to read out", len(stops), id)
+		}
+		if strings.HasPrefix(id, "login-") || strings.HasPrefix(id, "open-") {
+			break
+		}
+	}
+	first := stops[len(stops)-1]
+	if want := eval[string](t, tab, `document.querySelector("#routes [id^=login-], #routes [id^=open-]").id`); first != want {
+		t.Fatalf("Tab stops at %v, want the first suggestion %s among them", stops, want)
+	}
+	if !eval[bool](t, tab, `["", "::before"].some((part) => getComputedStyle(document.activeElement, part).outlineStyle !== "none")`) {
+		t.Error("the focus cannot be seen")
+	}
+	do(t, tab, "press Enter", chromedp.KeyEvent(kb.Enter))
+	if strings.HasPrefix(first, "open-") { // a push: its form opens, and the fields follow
+		do(t, tab, "see the form", chromedp.WaitVisible(chromedp.CSS("#login-"+strings.TrimPrefix(first, "open-"))))
+		return
+	}
+	do(t, tab, "see the provider's page", chromedp.WaitVisible(chromedp.CSS("#approve")))
 }
 
 // testStuck approves at a Kakao whose server has just stopped answering.

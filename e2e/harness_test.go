@@ -117,7 +117,11 @@ func freeBase(t *testing.T) int {
 // ended, and its clean end checked, when the test is over.
 func startDemo(t *testing.T, args ...string) *demo {
 	t.Helper()
-	base := freeBase(t)
+	return startDemoAt(t, freeBase(t), args...)
+}
+
+func startDemoAt(t *testing.T, base int, args ...string) *demo {
+	t.Helper()
 	d := &demo{t: t, base: base, out: &lines{more: make(chan struct{})}}
 	d.cmd = exec.Command(binary, append([]string{"demo", "--base-port", fmt.Sprint(base)}, args...)...)
 	stdout, err := d.cmd.StdoutPipe()

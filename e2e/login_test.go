@@ -159,6 +159,12 @@ func singleSignOn(t *testing.T, d *demo, tab context.Context) {
 	if got := me(t, d, tab, atSchool)["name"]; got != "홍길동" {
 		t.Errorf("the school platform knows %v, want 홍길동", got)
 	}
+	do(t, tab, "open the school platform", chromedp.Navigate(d.url(atSchool, "/")))
+	press(t, tab, "ask for a fresh login", "#fresh button")
+	do(t, tab, "see the chooser", chromedp.WaitVisible(chromedp.CSS("#routes")))
+	if eval[bool](t, tab, `!!document.querySelector("#login-continue")`) {
+		t.Error("a fresh login offers to continue with the old one")
+	}
 }
 
 // logOut ends the session at the broker too: the next login asks again.

@@ -120,7 +120,7 @@ func writeBody(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	w.Write(body) //nolint:gosec // JSON with its content type and nosniff
+	w.Write(body)
 }
 
 // printable keeps to the characters of error_description (RFC 6749 §5.2).

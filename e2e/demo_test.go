@@ -47,8 +47,8 @@ func testKeyboard(t *testing.T, d *demo) {
 		t.Error("the focus cannot be seen")
 	}
 	do(t, tab, "press Enter", chromedp.KeyEvent(kb.Enter))
-	if strings.HasPrefix(first, "open-") { // a push: its form opens, and the fields follow
-		do(t, tab, "see the form", chromedp.WaitVisible(chromedp.CSS("#login-"+strings.TrimPrefix(first, "open-"))))
+	if push, ok := strings.CutPrefix(first, "open-"); ok { // its form opens, and the fields follow
+		do(t, tab, "see the form", chromedp.WaitVisible(chromedp.CSS("#login-"+push)))
 		return
 	}
 	do(t, tab, "see the provider's page", chromedp.WaitVisible(chromedp.CSS("#approve")))

@@ -42,7 +42,7 @@ func keep(t *testing.T, tab context.Context, path string) {
 	t.Helper()
 	png, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
 	if err == nil {
-		err = os.WriteFile(path, png, 0o644) //nolint:gosec // a picture for the README
+		err = os.WriteFile(path, png, 0o644)
 	}
 	if err != nil {
 		t.Fatalf("screenshot %s: %v", path, err)

@@ -43,9 +43,11 @@ e2e: ## the built program in Chromium, phone and desktop width
 	$(GO) test -count=1 -timeout 20m -v ./e2e
 
 evidence-faults: ## how soon lights follow a fault, against the published limits (15 minutes)
+	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestFaultsMoveTheLight ./e2e
 
 evidence-walk: ## fifty logins a second for two minutes with a break in the middle
+	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 10m -v -run TestWalkUnderAFault ./e2e
 
 screens: ## the README's screenshots

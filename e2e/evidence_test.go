@@ -57,7 +57,7 @@ func (e *evidence) close(t *testing.T) {
 		t.Fatal(err)
 	}
 	path := filepath.Join(os.Getenv("SINHO_EVIDENCE"), e.Name+".json")
-	if err := os.WriteFile(path, append(body, '\n'), 0o600); err != nil {
+	if err := os.WriteFile(path, append(body, '\n'), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("wrote %s:\n%s", path, body)

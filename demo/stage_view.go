@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime"
+	"runtime/metrics"
 	"slices"
 )
 
@@ -25,6 +26,14 @@ type stageState struct {
 // process is the program that runs all of this.
 type process struct {
 	Goroutines int `json:"goroutines"`
+	// HeapLive is what the last garbage collection left alive, in bytes.
+	HeapLive uint64 `json:"heap_live_bytes"`
+}
+
+func readProcess() process {
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	metrics.Read(live)
+	return process{Goroutines: runtime.NumGoroutine(), HeapLive: live[0].Value.Uint64()}
 }
 
 // lane is one provider on the stage.
@@ -65,7 +74,7 @@ func (s *Stage) snapshot() stageState {
 	s.mu.Unlock()
 	slices.Reverse(events)
 	slices.Sort(broken)
-	v := stageState{Events: events, Broken: broken, Known: seen.board != nil, Process: process{runtime.NumGoroutine()}}
+	v := stageState{Events: events, Broken: broken, Known: seen.board != nil, Process: readProcess()}
 	if v.Events == nil {
 		v.Events = []Event{}
 	}

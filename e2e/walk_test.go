@@ -32,7 +32,7 @@ func (d *demo) look(began time.Time) look {
 	return look{
 		Second: int(time.Since(began).Seconds()), RSSMiB: rss(d.t, d.cmd.Process.Pid), Goroutines: process["goroutines"].(float64),
 		HeapMiB: process["heap_live_bytes"].(float64) / (1 << 20),
-		In: crowd["in"].(float64), GaveUp: crowd["gave_up"].(float64), Shed: crowd["shed"].(float64),
+		In:      crowd["in"].(float64), GaveUp: crowd["gave_up"].(float64), Shed: crowd["shed"].(float64),
 		Retried: crowd["retried"].(float64), RetriedIn: crowd["retried_in"].(float64), Kakao: light,
 	}
 }

@@ -18,7 +18,7 @@ const (
 	renewalLife = 24 * time.Hour
 	// shelfLimit of codes, tokens, renewals and pushes: memory stays flat
 	// whatever the load.
-	shelfLimit = 8192
+	shelfLimit = 1024
 )
 
 // flow is the authorization code flow (RFC 6749 4.1, RFC 7636) that the

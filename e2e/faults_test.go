@@ -43,12 +43,12 @@ func (f fault) run(t *testing.T, d *demo, shown func() string, atWorst func()) (
 	return broke, healed
 }
 
-// TestFaultsMoveTheLight is `make evidence-faults`: every fault three times at
+// TestFaultsMoveTheLight is `make evidence-faults`: every fault twice at
 // two rates, against the published limits. As a miniature: one fault, once.
 func TestFaultsMoveTheLight(t *testing.T) {
 	e := newEvidence("faults")
 	defer e.close(t)
-	rounds, rates, some := 3, []int{10, 20}, faults
+	rounds, rates, some := 2, []int{10, 20}, faults
 	if !collecting() {
 		rounds, rates, some = 1, []int{20}, faults[:1]
 	}

@@ -1,0 +1,323 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/rand/v2"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sinho/citizen"
+)
+
+// loginOptions are the command line of `rush login`.
+type loginOptions struct {
+	issuer, clientID, redirectURI, scope string
+
+	rate     float64
+	span     time.Duration
+	follow   float64
+	provider string
+	retries  int
+	patience time.Duration
+	most     int
+	seed     uint64
+	people   []string
+	pids     []int
+	citizen  bool
+	json     bool
+}
+
+func loginCommand() *cobra.Command {
+	var o loginOptions
+	cmd := &cobra.Command{
+		Use:   "login",
+		Short: "complete logins, from /authorize to a verified ID token and userinfo",
+		Long: `Sends people to log in at a running Sinho. Each has a browser of their own and
+walks the real pages: authorization request, chooser, the provider's page or the
+wait for a phone, back to the redirect URI; then the site's part: code for
+tokens, the ID token verified, userinfo compared.
+
+Arrivals are open loop: they come at random around --rate whether or not anybody
+is done, and latency counts from the moment each was due. The redirect URI only
+has to be registered; nobody listens there and nobody needs to.
+
+The whole login is told apart into waiting for the broker's origin (a callback
+holds the provider's server legs in it), waiting for other origins, and people's
+pauses on waiting pages; "beyond" is the whole without the last two. Scripts,
+styles and images are not loaded. Processor time is good for comparison at
+saturation only: below it, waking from idle doubles it.`,
+		Example: `  sinho demo --rate 0                                     # in another terminal
+  rush login --rate 100 --for 1m
+  rush login --rate 200 --provider kakao --pid $(pgrep -x sinho)
+  rush login --rate 556 --for 10m --follow 1 --json > run.json
+  rush login --rate 5 --citizen                           # the full HTML parser`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := o.validate(); err != nil {
+				return err
+			}
+			return runLogin(cmd.Context(), o, cmd.OutOrStdout(), cmd.ErrOrStderr())
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.issuer, "issuer", "http://localhost:8080", "the broker, exactly as it names itself")
+	f.StringVar(&o.clientID, "client-id", "playground", "a public client registered there (PKCE)")
+	f.StringVar(&o.redirectURI, "redirect-uri", "http://localhost:3000/callback", "one that is registered for it; it is never dialled")
+	f.StringVar(&o.scope, "scope", "openid profile", "scopes to ask for, openid among them")
+	f.Float64Var(&o.rate, "rate", 50, "arrivals a second, above 0 to 10000")
+	f.DurationVar(&o.span, "for", 30*time.Second, "how long people come; those under way may finish")
+	f.Float64Var(&o.follow, "follow", 0.6, "share that takes the first suggestion, 0 to 1; the others are spread evenly")
+	f.StringVar(&o.provider, "provider", "", "everybody takes this one")
+	f.IntVar(&o.retries, "retries", 0, "how often a person tries again from the chooser, 0 to 10")
+	f.DurationVar(&o.patience, "patience", time.Minute, "how long one login may take")
+	f.IntVar(&o.most, "max-in-flight", 4000, "logins under way at once; who comes beyond is shed and counted")
+	f.Uint64Var(&o.seed, "seed", 1, "seed of who comes when and takes what")
+	f.StringArrayVar(&o.people, "person", nil, "NAME,YYYYMMDD,PHONE for push forms; may be repeated (default: the demo's eight people)")
+	f.IntSliceVar(&o.pids, "pid", nil, "processes on this machine whose processor time and memory to tell; may be repeated")
+	f.BoolVar(&o.citizen, "citizen", false, "walk with the full HTML parser instead of the lean one")
+	f.BoolVar(&o.json, "json", false, "write the report as JSON to standard output")
+	return cmd
+}
+
+func (o loginOptions) validate() error {
+	var errs []error
+	wrong := func(bad bool, format string, args ...any) {
+		if bad {
+			errs = append(errs, fmt.Errorf(format, args...))
+		}
+	}
+	for flag, value := range map[string]string{"--issuer": o.issuer, "--redirect-uri": o.redirectURI} {
+		u, err := url.Parse(value)
+		wrong(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "%s %q: it must be an http or https address", flag, value)
+	}
+	wrong(o.clientID == "", "--client-id: it must not be empty")
+	wrong(!(o.rate > 0 && o.rate <= 10_000), "--rate %v: it must be above 0 and at most 10000 logins a second", o.rate)
+	wrong(o.span <= 0, "--for %v: it must be above 0", o.span)
+	wrong(!(o.follow >= 0 && o.follow <= 1), "--follow %v: it must be from 0 to 1", o.follow)
+	wrong(o.retries < 0 || o.retries > 10, "--retries %d: it must be from 0 to 10", o.retries)
+	wrong(o.patience <= 0, "--patience %v: it must be above 0", o.patience)
+	wrong(o.most < 1, "--max-in-flight %d: it must be at least 1", o.most)
+	if _, err := o.crowd(); err != nil {
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// crowd is who comes: the people of --person, or the simulators' own.
+func (o loginOptions) crowd() ([]citizen.Person, error) {
+	if len(o.people) == 0 {
+		return []citizen.Person{
+			{Name: "홍길동", Birthdate: "19900512", Phone: "01000000000"},
+			{Name: "김하늘", Birthdate: "19850821", Phone: "01000000001"},
+			{Name: "이바다", Birthdate: "19721130", Phone: "01000000002"},
+			{Name: "박나무", Birthdate: "20010228", Phone: "01000000003"},
+			{Name: "최가을", Birthdate: "19590909", Phone: "01000000004"},
+			{Name: "정새봄", Birthdate: "19960331", Phone: "01000000005"},
+			{Name: "강여울", Birthdate: "19881225", Phone: "01000000006"},
+			{Name: "윤슬기", Birthdate: "19790707", Phone: "01000000007"},
+		}, nil
+	}
+	var out []citizen.Person
+	for _, p := range o.people {
+		parts := strings.Split(p, ",")
+		if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
+			return nil, fmt.Errorf("--person %q: it must be NAME,YYYYMMDD,PHONE", p)
+		}
+		out = append(out, citizen.Person{Name: parts[0], Birthdate: parts[1], Phone: parts[2]})
+	}
+	return out, nil
+}
+
+// walks is a way to walk a login: lean, or with package citizen.
+type walks interface {
+	walk(ctx context.Context, p person, buf *bytes.Buffer) outcome
+}
+
+// loginRun is one run of load.
+type loginRun struct {
+	loginOptions
+	site    *site
+	way     walks
+	tally   *tally
+	watch   []*process
+	began   time.Time
+	took    time.Duration
+	stopped bool      // before its time
+	buffers sync.Pool // of *bytes.Buffer, one for each person under way
+}
+
+// runLogin runs the load and writes its report. When ctx ends early, the report
+// is of what has been.
+func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) error {
+	r, err := prepare(ctx, o)
+	if err != nil {
+		return err
+	}
+	r.load(ctx, stderr)
+	doc := r.report()
+	if o.json {
+		enc := json.NewEncoder(stdout)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", "  ")
+		err = enc.Encode(doc)
+	} else {
+		err = doc.table(stdout)
+	}
+	if err == nil && doc.In == 0 && doc.Came > doc.Stopped {
+		err = errors.New("not one login got in")
+	}
+	return err
+}
+
+// prepare checks everything that can be wrong before the first arrival: open
+// files, the issuer, client and redirect URI, the provider, the processes.
+func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
+	need := uint64(o.most)*2 + 64 //nolint:gosec // at least 1
+	err := enoughFiles(need, func(allowed uint64) string {
+		return fmt.Sprintf("take --max-in-flight %d", max(allowed, 66)/2-32)
+	})
+	if err != nil {
+		return nil, err
+	}
+	rt := newTransport(o.most, o.patience)
+	s, err := newSite(ctx, rt, site{issuer: o.issuer, clientID: o.clientID, redirectURI: o.redirectURI, scope: o.scope})
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.carrier(rt)
+	if err != nil {
+		return nil, err
+	}
+	if err := try(ctx, s, c, o); err != nil {
+		return nil, err
+	}
+	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries}}
+	if o.citizen {
+		r.way = &full{site: s, carrier: c, retries: o.retries, patience: o.patience}
+	}
+	r.buffers.New = func() any { return new(bytes.Buffer) }
+	if r.watch, err = watchProcesses(o.pids); err != nil {
+		return nil, err
+	}
+	r.watch = append(r.watch, ourselves()...)
+	return r, nil
+}
+
+// try asks for one login and looks at what comes back, so that a wrong client
+// or redirect URI is told before thousands of people meet it. A broker that is
+// merely busy does not stop a run.
+func try(ctx context.Context, s *site, c *carrier, o loginOptions) error {
+	ctx, cancel := context.WithTimeout(ctx, min(o.patience, 20*time.Second))
+	defer cancel()
+	g := &walking{walker: &walker{site: s, carrier: c}, buf: new(bytes.Buffer)}
+	to, err := url.Parse(s.start(newLogin()))
+	if err != nil {
+		return fmt.Errorf("authorization endpoint of %s: %w", s.issuer, err)
+	}
+	page, f := g.visit(ctx, "GET", to, nil, "")
+	switch {
+	case f != nil:
+		return fmt.Errorf("ask %s for a login: %w", s.issuer, f)
+	case g.back != nil:
+		return fmt.Errorf("%s answers client %q with %s: %s", s.issuer, s.clientID, g.back.Get("error"), g.back.Get("error_description"))
+	case page.status >= 400 && page.status < 500:
+		return fmt.Errorf("%s does not take client %q with redirect URI %s (status %d): %s", s.issuer, s.clientID, s.redirectURI, page.status, gist(g.buf.Bytes()))
+	}
+	var offered []string
+	for _, c := range page.choices() {
+		if offered = append(offered, c.provider); c.provider == o.provider {
+			return nil
+		}
+	}
+	if o.provider != "" && len(offered) > 0 {
+		return fmt.Errorf("--provider %s: the chooser offers %s", o.provider, strings.Join(offered, ", "))
+	}
+	return nil
+}
+
+// load lets people come, and waits for the last of them.
+func (r *loginRun) load(ctx context.Context, stderr io.Writer) {
+	crowd, _ := r.crowd()                                  // validated
+	chance := rand.New(rand.NewPCG(r.seed, math.MaxInt32)) //nolint:gosec // who comes when is no secret, and a seed repeats it
+	loop := &openLoop[person]{
+		rate: r.rate, span: r.span, most: r.most, gap: poisson(chance),
+		draw: func() person {
+			return person{
+				follows: chance.Float64() < r.follow, other: chance.Uint32(), provider: r.provider,
+				who: crowd[chance.IntN(len(crowd))],
+			}
+		},
+		walk: r.one, shed: func(person) { r.tally.turnedAway() }, late: r.tally.arrived,
+	}
+	watching, enough := context.WithCancel(context.WithoutCancel(ctx))
+	defer enough()
+	var behind sync.WaitGroup
+	behind.Go(func() { sample(watching, r.watch) })
+	behind.Go(func() { r.progress(watching, stderr, loop) })
+	r.began = time.Now()
+	loop.run(ctx)
+	r.took = time.Since(r.began)
+	r.stopped = ctx.Err() != nil
+	enough()
+	behind.Wait()
+	for _, p := range r.watch {
+		p.look()
+	}
+}
+
+// one is one person's login.
+func (r *loginRun) one(ctx context.Context, p person, due time.Time) {
+	own, cancel := context.WithTimeout(ctx, r.patience)
+	defer cancel()
+	buf, _ := r.buffers.Get().(*bytes.Buffer)
+	defer r.buffers.Put(buf)
+	o := r.way.walk(own, p, buf)
+	switch {
+	case o.in:
+	case ctx.Err() != nil:
+		o.failure.kind = kindStopped
+	case o.failure.kind == kindStopped: // somebody else's cancelling
+		o.failure.kind = kindNetwork
+	}
+	r.tally.ended(&o, time.Since(due))
+}
+
+// progress writes a line a second.
+func (r *loginRun) progress(ctx context.Context, w io.Writer, loop *openLoop[person]) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	began := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			s, failed, shed := r.tally.tick()
+			fmt.Fprintf(w, "%4.0f s  %4d came  %4d in  p50 %s  p99 %s  beyond p99 %s  %5d under way  %d failed  %d shed\n",
+				time.Since(began).Seconds(), s.came, s.in, short(s.whole.at(0.5)), short(s.whole.at(0.99)), short(s.beyond.at(0.99)),
+				loop.underWay.Load(), failed, shed)
+		}
+	}
+}
+
+// short is a duration for people, seven columns wide.
+func short(d time.Duration) string {
+	switch {
+	case d >= 10*time.Second:
+		return fmt.Sprintf("%5.1f s", d.Seconds())
+	case d >= 100*time.Millisecond:
+		return fmt.Sprintf("%4.0f ms", inMS(d))
+	default:
+		return fmt.Sprintf("%4.1f ms", inMS(d))
+	}
+}

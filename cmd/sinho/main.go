@@ -45,7 +45,8 @@ person green, yellow, red or grey, live.`,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(demoCommand()) //nolint:contextcheck // cobra hands the context over
+	//nolint:contextcheck // cobra hands the context over
+	root.AddCommand(demoCommand(), serveCommand(), checkCommand(), keysCommand())
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

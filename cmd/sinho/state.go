@@ -15,10 +15,9 @@ import (
 // state is what a demo keeps in its folder: store, signing keys, sealing key
 // and pepper. With a temporary folder all of it goes at the end.
 type state struct {
+	secrets
+
 	dir    string
-	keys   *keys.Set
-	ring   *seal.Ring
-	pepper []byte
 	remove func()
 }
 

@@ -1,189 +1,106 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"path/filepath"
+	"reflect"
+	"strings"
+	"sync/atomic"
 
 	"sinho/broker"
 	"sinho/broker/client"
+	"sinho/config"
 	"sinho/demo"
 	"sinho/providers"
 	"sinho/providers/sim"
 	"sinho/signal"
 	"sinho/signal/live"
+	"sinho/store"
 	"sinho/store/embedded"
+	"sinho/store/shared"
 	"sinho/web"
 )
 
-// house is everything a demo is made of, constructed and not yet running.
-type house struct {
-	store   *embedded.Store
-	live    *live.Live
-	crowd   *demo.Crowd
-	stage   *demo.Stage
-	sims    []*sim.Sim
-	serving map[string]http.Handler // by place name
+// This file is the only place where the parts meet: what every broker has,
+// then what a demo and what a node of serve make of it.
+
+// lights are the measured providers, and the adapters by which they are probed.
+type lights struct {
+	*live.Live
+	adapters atomic.Pointer[[]providers.Provider]
 }
 
-// close lets go of what only construction held.
-func (h *house) close() error {
-	for _, s := range h.sims {
-		s.Close()
+// newLights measures what is watched; whoever is probed comes later, by use.
+func newLights(watched []live.Provider, watchers int, log *slog.Logger) (*lights, error) {
+	l := &lights{}
+	l.use(nil)
+	for i := range watched {
+		watched[i].Probes = func() []live.Probe { return l.probes(watched[i].ID) }
 	}
-	return h.store.Close()
+	var err error
+	l.Live, err = live.New(live.Config{Providers: watched, MaxWatchers: watchers, Log: log})
+	return l, err
 }
 
-// simulated is one provider of the demo: what its adapter and its simulator
-// must agree on.
-type simulated struct {
-	id        string
-	name      providers.Text // of the kinds that have none of their own
-	assurance providers.Assurance
-	assertsCI bool
-}
+// use makes adapters the ones that are probed.
+func (l *lights) use(adapters []providers.Provider) { l.adapters.Store(&adapters) }
 
-func simulatedProviders() []simulated {
-	return []simulated{
-		{id: "naver"},
-		{id: "kakao", assertsCI: true},
-		{id: "pass", assertsCI: true, assurance: providers.Verified},
-		{id: "toss", assertsCI: true, assurance: providers.Verified},
-		{id: "oidc", name: providers.Text{KO: "나라아이디", EN: "Nara ID"}},
-	}
-}
-
-// wire is the only place where the parts meet.
-func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
-	h := &house{serving: map[string]http.Handler{}}
-	issuer := d.url(placeBroker)
-
-	adapters := make([]providers.Provider, len(simulatedProviders()))
-	watched := make([]live.Provider, len(adapters))
-	for i, p := range simulatedProviders() {
-		watched[i] = live.Provider{ID: p.id, Capacity: 1, Probes: func() []live.Probe { return probes(adapters[i]) }}
-	}
-	simSecret, _ := client.NewSecret()
-	settings := make([]providers.Settings, len(adapters))
-	for i, p := range simulatedProviders() {
-		one, err := sim.New(sim.Config{
-			ID: p.id, Base: d.url(simPlace(i, p.id)), ClientID: "sinho", ClientSecret: simSecret, ClientName: "Sinho",
-			RedirectURIs: []string{issuer + "/callback/" + p.id}, Seed: d.seed,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("simulator %s: %w", p.id, err)
-		}
-		h.sims = append(h.sims, one)
-		h.serving[p.id] = one.Handler()
-		settings[i] = p.settings(d.url(simPlace(i, p.id)), simSecret, one)
-		watched[i].Name = signal.Text(settings[i].Title())
-	}
-	lights, err := live.New(live.Config{Providers: watched, Log: log})
-	if err != nil {
-		return nil, err
-	}
-	h.live = lights
-	for i, set := range settings {
-		if adapters[i], err = providers.New(set, lights.Client(set.ID)); err != nil {
-			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
-		}
-	}
-
-	if h.store, err = embedded.Open(filepath.Join(s.dir, "sinho.db"), embedded.Options{}); err != nil {
-		return nil, err
-	}
-	if err := h.front(d, s, log, adapters); err != nil {
-		_ = h.store.Close()
-		return nil, err
-	}
-	return h, nil
-}
-
-func (p simulated) settings(base, secret string, s *sim.Sim) providers.Settings {
-	set := providers.Settings{
-		ID: p.id, Name: p.name, ClientID: "sinho", ClientSecret: secret,
-		AssertsCI: p.assertsCI, Assurance: p.assurance,
-	}
-	switch p.id {
-	case "oidc":
-		set.Issuer = base
-		set.Scopes = []string{"openid", "profile", "email", "phone"}
-	case "toss":
-		set.Base = base
-		set.PublicKeyPEM = string(s.TossPublicKey())
-	default:
-		set.Base = base
-	}
-	return set
-}
-
-func probes(p providers.Provider) []live.Probe {
+func (l *lights) probes(id string) []live.Probe {
 	var all []live.Probe
-	for _, probe := range p.Info().Probes {
-		all = append(all, live.Probe(probe))
+	for _, p := range *l.adapters.Load() {
+		info := p.Info()
+		if info.ID != id {
+			continue
+		}
+		for _, probe := range info.Probes {
+			all = append(all, live.Probe(probe))
+		}
 	}
 	return all
 }
 
-// front builds what people and sites meet: broker, pages, sites, stage.
-func (h *house) front(d demoOptions, s *state, log *slog.Logger, adapters []providers.Provider) error {
-	issuer := d.url(placeBroker)
-	booking := demo.SiteConfig{Base: d.url(placeBooking), Issuer: issuer, ClientID: "booking", Log: log}
-	school := demo.SiteConfig{Base: d.url(placeSchool), Issuer: issuer, ClientID: "school", Log: log}
-	registry, err := demoClients(&booking, &school)
-	if err != nil {
-		return err
-	}
+// front is what people and sites meet: broker and pages.
+type front struct {
+	issuer   string
+	clients  *client.Registry
+	secrets  secrets
+	store    store.Store
+	adapters []providers.Provider // in the order in which they are shown
+	lights   *lights
+	pushes   int                // a phone number and minute
+	contact  *providers.Contact // prefilled in push forms
+	stage    http.Handler       // nil: none
+	log      *slog.Logger
+}
 
+func newFront(f front) (http.Handler, error) {
 	// Pages and broker know each other by functions alone, so the one that is
 	// made first is told of the other through a variable.
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
-		Issuer: issuer, Clients: registry, Keys: s.keys, Ring: s.ring, Pepper: s.pepper,
-		Store: h.store, Providers: adapters, Hooks: hooks(h.live), Log: log,
-		PushesPerMinute: 60_000, // the crowd is eight people
-		Page:            func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
+		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
+		Store: f.store, Providers: f.adapters, Hooks: hooks(f.lights.Live), Log: f.log, PushesPerMinute: f.pushes,
+		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-	first := sim.People()[0]
 	pages, err = web.New(web.Config{
 		Flow: web.Flow{
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
 		},
-		Board: h.live.Board, Log: log, Version: version,
-		DemoContact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
+		Board: f.lights.Board, Log: f.log, Version: version,
+		DemoContact: f.contact, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
-
-	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
-		return err
-	}
-	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Crowd: h.crowd, Log: log}
-	for i, p := range simulatedProviders() {
-		name := adapters[i].Info().Name
-		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})
-	}
-	if h.stage, err = demo.NewStage(stage); err != nil {
-		return err
-	}
-	bookingSite, err := demo.NewBooking(booking)
-	if err != nil {
-		return err
-	}
-	schoolSite, err := demo.NewSchool(school)
-	if err != nil {
-		return err
-	}
-	h.serving[placeBroker.name] = brokerRoutes(b.Handler(), pages.Handler(), h.live.Handler(), h.stage.Handler())
-	h.serving[placeBooking.name] = bookingSite.Handler()
-	h.serving[placeSchool.name] = schoolSite.Handler()
-	return nil
+	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), f.stage), nil
 }
 
 // brokerRoutes puts the rooms of the broker's listener side by side.
@@ -195,32 +112,13 @@ func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 	for _, path := range []string{"/signal", "/signal/"} {
 		mux.Handle(path, lights)
 	}
-	for _, path := range []string{"/{$}", "/stage/"} {
-		mux.Handle(path, stage)
+	if stage != nil {
+		for _, path := range []string{"/{$}", "/stage/"} {
+			mux.Handle(path, stage)
+		}
 	}
 	mux.Handle("/", pages)
 	return mux
-}
-
-// demoClients registers the demo's sites with fresh secrets, and a playground
-// for whoever wants to try a client of their own.
-func demoClients(booking, school *demo.SiteConfig) (*client.Registry, error) {
-	register := func(c *demo.SiteConfig, ko, en string) client.Client {
-		secret, hash := client.NewSecret()
-		c.ClientSecret = secret
-		return client.Client{
-			ID: c.ClientID, SecretHash: hash, Name: providers.Text{KO: ko, EN: en}, Sector: c.ClientID,
-			RedirectURIs: []string{c.RedirectURI()}, PostLogoutURIs: []string{c.PostLogoutURI()}, Start: c.StartURI(),
-		}
-	}
-	return client.NewRegistry(
-		register(booking, demo.BookingKO, demo.BookingEN),
-		register(school, demo.SchoolKO, demo.SchoolEN),
-		client.Client{
-			ID: "playground", Public: true, Name: providers.Text{KO: "놀이터", EN: "Playground"}, Sector: "playground",
-			RedirectURIs: []string{"http://localhost:3000/callback"}, PostLogoutURIs: []string{"http://localhost:3000/"},
-		},
-	)
 }
 
 // hooks let the lights see and admit the broker's journeys.
@@ -241,4 +139,202 @@ func trip(t broker.Trip) live.Trip {
 		out.Class, out.Colours, out.Seen = t.Err.Class.String(), t.Err.Colours(), t.Err.Seen
 	}
 	return out
+}
+
+// house is everything a demo is made of, constructed and not yet running.
+type house struct {
+	store   *embedded.Store
+	live    *live.Live
+	crowd   *demo.Crowd
+	stage   *demo.Stage
+	sims    []*sim.Sim
+	serving map[string]http.Handler // by place name
+}
+
+// close lets go of what only construction held.
+func (h *house) close() error {
+	for _, s := range h.sims {
+		s.Close()
+	}
+	return h.store.Close()
+}
+
+// wire makes a demo.
+func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
+	h := &house{serving: map[string]http.Handler{}}
+	issuer := d.url(placeBroker)
+
+	simSecret, _ := client.NewSecret()
+	settings := make([]providers.Settings, len(simulatedProviders()))
+	watched := make([]live.Provider, len(settings))
+	for i, p := range simulatedProviders() {
+		one, err := sim.New(sim.Config{
+			ID: p.id, Base: d.url(simPlace(i, p.id)), ClientID: "sinho", ClientSecret: simSecret, ClientName: "Sinho",
+			RedirectURIs: []string{issuer + "/callback/" + p.id}, Seed: d.seed,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("simulator %s: %w", p.id, err)
+		}
+		h.sims = append(h.sims, one)
+		h.serving[p.id] = one.Handler()
+		settings[i] = p.settings(d.url(simPlace(i, p.id)), simSecret, one)
+		watched[i] = live.Provider{ID: p.id, Name: signal.Text(settings[i].Title()), Capacity: 1}
+	}
+	lights, err := newLights(watched, 0, log)
+	if err != nil {
+		return nil, err
+	}
+	h.live = lights.Live
+	adapters := make([]providers.Provider, len(settings))
+	for i, set := range settings {
+		if adapters[i], err = providers.New(set, lights.Client(set.ID)); err != nil {
+			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
+		}
+	}
+	lights.use(adapters)
+
+	if h.store, err = embedded.Open(filepath.Join(s.dir, "sinho.db"), embedded.Options{}); err != nil {
+		return nil, err
+	}
+	if err := h.rooms(d, s, log, lights, adapters); err != nil {
+		_ = h.store.Close()
+		return nil, err
+	}
+	return h, nil
+}
+
+// rooms builds what people and sites meet in a demo: broker, sites, stage.
+func (h *house) rooms(d demoOptions, s *state, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
+	issuer := d.url(placeBroker)
+	booking := demo.SiteConfig{Base: d.url(placeBooking), Issuer: issuer, ClientID: "booking", Log: log}
+	school := demo.SiteConfig{Base: d.url(placeSchool), Issuer: issuer, ClientID: "school", Log: log}
+	registry, err := demoClients(&booking, &school)
+	if err != nil {
+		return err
+	}
+	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
+		return err
+	}
+	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Crowd: h.crowd, Log: log}
+	for i, p := range simulatedProviders() {
+		name := adapters[i].Info().Name
+		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})
+	}
+	if h.stage, err = demo.NewStage(stage); err != nil {
+		return err
+	}
+	first := sim.People()[0]
+	h.serving[placeBroker.name], err = newFront(front{
+		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights,
+		pushes:  60_000, // the crowd is eight people
+		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
+		stage:   h.stage.Handler(), log: log,
+	})
+	if err != nil {
+		return err
+	}
+	bookingSite, err := demo.NewBooking(booking)
+	if err != nil {
+		return err
+	}
+	schoolSite, err := demo.NewSchool(school)
+	if err != nil {
+		return err
+	}
+	h.serving[placeBooking.name] = bookingSite.Handler()
+	h.serving[placeSchool.name] = schoolSite.Handler()
+	return nil
+}
+
+// generation is what one configuration makes of a node: everything but the
+// store, the keys and the listeners, which stay.
+type generation struct {
+	cfg      *config.Config
+	identity *certificate // nil without TLS
+	lights   *lights
+	newborn  bool // the lights are not those of the generation before
+	adapters []providers.Provider
+	handler  http.Handler
+}
+
+// nextGeneration makes what cfg says. Lights stay when the list of providers
+// does, and so does every adapter whose settings are the same, with what it has
+// learnt.
+func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, log *slog.Logger) (*generation, error) {
+	g := &generation{cfg: cfg}
+	var err error
+	if g.identity, err = loadCertificate(cfg); err != nil {
+		return nil, err
+	}
+	enabled := cfg.Enabled()
+	watched := watchedProviders(cfg)
+	if before != nil && reflect.DeepEqual(watched, watchedProviders(before.cfg)) {
+		g.lights = before.lights
+	} else {
+		g.newborn = true
+		if g.lights, err = newLights(watched, cfg.MaxWatchers, log); err != nil {
+			return nil, err
+		}
+	}
+	g.adapters = make([]providers.Provider, len(enabled))
+	for i, p := range enabled {
+		if !g.newborn && reflect.DeepEqual(p.Settings(), before.cfg.Enabled()[i].Settings()) {
+			g.adapters[i] = before.adapters[i]
+			continue
+		}
+		if g.adapters[i], err = providers.New(p.Settings(), g.lights.Client(p.ID)); err != nil {
+			return nil, err
+		}
+	}
+	if g.newborn {
+		g.lights.use(g.adapters)
+	}
+	registry, err := client.NewRegistry(cfg.Registrations()...)
+	if err != nil {
+		return nil, err
+	}
+	handler, err := newFront(front{
+		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: st, adapters: g.adapters, lights: g.lights,
+		pushes: cfg.PushesPerMinute, log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	g.handler = behindProxies(cfg.Proxies(), handler)
+	return g, nil
+}
+
+// watchedProviders are the enabled providers as the lights see them.
+func watchedProviders(cfg *config.Config) []live.Provider {
+	var all []live.Provider
+	for _, p := range cfg.Enabled() {
+		all = append(all, live.Provider{ID: p.ID, Name: signal.Text(p.Settings().Title()), Capacity: p.Capacity})
+	}
+	return all
+}
+
+// openStore opens the store cfg names, and says how sure its durable changes
+// are: on disk, on replicas, or best-effort.
+func openStore(ctx context.Context, cfg *config.Config) (store.Store, string, error) {
+	if !cfg.IsShared() {
+		s, err := embedded.Open(cfg.Store, embedded.Options{})
+		if err != nil {
+			return nil, "", err
+		}
+		return s, "disk", nil
+	}
+	o, err := cfg.Shared()
+	if err != nil {
+		return nil, "", err
+	}
+	s, err := shared.Open(ctx, o)
+	switch {
+	case errors.Is(err, store.ErrUnavailable):
+		return nil, "", fmt.Errorf("%w; is the address in store right, and does Redis answer there?", err)
+	case err != nil:
+		return nil, "", err
+	case o.Replicas == 0:
+		return s, "best-effort", nil
+	}
+	return s, "replicas", nil
 }

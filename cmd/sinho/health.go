@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sinho/store"
+)
+
+// How readiness looks at the store: at most so often, and so long.
+const (
+	readyEvery = time.Second
+	readyWait  = 2 * time.Second
+)
+
+// health answers load balancers. /healthz: the process lives. /readyz: it can
+// finish logins, and is not about to leave. Both are public and say nothing a
+// stranger could use.
+type health struct {
+	store      store.Store
+	durability string
+	now        func() time.Time
+	leaving    atomic.Bool
+
+	mu    sync.Mutex // guards the last look at the store
+	asked time.Time
+	last  error
+}
+
+// readiness is the body of /readyz.
+type readiness struct {
+	Status string `json:"status"` // ready, draining, or store
+	// Durability of what must survive a failover: disk, replicas, or best-effort.
+	Durability string `json:"durability"`
+}
+
+func (h *health) routes(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		answerHealth(w, http.StatusOK, struct {
+			Status string `json:"status"`
+		}{"alive"})
+	})
+	mux.HandleFunc("GET /readyz", func(w http.ResponseWriter, r *http.Request) {
+		out, status := readiness{"ready", h.durability}, http.StatusOK
+		switch {
+		case h.leaving.Load():
+			out.Status, status = "draining", http.StatusServiceUnavailable
+		case h.look(r.Context()) != nil:
+			out.Status, status = "store", http.StatusServiceUnavailable
+		}
+		answerHealth(w, status, out)
+	})
+}
+
+// look asks the store, or remembers what it said within readyEvery: strangers
+// may ask as often as they like.
+func (h *health) look(ctx context.Context) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if now := h.now(); h.asked.IsZero() || now.Sub(h.asked) >= readyEvery {
+		// One caller asks for all, so its own leaving must not decide.
+		short, cancel := context.WithTimeout(context.WithoutCancel(ctx), readyWait)
+		defer cancel()
+		_, h.last = h.store.Read(short, pepperShard, pepperKey)
+		if errors.Is(h.last, store.ErrAbsent) { // it has answered
+			h.last = nil
+		}
+		h.asked = h.now()
+	}
+	return h.last
+}
+
+func answerHealth(w http.ResponseWriter, status int, body any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(body) // whoever asked may have gone
+}

@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"reflect"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"sinho/config"
+	"sinho/providers"
+	"sinho/store"
+)
+
+// warmFor is how long a new configuration waits for what its new providers
+// publish before it is taken all the same.
+const warmFor = 5 * time.Second
+
+// node is one broker that serves. Store and keys stay as long as it lives; a
+// new configuration replaces the generation, and requests under way finish on
+// the one they began with.
+type node struct {
+	path    string
+	env     func(string) (string, bool)
+	log     *slog.Logger
+	level   *slog.LevelVar
+	secrets secrets
+	store   store.Store
+	health  *health
+	current atomic.Pointer[generation]
+	running errgroup.Group // the lights, and what warms up
+
+	mu     sync.Mutex // guards swapping against leaving, and what follows
+	behind context.Context
+	darken context.CancelFunc // ends the lights of the current generation
+}
+
+// newNode opens everything cfg names and makes its first generation. Nothing
+// runs yet; close lets go of it.
+func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, error) {
+	n := &node{path: o.path, env: o.env, level: new(slog.LevelVar)}
+	n.level.Set(slog.Level(cfg.Log.Level))
+	n.log = newLog(o.stderr, cfg.Log.Format, n.level)
+	var err error
+	if n.secrets, err = openVault(cfg.KeysDir); err != nil {
+		return nil, config.Mistakes{cfg.Mistake("keys_dir", err.Error(), keysAdvice(cfg))}
+	}
+	var durability string
+	if n.store, durability, err = openStore(ctx, cfg); err != nil {
+		return nil, err
+	}
+	n.health = &health{store: n.store, durability: durability, now: time.Now}
+	err = claimStore(ctx, n.store, n.secrets.pepper)
+	var first *generation
+	if err == nil {
+		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.log)
+	}
+	if err != nil {
+		return nil, errors.Join(err, n.store.Close())
+	}
+	n.current.Store(first)
+	for _, path := range exposed(cfg.KeysDir) {
+		n.log.WarnContext(ctx, "a key file can be read by everybody on this machine", "file", path, "do", "chmod o= "+path)
+	}
+	if cfg.InsecureSample {
+		n.log.WarnContext(ctx, "insecure_sample allows secrets in the configuration file", "do", "remove it before anybody real logs in")
+	}
+	return n, nil
+}
+
+// keysAdvice is what to do about a keys folder that cannot be read.
+func keysAdvice(cfg *config.Config) string {
+	if cfg.IsShared() {
+		return fmt.Sprintf("copy %s from another node; only for the very first node of a new store: sinho keys init --dir %s", cfg.KeysDir, cfg.KeysDir)
+	}
+	return "for a new broker make them with: sinho keys init --dir " + cfg.KeysDir
+}
+
+// ServeHTTP answers by the current generation.
+func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	n.current.Load().handler.ServeHTTP(w, r)
+}
+
+func (n *node) handler() http.Handler {
+	mux := http.NewServeMux()
+	n.health.routes(mux)
+	mux.Handle("/", n)
+	return recovered(n.log, mux)
+}
+
+func (n *node) certificate() *certificate { return n.current.Load().identity }
+
+// start lights the first generation. behind outlives the listeners.
+func (n *node) start(behind context.Context) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.behind = behind
+	first := n.current.Load()
+	n.light(first) //nolint:contextcheck // lights live as long as the node
+	n.running.Go(func() error {
+		n.warm(behind, first.adapters, nil)
+		return nil
+	})
+}
+
+// light runs the lights of g. The caller holds mu.
+func (n *node) light(g *generation) {
+	ctx, darken := context.WithCancel(n.behind)
+	n.darken = darken
+	n.running.Go(func() error { return settle(ctx, g.lights.Run(ctx)) })
+}
+
+// leave tells load balancers, and later dark ends what people watch.
+func (n *node) leave() { n.health.leaving.Store(true) }
+
+// dark ends the lights for good, so that open streams end too.
+func (n *node) dark() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.behind = nil
+	n.darken()
+}
+
+// close waits for what ran behind and closes the store.
+func (n *node) close() error { return errors.Join(n.running.Wait(), n.store.Close()) }
+
+// reload takes the configuration anew. A bad one is refused, whole, with every
+// message logged, and the old one stays.
+func (n *node) reload(ctx context.Context, why string) {
+	next, err := n.prepare(ctx)
+	if err != nil {
+		n.refuse(ctx, why, err)
+		return
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.behind == nil {
+		return // leaving
+	}
+	old, end := n.current.Load(), n.darken
+	if next.newborn {
+		n.light(next) //nolint:contextcheck // lights live as long as the node
+	} else {
+		next.lights.use(next.adapters)
+	}
+	n.level.Set(slog.Level(next.cfg.Log.Level))
+	n.current.Store(next)
+	if next.lights != old.lights {
+		end() // whoever watches comes again and finds the new ones
+	}
+	n.log.InfoContext(ctx, "configuration taken", "why", why, "clients", len(next.cfg.Clients), "providers", len(next.adapters),
+		"lights_began_anew", next.newborn)
+}
+
+// prepare loads what the file says now and makes it, without showing it.
+func (n *node) prepare(ctx context.Context) (*generation, error) {
+	old := n.current.Load()
+	cfg, err := config.Load(n.path, n.env)
+	if err != nil {
+		return nil, err
+	}
+	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
+		return nil, wrong
+	}
+	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.log)
+	if err != nil {
+		return nil, err
+	}
+	n.warm(ctx, next.adapters, old.adapters)
+	return next, nil
+}
+
+// refuse logs why a configuration was not taken, one line for each mistake.
+func (n *node) refuse(ctx context.Context, why string, err error) {
+	all, ok := errors.AsType[config.Mistakes](err)
+	if !ok {
+		n.log.ErrorContext(ctx, "configuration refused, the old one stays", "why", why, "wrong", err.Error())
+		return
+	}
+	for _, m := range all {
+		n.log.ErrorContext(ctx, "configuration refused, the old one stays", "why", why,
+			"at", m.Where(), "setting", m.Path, "wrong", m.Wrong, "do", m.Do)
+	}
+}
+
+// warm lets new adapters fetch what their providers publish, so that nobody's
+// login has to. It is no fault when a provider does not answer.
+func (n *node) warm(ctx context.Context, adapters, known []providers.Provider) {
+	ctx, cancel := context.WithTimeout(ctx, warmFor)
+	defer cancel()
+	var g errgroup.Group
+	for _, p := range adapters {
+		w, can := p.(interface{ Warm(context.Context) error })
+		if !can || slices.Contains(known, p) {
+			continue
+		}
+		g.Go(func() error {
+			if err := w.Warm(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+				n.log.WarnContext(ctx, "provider does not tell its keys yet", "provider", p.Info().ID, "error", err.Error())
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // none fails
+}
+
+// frozen are the settings that differ and cannot while the node runs.
+func frozen(old, next *config.Config) config.Mistakes {
+	var all config.Mistakes
+	for _, s := range []struct {
+		path      string
+		was, want any
+	}{
+		{"public_url", old.PublicURL, next.PublicURL},
+		{"listen", old.Listen, next.Listen},
+		{"tls", old.TLS != nil, next.TLS != nil},
+		{"store", old.Store, next.Store},
+		{"redis", old.Redis, next.Redis},
+		{"keys_dir", old.KeysDir, next.KeysDir},
+		{"max_watchers", old.MaxWatchers, next.MaxWatchers},
+		{"log.format", old.Log.Format, next.Log.Format},
+	} {
+		if !reflect.DeepEqual(s.was, s.want) {
+			all = append(all, next.Mistake(s.path, "cannot change while the broker runs", "restart to take it, or put the old value back; nothing else of the file was taken either"))
+		}
+	}
+	return all
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"sinho/config"
+)
+
+// lookEvery is how often the configuration's files are looked at.
+const lookEvery = 2 * time.Second
+
+// serveOptions are the command line of `sinho serve`, and what a process has
+// but a test brings itself.
+type serveOptions struct {
+	path   string
+	env    func(string) (string, bool)
+	stdout io.Writer
+	stderr io.Writer
+	listen func(ctx context.Context, address string) (net.Listener, error)
+	hup    <-chan os.Signal                       // asks to load the configuration again
+	look   <-chan time.Time                       // when to look whether a file has changed
+	after  func(d time.Duration) <-chan time.Time // time.After
+}
+
+func serveCommand() *cobra.Command {
+	var path string
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "the broker, for real use",
+		Long: `Serves one node of the broker by the settings in sinho.yaml. Copy
+docs/sinho.example.yaml to begin with, make the keys with "sinho keys init", and
+see whether all is well with "sinho check".
+
+SIGHUP, or a changed file, takes the settings anew; a bad file is refused and
+the old settings stay. SIGTERM or Ctrl-C: /readyz says no, then requests under
+way finish, then it ends.`,
+		Example: "  sinho serve --config /etc/sinho/sinho.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			hup := make(chan os.Signal, 1)
+			signal.Notify(hup, syscall.SIGHUP)
+			defer signal.Stop(hup)
+			look := time.NewTicker(lookEvery)
+			defer look.Stop()
+			return runServe(cmd.Context(), serveOptions{
+				path: path, env: os.LookupEnv, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(),
+				listen: listenTCP, hup: hup, look: look.C, after: time.After,
+			})
+		},
+	}
+	configFlag(cmd, &path)
+	return cmd
+}
+
+func configFlag(cmd *cobra.Command, path *string) {
+	cmd.Flags().StringVar(path, "config", "sinho.yaml", "the file of settings")
+}
+
+func listenTCP(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	return lc.Listen(ctx, "tcp", address)
+}
+
+// newLog writes lines for machines, or for whoever sits at a terminal. Times
+// are UTC.
+func newLog(w io.Writer, format config.Format, level slog.Leveler) *slog.Logger {
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if a.Key == slog.TimeKey && len(groups) == 0 {
+			a.Value = slog.TimeValue(a.Value.Time().UTC())
+		}
+		return a
+	}}
+	if format == config.PlainText {
+		return slog.New(slog.NewTextHandler(w, o))
+	}
+	return slog.New(slog.NewJSONHandler(w, o))
+}
+
+// runServe serves until ctx ends, which is a clean end.
+func runServe(ctx context.Context, o serveOptions) (err error) {
+	cfg, err := config.Load(o.path, o.env)
+	if err != nil {
+		return err
+	}
+	n, err := newNode(ctx, o, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, n.close()) }()
+	doors, err := openDoors(ctx, o, cfg)
+	if err != nil {
+		return err
+	}
+	behind, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	n.start(behind)
+
+	server := &http.Server{
+		Handler:           n.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		TLSConfig:         tlsConfig(n.certificate),
+		// It would name people's addresses; panics are logged by recovered.
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+	g, serving := errgroup.WithContext(ctx)
+	for _, l := range doors {
+		g.Go(func() error { return answer(server, l, n) })
+	}
+	g.Go(func() error {
+		n.watch(serving, o)
+		return nil
+	})
+	g.Go(func() error {
+		keepClaim(serving, n.store, n.secrets.pepper, n.log)
+		return nil
+	})
+	g.Go(func() error {
+		<-serving.Done()
+		n.drain(context.WithoutCancel(ctx), server, o, ctx.Err() != nil)
+		return nil
+	})
+	n.log.InfoContext(ctx, "serving", "public_url", cfg.PublicURL, "listen", cfg.Listen, "version", version,
+		"pepper", fingerprint(n.secrets.pepper), "durability", n.health.durability)
+	fmt.Fprintf(o.stdout, "ready %s\n", cfg.PublicURL)
+	return g.Wait()
+}
+
+// openDoors listens on every address, or on none.
+func openDoors(ctx context.Context, o serveOptions, cfg *config.Config) ([]net.Listener, error) {
+	var doors []net.Listener
+	for i, address := range cfg.Listen {
+		l, err := o.listen(ctx, address)
+		if err == nil {
+			doors = append(doors, l)
+			continue
+		}
+		for _, open := range doors {
+			open.Close()
+		}
+		do := "write an address of this machine and a port that is free"
+		switch {
+		case errors.Is(err, syscall.EADDRINUSE):
+			do = "end the program that has the port, or choose another one"
+		case errors.Is(err, syscall.EACCES):
+			do = "choose a port above 1023, or give the program the right to this one"
+		}
+		return nil, config.Mistakes{cfg.Mistake(fmt.Sprintf("listen[%d]", i), fmt.Sprintf("cannot listen on %s: %v", address, err), do)}
+	}
+	return doors, nil
+}
+
+// answer serves one listener, by TLS if the node has a certificate.
+func answer(server *http.Server, l net.Listener, n *node) error {
+	var err error
+	if n.certificate() != nil {
+		err = server.ServeTLS(l, "", "")
+	} else {
+		err = server.Serve(l)
+	}
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
+}
+
+// watch takes the configuration anew when it is asked to, or a file changes.
+func (n *node) watch(ctx context.Context, o serveOptions) {
+	files := n.current.Load().cfg.Files()
+	seen := stamps(files)
+	for {
+		var why string
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.hup:
+			why = "asked to"
+		case <-o.look:
+			for _, f := range files {
+				if now := stamps([]string{f}); now[f] != seen[f] {
+					why = f + " has changed"
+				}
+			}
+		}
+		if why == "" {
+			continue
+		}
+		before := stamps(files) // a change while loading is one more
+		n.reload(ctx, why)
+		files = n.current.Load().cfg.Files()
+		seen = stamps(files)
+		maps.Copy(seen, before)
+	}
+}
+
+// drain lets go: no more from load balancers, then what watches, then requests
+// under way have their time. Without grace, for a node that failed, at once.
+func (n *node) drain(ctx context.Context, server *http.Server, o serveOptions, grace bool) {
+	d := n.current.Load().cfg.Drain
+	n.leave()
+	n.log.InfoContext(ctx, "leaving", "delay", d.Delay.String(), "limit", d.Limit.String())
+	if grace && d.Delay > 0 {
+		<-o.after(d.Delay)
+	}
+	n.dark()
+	ctx, cancel := context.WithTimeout(ctx, d.Limit)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		n.log.WarnContext(ctx, "requests were cut off", "limit", d.Limit.String())
+		_ = server.Close()
+	}
+}

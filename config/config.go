@@ -1,0 +1,277 @@
+// Package config reads sinho.yaml: one file of settings, strictly, with every
+// mistake told at once and where it is. It knows what may be written and what
+// that means; it opens nothing but the file, the secrets and the public keys it
+// names, connects to nothing, and makes no part of the program.
+package config
+
+import (
+	"net/netip"
+	"time"
+)
+
+// Config is sinho.yaml. The comments of the fields are the reference in
+// docs/config.md. Load makes a valid one; the zero value is not valid.
+type Config struct {
+	// The address by which browsers, sites and providers reach this broker, and
+	// so the OIDC issuer: scheme, host and port, nothing behind it. https, or
+	// http on a loopback host. Needed. A change needs a restart.
+	PublicURL string `yaml:"public_url"`
+	// Where to listen, host:port each. A host left out means every address of
+	// the machine. A change needs a restart.
+	Listen []string `yaml:"listen"`
+	// Address ranges of the proxies in front of this node (CIDR, or one address).
+	// Only they are believed about who is asking (X-Forwarded-For); from anybody
+	// else such headers are removed.
+	TrustedProxies []Prefix `yaml:"trusted_proxies"`
+	// TLS spoken by the listeners themselves: 1.3, and 1.2 with ECDHE and GCM.
+	// Without it a proxy has to. Switching it on or off needs a restart; renewed
+	// certificates are taken while running.
+	TLS *TLS `yaml:"tls"`
+
+	// Where live records are kept. A path is a file for a single node
+	// (`./data/sinho.db`). `redis://host:6379` is one Redis, or with several hosts
+	// separated by commas a Cluster; `redis+sentinel://host:26379,…/name` is the
+	// server that Sentinels call by that name; `rediss://` and
+	// `rediss+sentinel://` speak TLS. A change needs a restart.
+	Store string `yaml:"store"`
+	// More about Redis; only with a redis:// store. A change needs a restart.
+	Redis *Redis `yaml:"redis"`
+	// The folder that `sinho keys init` has made: signing keys, sealing keys,
+	// pepper. The same on every node. A change needs a restart.
+	KeysDir string `yaml:"keys_dir"`
+
+	// How this node says goodbye when it is asked to end.
+	Drain Drain `yaml:"drain"`
+	// What is logged, on standard error.
+	Log Log `yaml:"log"`
+	// The time zone in which times are shown to people, by its IANA name. Data
+	// and logs are in UTC.
+	TimeZone Zone `yaml:"time_zone"`
+	// How often one phone number may be reached by push within a minute by this
+	// node, 1 to 1000.
+	PushesPerMinute int `yaml:"pushes_per_minute"`
+	// How many WebSockets and event streams may watch the lights of this node
+	// together, 1 to 1000000. A change needs a restart.
+	MaxWatchers int `yaml:"max_watchers"`
+	// Allows secrets in this file itself and warns at each start. For samples on
+	// one's own machine: public_url must be a loopback host.
+	InsecureSample bool `yaml:"insecure_sample"`
+
+	// The sites that may ask. With none, nobody can log in anywhere.
+	Clients []Client `yaml:"clients"`
+	// The identity providers people may choose. One enabled at least.
+	Providers []Provider `yaml:"providers"`
+
+	doc *document // where it was read; nil for one made by hand
+}
+
+// TLS names the files of a certificate.
+type TLS struct {
+	// Certificate chain in PEM, the server's own first. Needed.
+	CertFile string `yaml:"cert_file"`
+	// Its private key in PEM. Needed.
+	KeyFile string `yaml:"key_file"`
+}
+
+// Redis is how to speak to a shared store.
+type Redis struct {
+	// The name to sign in with, for a server with ACLs.
+	Username string `yaml:"username"`
+	// The password as `${NAME}` from the environment, if not by the next two.
+	Password Secret `yaml:"password"`
+	// The environment variable that holds the password.
+	PasswordEnv string `yaml:"password_env"`
+	// The file that holds the password.
+	PasswordFile string `yaml:"password_file"`
+	// The name to sign in with at the Sentinels.
+	SentinelUsername string `yaml:"sentinel_username"`
+	// The Sentinels' password as `${NAME}`, if not by the next two.
+	SentinelPassword Secret `yaml:"sentinel_password"`
+	// The environment variable that holds the Sentinels' password.
+	SentinelPasswordEnv string `yaml:"sentinel_password_env"`
+	// The file that holds the Sentinels' password.
+	SentinelPasswordFile string `yaml:"sentinel_password_file"`
+	// Certificates in PEM of those who may vouch for a rediss:// server. Left
+	// out: those the machine trusts.
+	CAFile string `yaml:"ca_file"`
+	// What begins every key, so that a server can be shared with others. No
+	// braces.
+	Prefix string `yaml:"prefix"`
+	// How many replicas must acknowledge what has to survive a failover. 0 is
+	// best effort, and /readyz says so.
+	Replicas int `yaml:"replicas"`
+	// How long replicas may take, 1ms or more.
+	ReplicaWait time.Duration `yaml:"replica_wait"`
+	// The end of every call, retries included, at most 30s.
+	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Drain is the way out.
+type Drain struct {
+	// How long /readyz says no while everything is still answered, so that load
+	// balancers look elsewhere first. 0s to 5m.
+	Delay time.Duration `yaml:"delay"`
+	// How long requests under way then have to finish. 1s to 5m.
+	Limit time.Duration `yaml:"limit"`
+}
+
+// Log is what is logged.
+type Log struct {
+	// debug, info, warn or error.
+	Level Level `yaml:"level"`
+	// json or text. A change needs a restart.
+	Format Format `yaml:"format"`
+}
+
+// Text is a text in two languages; one stands in for the other where that is
+// said.
+type Text struct {
+	// Korean.
+	KO string `yaml:"ko"`
+	// English.
+	EN string `yaml:"en"`
+}
+
+// Client is one site.
+type Client struct {
+	// The client_id: 1 to 64 of A-Z a-z 0-9 . _ ~ - . Needed.
+	ID string `yaml:"id"`
+	// The SHA-256 of the client's secret, 64 hexadecimal digits. Needed but for a
+	// public client. A secret and its hash: `s=$(openssl rand -base64 32)`, then
+	// `printf %s "$s" | sha256sum`.
+	SecretSHA256 string `yaml:"secret_sha256"`
+	// A client that can keep no secret, such as a page or an app: PKCE alone.
+	Public bool `yaml:"public"`
+	// What people read when they are asked to log in. One language at least.
+	Name Text `yaml:"name"`
+	// Where people may be sent back to, compared exactly. Needed.
+	RedirectURIs []string `yaml:"redirect_uris"`
+	// Where people may be sent after logging out.
+	PostLogoutURIs []string `yaml:"post_logout_uris"`
+	// The page of the site that begins a login (initiate_login_uri): the way on
+	// for people whose request has expired.
+	Start string `yaml:"start"`
+	// The host name that subjects are made for: sites of one sector see the same
+	// person under the same subject. Left out: the one host of redirect_uris.
+	Sector string `yaml:"sector"`
+	// The same subject as every other such client sees.
+	PublicSubject bool `yaml:"public_subject"`
+	// asserted, or verified: a person must have been verified by an identity
+	// verification agency.
+	MinAssurance Assurance `yaml:"min_assurance"`
+	// Scopes it may be given, openid among them. Left out: all.
+	Scopes []string `yaml:"scopes"`
+	// What its ID tokens are signed with, ES256 or RS256.
+	Algorithm string `yaml:"algorithm"`
+	// An app on people's own devices: loopback redirect URIs match on any port,
+	// and private-use schemes are allowed.
+	Native bool `yaml:"native"`
+	// How people reach the site's help; shown as it is, at most 200 bytes.
+	Support string `yaml:"support"`
+}
+
+// Provider is one identity provider.
+type Provider struct {
+	// Our name for it, in addresses and logs: 1 to 32 of a-z 0-9 and -. Needed.
+	// What is registered there as redirect URI is public_url/callback/ and this.
+	ID string `yaml:"id"`
+	// oidc, naver, kakao, pass or toss. Left out: the id.
+	Kind string `yaml:"kind"`
+	// What people read. Left out: the kind's own; oidc has none.
+	Name Text `yaml:"name"`
+	// false leaves it out, as if it were not here.
+	Enabled bool `yaml:"enabled"`
+	// Lower comes first where the lights say nothing else; equals stand as
+	// written.
+	Order int `yaml:"order"`
+	// Logins a second it is believed to take, in any unit common to all: how new
+	// logins are shared out. More than 0.
+	Capacity float64 `yaml:"capacity"`
+	// For whoever reads this file; nothing else reads it.
+	Notes string `yaml:"notes"`
+
+	// Moves every endpoint of a known vendor to another address. Needed for pass
+	// and toss, not for oidc. No slash at the end.
+	Base string `yaml:"base"`
+	// The issuer, compared exactly. Needed for oidc. For pass and toss it names
+	// the people they vouch for, so set it before base ever moves.
+	Issuer string `yaml:"issuer"`
+	// Where the metadata is, when not at the usual place. oidc only.
+	DiscoveryURL string `yaml:"discovery_url"`
+	// Overrides what metadata or base say.
+	AuthorizeURL string `yaml:"authorize_url"`
+	// Overrides what metadata or base say.
+	TokenURL string `yaml:"token_url"`
+	// Overrides what metadata or base say.
+	UserinfoURL string `yaml:"userinfo_url"`
+	// Overrides what metadata or base say.
+	JWKSURL string `yaml:"jwks_url"`
+
+	// Who we are there. Needed.
+	ClientID string `yaml:"client_id"`
+	// The secret as `${NAME}` from the environment, if not by the next two. Only
+	// oidc can do without.
+	Secret Secret `yaml:"secret"`
+	// The environment variable that holds the secret.
+	SecretEnv string `yaml:"secret_env"`
+	// The file that holds the secret.
+	SecretFile string `yaml:"secret_file"`
+
+	// Scopes asked for; openid is always among them. Left out: the kind's own.
+	Scopes []string `yaml:"scopes"`
+	// What its ID tokens may be signed with, of RS256, ES256, PS256 and EdDSA.
+	// Left out: RS256 for naver and kakao, all four for oidc.
+	Algorithms []string `yaml:"algorithms"`
+	// Its CI (연계정보) is believed: the same person over every such provider.
+	// Not for naver, which sends none.
+	AssertsCI bool `yaml:"asserts_ci"`
+	// The claim in which an oidc provider sends CI; needed with asserts_ci there.
+	CIClaim string `yaml:"ci_claim"`
+	// asserted, or verified: its answers count as those of an identity
+	// verification agency. Not for naver and kakao.
+	Assurance Assurance `yaml:"assurance"`
+	// For a verified oidc provider: only answers whose verified_claims name this
+	// trust framework count as verified.
+	TrustFramework string `yaml:"trust_framework"`
+	// none, requested or proved: what it can do when a site asks for a fresh
+	// login. Left out: the kind's own.
+	Fresh *Freshness `yaml:"fresh"`
+	// Values without which a login ends with a question for consent: name
+	// birthdate gender phone email ci. Left out: name and birthdate for kakao,
+	// none elsewhere; [] for none.
+	Needs *[]string `yaml:"needs"`
+	// The key that Toss publishes for requests, in PEM.
+	PublicKeyPEM string `yaml:"public_key_pem"`
+	// The file that holds it.
+	PublicKeyFile string `yaml:"public_key_file"`
+}
+
+// Default is what counts where nothing is written.
+func Default() Config {
+	return Config{
+		Listen:          []string{"127.0.0.1:8080"},
+		Store:           "./data/sinho.db",
+		KeysDir:         "./keys",
+		Drain:           Drain{Delay: 5 * time.Second, Limit: 20 * time.Second},
+		TimeZone:        "Asia/Seoul",
+		PushesPerMinute: 3,
+		MaxWatchers:     10_000,
+	}
+}
+
+func defaultRedis() Redis {
+	return Redis{Prefix: "sinho:", ReplicaWait: 500 * time.Millisecond, Timeout: 3 * time.Second}
+}
+
+func defaultClient() Client { return Client{Algorithm: "ES256"} }
+
+func defaultProvider() Provider { return Provider{Enabled: true, Capacity: 1} }
+
+// Proxies are the trusted ranges.
+func (c *Config) Proxies() []netip.Prefix {
+	all := make([]netip.Prefix, len(c.TrustedProxies))
+	for i, p := range c.TrustedProxies {
+		all[i] = netip.Prefix(p)
+	}
+	return all
+}

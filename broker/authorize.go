@@ -111,6 +111,9 @@ func (b *Broker) readAuthorize(r *http.Request) (*request, client.Client, error)
 	if !found || !c.AllowsRedirect(q.RedirectURI) {
 		return nil, c, b.fault(http.StatusBadRequest, ProblemClient, nil)
 	}
+	// The bounced address opens in any browser: a request of its own for each, so
+	// that nothing kept under the request's id is ever shared by two.
+	q.ID = newID()
 	return &q, c, nil
 }
 

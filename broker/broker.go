@@ -182,6 +182,13 @@ func checkIssuer(issuer string) (secure bool, err error) {
 // /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
+	// GET patterns take HEAD too; a look at a link must not log anybody in or out.
+	for _, path := range []string{"HEAD /authorize", "HEAD /logout"} {
+		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Allow", "GET, POST")
+			w.WriteHeader(http.StatusMethodNotAllowed)
+		})
+	}
 	mux.HandleFunc("GET /authorize", b.handle(b.authorize))
 	mux.HandleFunc("POST /authorize", b.handle(b.authorize))
 	mux.HandleFunc("POST /token", readable(b.handle(b.token)))

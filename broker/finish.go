@@ -33,7 +33,8 @@ func (a answer) write(w http.ResponseWriter) Step {
 // request. The error is a *Problem.
 func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string) (Step, error) {
 	plain(w)
-	if _, known := b.infos[provider]; !known {
+	_, known := b.infos[provider]
+	if !known && r.Method == http.MethodPost {
 		return Step{}, b.fault(http.StatusNotFound, ProblemProvider, nil)
 	}
 	if r.Method == http.MethodPost {
@@ -44,7 +45,10 @@ func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string)
 		return Step{}, p
 	}
 	j, p := b.returning(r, provider, params["state"])
-	if p != nil {
+	switch {
+	case p != nil && !known:
+		return Step{}, b.fault(http.StatusNotFound, ProblemProvider, nil)
+	case p != nil:
 		return Step{}, p
 	}
 	if step, done := b.repeat(w, &j); done {
@@ -236,6 +240,11 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	if notice != "" {
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, notice, nil)
 		return b.over(j, notice)
+	}
+	if want := j.Request.HintSub; want != "" && !equal([]byte(want), []byte(b.subject(c, login.person))) {
+		// The site asked for one person and another came (Core §3.1.2.2).
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "other_person", nil)
+		return answer{to: b.answerURL(&j.Request, "error", "login_required")}, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {

@@ -28,7 +28,7 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	}
 	phone := b.limit.name(typed.Phone)
 	key := sha256.Sum256([]byte(strings.Join([]string{
-		j.Request.ID.String(), provider, string(phone[:]), typed.Name, typed.Birthdate,
+		j.Request.ID.String(), string(j.Request.Browser[:]), provider, string(phone[:]), typed.Name, typed.Birthdate,
 	}, "\x00")))
 	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (answer, bool, error) {
 		if !b.limit.allow(phone, b.now()) {
@@ -92,7 +92,7 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 		return step, nil
 	}
 	push, is := b.providers[j.Provider].(providers.Pusher)
-	if j.Phase != phasePushed || !is {
+	if j.Phase != phasePushed || !is && !b.disabled(j.Provider) {
 		return Step{}, b.mismatch(&j)
 	}
 	now := b.now()

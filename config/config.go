@@ -19,6 +19,10 @@ type Config struct {
 	// Where to listen, host:port each. A host left out means every address of
 	// the machine. A change needs a restart.
 	Listen []string `yaml:"listen"`
+	// Where Prometheus finds /metrics, host:port: plain HTTP on a listener of its
+	// own, for loopback or an inner network. `""` switches it off. A change needs a
+	// restart.
+	MetricsListen string `yaml:"metrics_listen"`
 	// Address ranges of the proxies in front of this node (CIDR, or one address).
 	// Only they are believed about who is asking (X-Forwarded-For); from anybody
 	// else such headers are removed.
@@ -250,6 +254,7 @@ type Provider struct {
 func Default() Config {
 	return Config{
 		Listen:          []string{"127.0.0.1:8080"},
+		MetricsListen:   "127.0.0.1:9464",
 		Store:           "./data/sinho.db",
 		KeysDir:         "./keys",
 		Drain:           Drain{Delay: 5 * time.Second, Limit: 20 * time.Second},

@@ -77,18 +77,11 @@ func (r *review) listeners() {
 	}
 	open := false
 	for i, addr := range c.Listen {
-		path := fmt.Sprintf("listen[%d]", i)
-		host, port, err := net.SplitHostPort(addr)
-		number, portErr := strconv.Atoi(port)
-		switch {
-		case err != nil:
-			r.wrong(path, fmt.Sprintf("%q is not host:port", addr), "write 127.0.0.1:8080, [::1]:8080, or :8080 for every address of this machine")
-		case portErr != nil || number < 1 || number > 65535:
-			r.wrong(path, fmt.Sprintf("%q has no port from 1 to 65535", addr), "write a port number behind the colon")
-		case slices.Contains(c.Listen[:i], addr):
-			r.wrong(path, fmt.Sprintf("%q is there twice", addr), "remove one of them")
-		}
-		open = open || err == nil && !loopback(host)
+		host, good := r.listener(fmt.Sprintf("listen[%d]", i), addr, "8080", c.Listen[:i])
+		open = open || good && !loopback(host)
+	}
+	if c.MetricsListen != "" {
+		r.listener("metrics_listen", c.MetricsListen, "9464", c.Listen)
 	}
 	if c.TLS != nil {
 		for _, f := range []struct{ key, value string }{{"cert_file", c.TLS.CertFile}, {"key_file", c.TLS.KeyFile}} {
@@ -102,6 +95,22 @@ func (r *review) listeners() {
 		r.wrong("tls", "is missing, though public_url is https and listen is open to other machines",
 			"set tls, or name the proxies that speak it in trusted_proxies, or listen on 127.0.0.1")
 	}
+}
+
+// listener checks one address to listen on, which must be none of taken, and
+// gives its host; good: it is host:port. The usual port is for advice.
+func (r *review) listener(path, addr, usual string, taken []string) (host string, good bool) {
+	host, port, err := net.SplitHostPort(addr)
+	number, portErr := strconv.Atoi(port)
+	switch {
+	case err != nil:
+		r.wrong(path, fmt.Sprintf("%q is not host:port", addr), fmt.Sprintf("write 127.0.0.1:%s, [::1]:%[1]s, or :%[1]s for every address of this machine", usual))
+	case portErr != nil || number < 1 || number > 65535:
+		r.wrong(path, fmt.Sprintf("%q has no port from 1 to 65535", addr), "write a port number behind the colon")
+	case slices.Contains(taken, addr):
+		r.wrong(path, fmt.Sprintf("%q is there twice", addr), "remove one of them")
+	}
+	return host, err == nil
 }
 
 func (r *review) secretsInside() {

@@ -35,12 +35,14 @@ func (l *Lamp) lift(r *Rules, now time.Time) {
 // pace is how often probes should run: every second while anything is wrong or
 // suspicious, every few seconds while it is quiet, else not at all.
 func (l *Lamp) pace(r *Rules, buckets []Bucket) time.Duration {
-	var legs, started, startedLately int
+	var legs, counted, startedLately int
 	silence := l.seen - l.lastGood
 	for i := range buckets {
 		b := &buckets[i]
 		legs += b.Succeeded()
-		started += int(b.Started)
+		if b.Second >= l.from {
+			counted++ // seconds of a grey light say nothing of the usual gap
+		}
 		if l.seen-b.Second < max(silence, 10) {
 			startedLately += int(b.Started)
 		}
@@ -48,7 +50,7 @@ func (l *Lamp) pace(r *Rules, buckets []Bucket) time.Duration {
 	// Silence is judged by the usual gap between good legs, which come in clusters.
 	floor := r.SilenceFloor.Seconds()
 	if legs > 0 {
-		floor = max(floor, 10*float64(len(buckets))/float64(legs))
+		floor = max(floor, 10*float64(counted)/float64(legs))
 	}
 	switch {
 	case l.Light != Green && (l.Measured || l.trickle),

@@ -49,6 +49,9 @@ type Config struct {
 	DemoContact *providers.Contact
 	// Version of the program, shown small at the foot of each page.
 	Version string
+	// Origin is the issuer: forms from it are our own, whatever name a proxy in
+	// front gives us. Empty: the Host header alone says.
+	Origin string
 	// Secure marks the language cookie Secure: set it when the issuer is https.
 	Secure bool
 	// Now is the clock (nil: time.Now).
@@ -126,6 +129,11 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/", web.notFound)
 
 	guard := http.NewCrossOriginProtection()
+	if web.cfg.Origin != "" {
+		if err := guard.AddTrustedOrigin(web.cfg.Origin); err != nil {
+			web.cfg.Log.Error("web: own origin", "error", err)
+		}
+	}
 	guard.AddInsecureBypassPattern("POST /callback/{provider}")
 	guard.SetDenyHandler(http.HandlerFunc(web.crossSite))
 	return headers(guard.Handler(mux))

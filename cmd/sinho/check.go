@@ -68,6 +68,9 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 	fmt.Fprintf(w, "%s is good\n", path)
 	line("public_url", "%s", cfg.PublicURL)
 	line("listen", "%s", strings.Join(cfg.Listen, ", "))
+	if cfg.MetricsListen != "" {
+		line("metrics", "http://%s/metrics", cfg.MetricsListen)
+	}
 	if cert != nil {
 		line("tls", "%s, until %s", strings.Join(cert.leaf.DNSNames, ", "), cert.leaf.NotAfter.In(cfg.TimeZone.Location()).Format(readable))
 	}

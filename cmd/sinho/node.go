@@ -33,6 +33,7 @@ type node struct {
 	level   *slog.LevelVar
 	secrets secrets
 	store   store.Store
+	metrics *metrics // nil: none
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
@@ -56,11 +57,15 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if n.store, durability, err = openStore(ctx, cfg); err != nil {
 		return nil, err
 	}
+	if cfg.MetricsListen != "" {
+		n.metrics = newMetrics(func() *lights { return n.current.Load().lights })
+		n.store = n.metrics.timing(n.store)
+	}
 	n.health = &health{store: n.store, durability: durability, now: time.Now}
 	err = claimStore(ctx, n.store, n.secrets.pepper)
 	var first *generation
 	if err == nil {
-		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.log)
+		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.metrics, n.log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.store.Close())
@@ -169,7 +174,7 @@ func (n *node) prepare(ctx context.Context) (*generation, error) {
 	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
 		return nil, wrong
 	}
-	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.log)
+	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.metrics, n.log)
 	if err != nil {
 		return nil, err
 	}
@@ -220,6 +225,7 @@ func frozen(old, next *config.Config) config.Mistakes {
 	}{
 		{"public_url", old.PublicURL, next.PublicURL},
 		{"listen", old.Listen, next.Listen},
+		{"metrics_listen", old.MetricsListen, next.MetricsListen},
 		{"tls", old.TLS != nil, next.TLS != nil},
 		{"store", old.Store, next.Store},
 		{"redis", old.Redis, next.Redis},

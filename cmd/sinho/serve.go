@@ -101,7 +101,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, n.close()) }()
-	doors, err := openDoors(ctx, o, cfg)
+	doors, scraped, err := openDoors(ctx, o, cfg)
 	if err != nil {
 		return err
 	}
@@ -119,9 +119,18 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		// It would name people's addresses; panics are logged by recovered.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
+	aside := n.metrics.server()
 	g, serving := errgroup.WithContext(ctx)
 	for _, l := range doors {
 		g.Go(func() error { return answer(server, l, n) })
+	}
+	if scraped != nil {
+		g.Go(func() error {
+			if err := ended(aside.Serve(scraped), scraped); err != nil { // logins go on
+				n.log.ErrorContext(serving, "metrics are served no more", "error", err.Error())
+			}
+			return nil
+		})
 	}
 	g.Go(func() error {
 		n.watch(serving, o)
@@ -134,7 +143,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	g.Go(func() error {
 		<-serving.Done()
 		n.drain(context.WithoutCancel(ctx), server, o, ctx.Err() != nil)
-		return nil
+		return aside.Close()
 	})
 	n.log.InfoContext(ctx, "serving", "public_url", cfg.PublicURL, "listen", cfg.Listen, "version", version,
 		"pepper", fingerprint(n.secrets.pepper), "durability", n.health.durability)
@@ -142,28 +151,47 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	return g.Wait()
 }
 
-// openDoors listens on every address, or on none.
-func openDoors(ctx context.Context, o serveOptions, cfg *config.Config) ([]net.Listener, error) {
-	var doors []net.Listener
+// openDoors listens on every address, or on none. scraped is the one for
+// metrics, nil when they are off.
+func openDoors(ctx context.Context, o serveOptions, cfg *config.Config) (doors []net.Listener, scraped net.Listener, err error) {
 	for i, address := range cfg.Listen {
-		l, err := o.listen(ctx, address)
-		if err == nil {
-			doors = append(doors, l)
-			continue
+		l, err := openDoor(ctx, o, cfg, fmt.Sprintf("listen[%d]", i), address)
+		if err != nil {
+			shut(doors)
+			return nil, nil, err
 		}
-		for _, open := range doors {
-			open.Close()
-		}
-		do := "write an address of this machine and a port that is free"
-		switch {
-		case errors.Is(err, syscall.EADDRINUSE):
-			do = "end the program that has the port, or choose another one"
-		case errors.Is(err, syscall.EACCES):
-			do = "choose a port above 1023, or give the program the right to this one"
-		}
-		return nil, config.Mistakes{cfg.Mistake(fmt.Sprintf("listen[%d]", i), fmt.Sprintf("cannot listen on %s: %v", address, err), do)}
+		doors = append(doors, l)
 	}
-	return doors, nil
+	if cfg.MetricsListen == "" {
+		return doors, nil, nil
+	}
+	if scraped, err = openDoor(ctx, o, cfg, "metrics_listen", cfg.MetricsListen); err != nil {
+		shut(doors)
+		return nil, nil, err
+	}
+	return doors, scraped, nil
+}
+
+func shut(doors []net.Listener) {
+	for _, open := range doors {
+		open.Close()
+	}
+}
+
+// openDoor listens on the address that stands at path in the configuration.
+func openDoor(ctx context.Context, o serveOptions, cfg *config.Config, path, address string) (net.Listener, error) {
+	l, err := o.listen(ctx, address)
+	if err == nil {
+		return l, nil
+	}
+	do := "write an address of this machine and a port that is free"
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		do = "end the program that has the port, or choose another one"
+	case errors.Is(err, syscall.EACCES):
+		do = "choose a port above 1023, or give the program the right to this one"
+	}
+	return nil, config.Mistakes{cfg.Mistake(path, fmt.Sprintf("cannot listen on %s: %v", address, err), do)}
 }
 
 // answer serves one listener, by TLS if the node has a certificate.
@@ -174,6 +202,11 @@ func answer(server *http.Server, l net.Listener, n *node) error {
 	} else {
 		err = server.Serve(l)
 	}
+	return ended(err, l)
+}
+
+// ended is nil for a server that was closed.
+func ended(err error, l net.Listener) error {
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}

@@ -326,3 +326,25 @@ func TestATakenPortIsNamed(t *testing.T) {
 		}
 	}
 }
+
+func TestATakenPortForMetricsIsNamedAndNothingStaysOpen(t *testing.T) {
+	w := newWorld(t, "http")
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	w.door.Close()
+	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+taken.Addr().String()))
+	err = w.runOnce()
+	for _, want := range []string{"sinho.yaml:3:", "metrics_listen", taken.Addr().String(), "end the program"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q in it", err, want)
+		}
+	}
+	again, err := net.Listen("tcp", w.door.Addr().String())
+	if err != nil {
+		t.Fatalf("got %v, want the public port free again", err)
+	}
+	again.Close()
+}

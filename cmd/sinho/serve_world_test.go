@@ -33,6 +33,7 @@ type world struct {
 	path   string // of sinho.yaml
 	public string // public_url
 	door   net.Listener
+	aside  net.Listener // for metrics_listen, nil while no test wants it
 	site   *httptest.Server
 	secret string
 	hash   string
@@ -101,6 +102,7 @@ func (w *world) booking(base string) http.Handler {
 func (w *world) text(more string, changes ...string) string {
 	text := fmt.Sprintf(`public_url: %s
 listen: ["%s"]
+metrics_listen: ""
 store: ./data/sinho.db
 keys_dir: ./keys
 drain: {delay: 0s, limit: 20s}
@@ -162,7 +164,7 @@ func (w *world) serve() *running {
 	ready := newLines()
 	o := serveOptions{
 		path: w.path, env: w.env, stdout: ready, stderr: r.log, hup: r.hup, look: r.look,
-		listen: func(context.Context, string) (net.Listener, error) { return w.door, nil },
+		listen: w.listen,
 		after: func(d time.Duration) <-chan time.Time {
 			r.leaving <- d
 			return r.release
@@ -172,6 +174,16 @@ func (w *world) serve() *running {
 	ready.wait(w.t, r.ended, "ready "+w.public)
 	w.t.Cleanup(r.end)
 	return r
+}
+
+// listen gives a node the listener that has the address already.
+func (w *world) listen(_ context.Context, address string) (net.Listener, error) {
+	for _, l := range []net.Listener{w.door, w.aside} {
+		if l != nil && l.Addr().String() == address {
+			return l, nil
+		}
+	}
+	return nil, fmt.Errorf("nothing of this world is at %s", address)
 }
 
 // end stops the node and waits for it. It may be called again.

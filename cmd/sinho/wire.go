@@ -74,6 +74,7 @@ type front struct {
 	pushes   int                // a phone number and minute
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
+	metrics  *metrics           // nil: none
 	log      *slog.Logger
 }
 
@@ -83,7 +84,7 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: hooks(f.lights.Live), Log: f.log, PushesPerMinute: f.pushes,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live)), Log: f.log, PushesPerMinute: f.pushes,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
 	})
 	if err != nil {
@@ -95,7 +96,7 @@ func newFront(f front) (http.Handler, error) {
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
 		},
 		Board: f.lights.Board, Log: f.log, Version: version,
-		DemoContact: f.contact, Secure: strings.HasPrefix(f.issuer, "https://"),
+		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})
 	if err != nil {
 		return nil, err
@@ -260,7 +261,7 @@ type generation struct {
 // nextGeneration makes what cfg says. Lights stay when the list of providers
 // does, and so does every adapter whose settings are the same, with what it has
 // learnt.
-func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, log *slog.Logger) (*generation, error) {
+func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, m *metrics, log *slog.Logger) (*generation, error) {
 	g := &generation{cfg: cfg}
 	var err error
 	if g.identity, err = loadCertificate(cfg); err != nil {
@@ -289,13 +290,14 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 	if g.newborn {
 		g.lights.use(g.adapters)
 	}
+	m.expect(g.adapters)
 	registry, err := client.NewRegistry(cfg.Registrations()...)
 	if err != nil {
 		return nil, err
 	}
 	handler, err := newFront(front{
 		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: st, adapters: g.adapters, lights: g.lights,
-		pushes: cfg.PushesPerMinute, log: log,
+		pushes: cfg.PushesPerMinute, metrics: m, log: log,
 	})
 	if err != nil {
 		return nil, err

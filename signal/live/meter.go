@@ -24,7 +24,9 @@ type meter struct {
 
 	mu     sync.Mutex // guards the fields below
 	bucket signal.Bucket
+	took   time.Duration   // all legs of bucket together
 	full   []signal.Bucket // ended but not sealed yet, oldest first
+	closed Reading         // every bucket before this one
 }
 
 // newMeter is a meter for legs that take at most longest.
@@ -57,6 +59,8 @@ func (m *meter) roll(second int64) {
 		return
 	}
 	m.full = append(m.full, m.bucket)
+	m.closed.add(&m.bucket, m.took)
+	m.took = 0
 	if gap := second - m.bucket.Second; gap <= mostEmpty {
 		for s := m.bucket.Second + 1; s < second; s++ {
 			m.full = append(m.full, signal.Bucket{Second: s})
@@ -114,16 +118,18 @@ func (m *meter) end(began time.Time, o outcome, class signal.Class) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b, now := m.current()
-	i := signal.Index(now.Sub(began))
+	took := now.Sub(began)
+	i := signal.Index(took)
 	switch o {
 	case left:
 		b.Left[i]++
+		return
 	case failed:
 		b.Errors[class]++
-		b.Legs[i]++
 	case good:
-		b.Legs[i]++
 	}
+	b.Legs[i]++
+	m.took += max(took, 0)
 }
 
 // with changes the bucket of this second.

@@ -34,7 +34,11 @@ func measuredClient(base http.RoundTripper, m *meter, t Timeouts) *http.Client {
 	if base == nil {
 		base = pooled(t)
 	}
-	return &http.Client{Transport: &measured{base: base, meter: m}, Timeout: t.Total}
+	return &http.Client{
+		Transport: &measured{base: base, meter: m}, Timeout: t.Total,
+		// A redirect would carry secrets, or our requests, to hosts nobody configured.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 }
 
 // measured is a RoundTripper that counts each request as a server leg, from its

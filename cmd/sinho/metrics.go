@@ -1,0 +1,136 @@
+package main
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sinho/broker"
+	"sinho/providers"
+)
+
+// metrics are what Prometheus is told of one node. Labels are ids of configured
+// providers and words of small closed sets; nothing is about a person. They
+// outlive generations; what lights count begins anew with them, which Prometheus
+// takes for a restart.
+//
+// A nil *metrics counts nothing.
+type metrics struct {
+	registry  *prometheus.Registry
+	started   *prometheus.CounterVec
+	returned  *prometheus.CounterVec
+	completed *prometheus.CounterVec
+	failed    *prometheus.CounterVec
+	store     *prometheus.HistogramVec
+}
+
+// newMetrics reads what is measured from the lights that current gives at each
+// scrape.
+func newMetrics(current func() *lights) *metrics {
+	logins := func(what, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sinho_logins_" + what + "_total", Help: help}, append([]string{"provider"}, labels...))
+	}
+	m := &metrics{
+		registry:  prometheus.NewRegistry(),
+		started:   logins("started", "People sent to a provider, or pushes asked for."),
+		returned:  logins("returned", "People who came back from a provider, with whatever."),
+		completed: logins("completed", "Logins whose identity was read."),
+		failed:    logins("failed", "Logins that ended otherwise, by the class of the failure; only throttled and down are the provider's fault.", "class"),
+		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "sinho_store_operation_duration_seconds", Help: "Operations of the store by kind and outcome.",
+			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 3},
+		}, []string{"operation", "outcome"}),
+	}
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "sinho_build_info", Help: "1, with the version of this program.",
+		ConstLabels: prometheus.Labels{"version": version, "go_version": runtime.Version()},
+	})
+	build.Set(1)
+	m.registry.MustRegister(
+		m.started, m.returned, m.completed, m.failed, m.store, build, lightFigures(current),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	for op, outcomes := range storeOutcomes() {
+		for _, outcome := range outcomes {
+			m.store.WithLabelValues(op, outcome)
+		}
+	}
+	return m
+}
+
+// expect shows the counters of providers from zero, so that the first failure is
+// a rise already.
+func (m *metrics) expect(adapters []providers.Provider) {
+	if m == nil {
+		return
+	}
+	for _, p := range adapters {
+		id := p.Info().ID
+		for _, c := range []*prometheus.CounterVec{m.started, m.returned, m.completed} {
+			c.WithLabelValues(id)
+		}
+		for class := providers.Cancelled; class <= providers.Down; class++ {
+			m.failed.WithLabelValues(id, class.String())
+		}
+	}
+}
+
+// counting is h, and what it tells is counted too.
+func (m *metrics) counting(h broker.Hooks) broker.Hooks {
+	if m == nil {
+		return h
+	}
+	started, returned, ended := h.Started, h.Returned, h.Ended
+	h.Started = func(t broker.Trip) {
+		m.started.WithLabelValues(t.Provider).Inc()
+		started(t)
+	}
+	h.Returned = func(t broker.Trip) {
+		m.returned.WithLabelValues(t.Provider).Inc()
+		returned(t)
+	}
+	h.Ended = func(t broker.Trip) {
+		if t.Err == nil {
+			m.completed.WithLabelValues(t.Provider).Inc()
+		} else {
+			m.failed.WithLabelValues(t.Provider, t.Err.Class.String()).Inc()
+		}
+		ended(t)
+	}
+	return h
+}
+
+// server answers GET /metrics, and nothing else.
+func (m *metrics) server() *http.Server {
+	mux := http.NewServeMux()
+	if m != nil {
+		mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
+	}
+	return &http.Server{
+		Handler:           mux,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
+}
+
+// desc describes a figure that is read at the scrape.
+func desc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("sinho_"+name, help, labels, nil)
+}
+
+// truth is 1 or 0.
+func truth(b bool) float64 {
+	if b {
+		return 1
+	}
+	return 0
+}

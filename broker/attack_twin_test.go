@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"sinho/providers"
 )
@@ -93,4 +94,37 @@ func TestALookAtALinkLogsNobodyInOrOut(t *testing.T) {
 			t.Errorf("HEAD %.20s: got %d, want 405", path, rec.Code)
 		}
 	}
+}
+
+// TestAProviderThatShouldSendCIAndDoesNotMakesNoSecondPerson: falling back to
+// issuer and subject would give one citizen two subjects, and two bookings.
+func TestAProviderThatShouldSendCIAndDoesNotMakesNoSecondPerson(t *testing.T) {
+	w := newWorld(t)
+	w.kakao.who.CI = ""
+	br := w.browser()
+	away := must2(t)(br.begin(br.chooser(), "kakao", nil))
+	step, err := br.finish("kakao", approve(t, away.Redirect))
+	w.wantNotice(step, err, NoticeConsent)
+}
+
+// TestALostAnswerToAPushLeadsNowhereDead: a phone that slept through the answer
+// and polls with its old cookie gets the same redirect while the code lives, and
+// the chooser afterwards.
+func TestALostAnswerToAPushLeadsNowhereDead(t *testing.T) {
+	w := newWorld(t)
+	br := w.browser()
+	push := must2(t)(br.begin(br.chooser(), "pass", contact))
+	journey := strings.TrimPrefix(push.Redirect, "/wait/")
+	asleep := maps.Clone(br.cookies)
+	w.pass.progress = providers.Approved
+	first := must2(t)(br.waiting(journey)).Redirect
+
+	br.cookies = maps.Clone(asleep)
+	if again := must2(t)(br.waiting(journey)).Redirect; again != first {
+		t.Errorf("got %s at once, want %s again", again, first)
+	}
+	w.clock.add(90 * time.Second)
+	br.cookies = maps.Clone(asleep)
+	step, err := br.waiting(journey)
+	w.wantNotice(step, err, NoticeAgain)
 }

@@ -224,6 +224,10 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	if err == nil && who.CI == "" && (who.Issuer == "" || who.Subject == "") {
 		err = &providers.Error{Provider: j.Provider, Class: providers.Down, Code: "nobody"}
 	}
+	if err == nil && who.CI == "" && b.infos[j.Provider].AssertsCI {
+		// Without it this person would quietly become another one.
+		err = &providers.Error{Provider: j.Provider, Class: providers.Consent, Code: "ci"}
+	}
 	if err != nil {
 		failure = classed(j.Provider, err)
 	}

@@ -105,7 +105,14 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 		return step, nil
 	}
 	if k.over.to != "" {
-		return k.over.write(w), nil
+		if now.Before(k.until) {
+			return k.over.write(w), nil
+		}
+		k.over = answer{to: k.over.to} // its code is dead: no cookies, no site
+		if step, ok := b.toChooser(&j, NoticeAgain); ok {
+			return step, nil
+		}
+		return Step{}, b.mismatch(&j)
 	}
 	switch {
 	case b.disabled(j.Provider):
@@ -162,7 +169,7 @@ func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *jo
 	if err != nil {
 		return Step{}, b.failed(j, err)
 	}
-	k.over = a
+	k.over, k.until = a, b.now().Add(codeTTL)
 	return a.write(w), nil
 }
 
@@ -175,7 +182,7 @@ func (b *Broker) endPush(w http.ResponseWriter, r *http.Request, k *look, j *jou
 	if err != nil {
 		return Step{}, b.failed(j, err)
 	}
-	k.over = a
+	k.over, k.until = a, b.now().Add(codeTTL)
 	return a.write(w), nil
 }
 
@@ -239,8 +246,9 @@ type looks struct {
 type look struct {
 	mu     sync.Mutex // held while looking; guards what follows
 	at     time.Time
-	failed int    // looks in a row
-	over   answer // what the push led to, for a tab whose cookie is older
+	failed int       // looks in a row
+	over   answer    // what the push led to, for a tab whose cookie is older
+	until  time.Time // while over may be repeated
 }
 
 func newLooks(most int) *looks { return &looks{most: most, by: map[id]*look{}} }

@@ -47,6 +47,7 @@ func (f fault) run(t *testing.T, d *demo, shown func() string, atWorst func()) (
 // two rates, against the published limits. As a miniature: one fault, once.
 func TestFaultsMoveTheLight(t *testing.T) {
 	e := newEvidence("faults")
+	e.Seed = 1
 	defer e.close(t)
 	rounds, rates, some := 2, []int{10, 20}, faults
 	if !collecting() {
@@ -54,7 +55,7 @@ func TestFaultsMoveTheLight(t *testing.T) {
 	}
 	for _, rate := range rates {
 		t.Run(fmt.Sprintf("rate %d", rate), func(t *testing.T) {
-			d := startDemo(t, "--rate", itoa(rate))
+			d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
 			shown := func() string { light, _ := d.light("kakao"); return light }
 			for _, f := range some {
 				var broke, healed []float64

@@ -43,7 +43,7 @@ func unavailable(cause error) *clientError {
 
 // fault makes a Problem with a reference of its own.
 func (b *Broker) fault(status int, code string, cause error) *Problem {
-	return &Problem{Status: status, Code: code, Ref: newRef(), Cause: cause}
+	return &Problem{Status: status, Code: code, Ref: NewReference(), Cause: cause}
 }
 
 // about gives the Problem the reference and the site of a request.
@@ -81,7 +81,7 @@ func (b *Broker) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 				slog.String("client", site.q.Client), slog.String("why", site.desc))
 			redirect(w, b.answerURL(site.q, "error", site.code, "error_description", printable(site.desc)))
 		case errors.As(err, &machine):
-			b.log(r.Context(), level(machine.cause), "request refused", newRef(), machine.code, machine.cause,
+			b.log(r.Context(), level(machine.cause), "request refused", NewReference(), machine.code, machine.cause,
 				slog.String("route", r.Pattern), slog.String("why", machine.desc))
 			machine.write(w)
 		default:
@@ -179,8 +179,9 @@ func (b *Broker) plainProblem(w http.ResponseWriter, r *http.Request, p *Problem
 // crockford is the base 32 of Douglas Crockford: no I, L, O, U.
 const crockford = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
-// newRef makes a 문의번호: 40 random bits, easy to read out loud.
-func newRef() string {
+// NewReference makes a 문의번호: 40 random bits as two groups of four letters and
+// digits ("8J10-74D7"), easy to read out loud.
+func NewReference() string {
 	var raw [8]byte
 	_, _ = rand.Read(raw[:]) // never fails, see crypto/rand
 	var out [9]byte

@@ -199,7 +199,7 @@ func TestLooksAreBounded(t *testing.T) {
 func TestReferencesAreReadable(t *testing.T) {
 	seen := map[string]bool{}
 	for range 1000 {
-		ref := newRef()
+		ref := NewReference()
 		if len(ref) != 9 || ref[4] != '-' || strings.ContainsAny(ref, "ILOU") || seen[ref] {
 			t.Fatalf("got %q", ref)
 		}

@@ -90,7 +90,7 @@ func (b *Broker) validate(v url.Values) (*request, client.Client, error) {
 	}
 	now := b.now()
 	q := &request{
-		ID: newID(), Ref: newRef(), Began: now, Expires: now.Add(requestTTL),
+		ID: newID(), Ref: NewReference(), Began: now, Expires: now.Add(requestTTL),
 		Client: c.ID, RedirectURI: redirect, State: v.Get("state"), MaxAge: -1, Need: c.MinAssurance,
 	}
 	refuse := func(code, format string, args ...any) error {

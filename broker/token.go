@@ -74,7 +74,7 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 	g, share, err := b.redeem(r.Context(), &k, c.ID)
 	switch {
 	case errors.Is(err, errReplay):
-		b.log(r.Context(), slog.LevelWarn, "code replayed, its tokens are revoked", newRef(), "invalid_grant", nil, slog.String("client", c.ID))
+		b.log(r.Context(), slog.LevelWarn, "code replayed, its tokens are revoked", NewReference(), "invalid_grant", nil, slog.String("client", c.ID))
 		return dead
 	case errors.Is(err, errSpent), errors.Is(err, seal.ErrExpired):
 		return dead

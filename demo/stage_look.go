@@ -46,15 +46,15 @@ type light struct{ Shape, KO, EN string }
 func lightOf(colour string) light {
 	switch colour {
 	case "green":
-		return light{"●", "원활", "smooth"}
+		return light{"●", "원활", "Smooth"}
 	case "yellow":
-		return light{"▲", "지연", "slow"}
+		return light{"▲", "지연", "Slow"}
 	case "red":
-		return light{"■", "혼잡", "congested"}
+		return light{"■", "혼잡", "Busy"}
 	case "grey":
-		return light{"✕", "선택불가", "unavailable"}
+		return light{"✕", "선택불가", "Closed"}
 	}
-	return light{"○", "모름", "unknown"}
+	return light{"○", "모름", "Unknown"}
 }
 
 // maxAnswer of anything the stage reads.

@@ -113,7 +113,7 @@ func TestTheStageIsReadableWithoutScript(t *testing.T) {
 	}
 	s.stage.look(t.Context())
 	p := s.open(t, b)
-	for _, want := range []string{"카카오", "● 원활 smooth", "답이 늦어요", "<잘 돼요>", "99.60", "거짓 초록불 4 건", "폭주 20:00", "모두 복구"} {
+	for _, want := range []string{"카카오", "● 원활 Smooth", "답이 늦어요", "<잘 돼요>", "99.60", "거짓 초록불 4 건", "폭주 20:00", "모두 복구"} {
 		if !strings.Contains(strings.ReplaceAll(p.Text(), "4건", "4 건"), want) {
 			t.Errorf("the page lacks %q:\n%s", want, p.Text())
 		}

@@ -92,9 +92,7 @@ func testFaults(t *testing.T, d *demo) {
 	tab := browser(t, 360, 800)
 	openChooser(t, d, tab, atBooking)
 	eval[bool](t, tab, `window.sinhoNotReloaded = true`)
-	shown := func() string {
-		return eval[string](t, tab, `document.querySelector('#routes [data-id="kakao"]').dataset.light`)
-	}
+	shown := func() string { return eval[string](t, tab, lightOnPage) }
 	for _, f := range faults {
 		t.Run(f.name, func(t *testing.T) {
 			f.run(t, d, shown, func() { shoot(t, tab, "phone-fault-"+f.name) })

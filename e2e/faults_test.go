@@ -43,8 +43,12 @@ func (f fault) run(t *testing.T, d *demo, shown func() string, atWorst func()) (
 	return broke, healed
 }
 
-// TestFaultsMoveTheLight is `make evidence-faults`: every fault twice at
-// two rates, against the published limits. As a miniature: one fault, once.
+// lightOnPage is Kakao's light as an open chooser shows it.
+const lightOnPage = `document.querySelector('#routes [data-id="kakao"]').dataset.light`
+
+// TestFaultsMoveTheLight is `make evidence-faults`: every fault twice at two
+// rates, on a chooser that stands open and is never reloaded, against the
+// published limits. As a miniature: one fault, once.
 func TestFaultsMoveTheLight(t *testing.T) {
 	e := newEvidence("faults")
 	e.Seed = 1
@@ -56,7 +60,10 @@ func TestFaultsMoveTheLight(t *testing.T) {
 	for _, rate := range rates {
 		t.Run(fmt.Sprintf("rate %d", rate), func(t *testing.T) {
 			d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
-			shown := func() string { light, _ := d.light("kakao"); return light }
+			tab := browser(t, 360, 800)
+			openChooser(t, d, tab, atBooking)
+			eval[bool](t, tab, `window.sinhoNotReloaded = true`)
+			shown := func() string { return eval[string](t, tab, lightOnPage) }
 			for _, f := range some {
 				var broke, healed []float64
 				for range rounds {
@@ -69,6 +76,7 @@ func TestFaultsMoveTheLight(t *testing.T) {
 				}
 				name := fmt.Sprintf("%s at %d/s", f.name, rate)
 				e.Figures[name] = map[string]any{"seconds_to_" + f.light: broke, "limit_s": limit.Seconds(), "seconds_to_green_after": healed}
+				e.demand(eval[bool](t, tab, `window.sinhoNotReloaded === true`), name+": the page was not reloaded")
 				e.demand(slices.Max(broke) <= limit.Seconds(), fmt.Sprintf("%s: %s after %.1f s, limit %.0f s", name, f.light, slices.Max(broke), limit.Seconds()))
 			}
 		})

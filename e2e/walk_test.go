@@ -58,14 +58,15 @@ func rss(t *testing.T, pid int) float64 {
 }
 
 // TestWalkUnderAFault is `make evidence-walk`: fifty citizens a second, first for
-// two minutes so that everything that is kept for a minute is there, then for two
-// more while Kakao's server hangs for the middle one. As a miniature: thirty
-// a second for forty seconds. Whoever comes back to the chooser takes the next
-// route; nobody who can be helped may fail.
+// four minutes so that everything that is kept for a minute, and every
+// simulator's bounded shelf, is as full as it gets; then for two more while
+// Kakao's server hangs for the middle one; then for another two, to see where
+// memory ends. As a miniature: thirty a second for forty seconds. Whoever comes
+// back to the chooser takes the next route; nobody who can be helped may fail.
 func TestWalkUnderAFault(t *testing.T) {
-	rate, phase, settle := 50, 30*time.Second, 2*time.Minute
+	rate, phase, settle, tail := 50, 30*time.Second, 4*time.Minute, 2*time.Minute
 	if !collecting() {
-		rate, phase, settle = 30, 10*time.Second, 0
+		rate, phase, settle, tail = 30, 10*time.Second, 0, 0
 	}
 	e := newEvidence("walk")
 	e.Seed = 1
@@ -94,6 +95,9 @@ func TestWalkUnderAFault(t *testing.T) {
 	d.control("kakao", `{"hang":false}`)
 	watch(4 * phase)
 	last := looks[len(looks)-1]
+	honesty := d.getJSON(atBroker, "/signal/honesty")
+	watch(4*phase + tail)
+	end := looks[len(looks)-1]
 
 	in, gaveUp := last.In-first.In, last.GaveUp-first.GaveUp+last.Shed-first.Shed
 	retried, retriedIn := last.Retried-first.Retried, last.RetriedIn-first.RetriedIn
@@ -103,7 +107,7 @@ func TestWalkUnderAFault(t *testing.T) {
 		helped = retriedIn / retried
 	}
 	// A look catches the heap between two collections, so phases are compared.
-	heapBefore, heapAfter := meanHeap(looks, 0, phase), meanHeap(looks, 3*phase, 4*phase)
+	heapBefore, heapAfter := meanHeap(looks, 0, phase), meanHeap(looks, 3*phase+tail, 4*phase+tail)
 	peak := calm
 	for _, l := range looks {
 		peak.Goroutines, peak.RSSMiB, peak.HeapMiB = max(peak.Goroutines, l.Goroutines), max(peak.RSSMiB, l.RSSMiB), max(peak.HeapMiB, l.HeapMiB)
@@ -111,10 +115,10 @@ func TestWalkUnderAFault(t *testing.T) {
 	e.Figures = map[string]any{
 		"rate_per_s": rate, "in": in, "gave_up_or_shed": gaveUp, "success": success,
 		"retried_once": retried, "retried_and_in": retriedIn,
-		"rss_mib":       map[string]float64{"first": first.RSSMiB, "calm": calm.RSSMiB, "peak": peak.RSSMiB, "last": last.RSSMiB},
+		"rss_mib":       map[string]float64{"first": first.RSSMiB, "calm": calm.RSSMiB, "peak": peak.RSSMiB, "last": end.RSSMiB},
 		"heap_live_mib": map[string]float64{"mean_before": heapBefore, "mean_after": heapAfter, "peak": peak.HeapMiB},
-		"goroutines":    map[string]float64{"calm": calm.Goroutines, "peak": peak.Goroutines, "last": last.Goroutines},
-		"green_honesty": d.getJSON(atBroker, "/signal/honesty"),
+		"goroutines":    map[string]float64{"calm": calm.Goroutines, "peak": peak.Goroutines, "last": end.Goroutines},
+		"green_honesty": honesty,
 		"looks":         looks,
 	}
 	t.Logf("in %v, gave up or shed %v, retried %v and got in %v, honesty %v", in, gaveUp, retried, retriedIn, e.Figures["green_honesty"])
@@ -127,7 +131,7 @@ func TestWalkUnderAFault(t *testing.T) {
 	e.demand(success >= 0.99, fmt.Sprintf("success %.4f, want 0.99", success))
 	e.demand(helped >= 0.99, fmt.Sprintf("of those who retried once %.4f got in, want 0.99", helped))
 	e.demand(heapAfter <= 1.25*heapBefore, fmt.Sprintf("live heap %.1f MiB after the fault, %.1f before", heapAfter, heapBefore))
-	e.demand(last.Goroutines <= 1.25*calm.Goroutines, fmt.Sprintf("%.0f goroutines at the end, %.0f before the fault", last.Goroutines, calm.Goroutines))
+	e.demand(end.Goroutines <= 1.25*calm.Goroutines, fmt.Sprintf("%.0f goroutines at the end, %.0f before the fault", end.Goroutines, calm.Goroutines))
 }
 
 // meanHeap of the looks in a span of the run, in MiB.

@@ -174,6 +174,20 @@ func (c *crowd) settle(p *PersonRules, now int64, settled int, backBy *[maxAge +
 	return vanished
 }
 
+// blame marks who is still away since trouble began elsewhere: no server leg, or
+// no page, has answered since then, and that closes the road to them as well. It
+// needs no usual curve of its own, so it holds where logins are few.
+func (c *crowd) blame(began, now int64) {
+	h := c.curve.hazards()
+	_, settled := usual(&h)
+	for i := range c.cohorts {
+		k := &c.cohorts[i]
+		if k.away > 0 && k.second >= began-int64(settled) && k.second <= now {
+			k.suspect = true
+		}
+	}
+}
+
 // pagesStart begins to count anew: a row of failed page probes begins.
 func (c *crowd) pagesStart() { c.pageDue, c.pageCame = 0, 0 }
 

@@ -8,8 +8,9 @@ package signal
 //     throttling).
 //   - Slow: it ended well, but from the person's return to the end took longer
 //     than t2 as in force then.
-//   - Vanished: the person never came back, beyond what is usual, while too few
-//     people came back for the person leg to be judged as usual.
+//   - Vanished: the person never came back, beyond what is usual, though too few
+//     people came back for the person leg to be judged as usual, or no server leg
+//     or no page answered until the light turned red or grey.
 //
 // Each is the provider's fault; people who leave as people do are not.
 type Honesty struct {

@@ -236,12 +236,25 @@ func (l *Lamp) mayImprove(r *Rules, now time.Time) bool {
 // turn sets the light and its reason.
 func (l *Lamp) turn(f finding, now time.Time) {
 	if f.light != l.Light {
+		if began, any := l.trouble(); any && f.light.Worse(Yellow) {
+			l.crowd.blame(began, l.seen)
+		}
 		copy(l.changes[:], l.changes[1:])
 		l.changes[len(l.changes)-1] = now
 		l.Since, l.Epoch = now, l.Epoch+1
 	}
 	l.Light, l.Measured, l.calm = f.light, f.measured, 0
 	l.Reason, l.renewed = f.reason(), now
+}
+
+// trouble is the second in which the failures began that stand in a row now.
+func (l *Lamp) trouble() (began int64, any bool) {
+	for _, w := range []*row{&l.legs, &l.probes, &l.pages} {
+		if w.n > 0 && (!any || w.first < began) {
+			began, any = w.first, true
+		}
+	}
+	return began, any
 }
 
 // explain renews the reason: at once when it is another one, else now and then,

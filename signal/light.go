@@ -25,9 +25,9 @@ func (l Light) Word() Text {
 	case Yellow:
 		return Text{KO: "지연", EN: "Slow"}
 	case Red:
-		return Text{KO: "혼잡", EN: "Congested"}
+		return Text{KO: "혼잡", EN: "Busy"}
 	case Grey:
-		return Text{KO: "선택불가", EN: "Unavailable"}
+		return Text{KO: "선택불가", EN: "Closed"}
 	}
 	return Text{}
 }

@@ -18,7 +18,8 @@ var update = flag.Bool("update", false, "rewrite testdata/lights")
 
 // TestTranscripts replays testdata/lights: above "----" what happens, one line
 // for some seconds ("30s start=2 back=2@1s legs=6x120ms"), below it the light
-// and reason of every second, equal ones together. Words of a line:
+// and reason of every second, equal ones together, and what became of logins
+// begun on green as far as the person leg knows. Words of a line:
 //
 //	start=N        people sent there       back=N@AGE    people back after AGE
 //	legs=NxTIME    server legs that end    fail=N / timeout=N / throttle=N of them
@@ -61,6 +62,7 @@ func replay(t *testing.T, input string) string {
 		last    string
 		from    int
 		second  int
+		green   = map[int64]bool{} // seconds in which the light shown was green
 	)
 	flush := func() {
 		if last != "" {
@@ -82,6 +84,7 @@ func replay(t *testing.T, input string) string {
 			b := Bucket{Second: epoch + int64(second)}
 			now := time.Unix(b.Second+1, 0)
 			var inFlight Histogram
+			onGreen := l.Light == Green
 			for _, word := range words[1:] {
 				key, value, _ := strings.Cut(word, "=")
 				if span, ok := strings.CutSuffix(value, "s"); ok && (key == "override" || key == "disable") {
@@ -92,6 +95,7 @@ func replay(t *testing.T, input string) string {
 				}
 				apply(t, &b, &inFlight, key, value, i)
 			}
+			paint(&b, green, onGreen)
 			buckets = append(buckets, b)
 			buckets = buckets[max(len(buckets)-60, 0):]
 			l = l.Step(DefaultRules(), Sample{Buckets: buckets, InFlight: inFlight}, now)
@@ -105,7 +109,20 @@ func replay(t *testing.T, input string) string {
 		}
 	}
 	flush()
+	fmt.Fprintf(&out, "begun on green %d, vanished %.1f\n", l.Honest.Begun, l.Honest.Vanished)
 	return out.String()
+}
+
+// paint says of everybody in a bucket whether they began on green.
+func paint(b *Bucket, green map[int64]bool, onGreen bool) {
+	if green[b.Second] = onGreen; onGreen {
+		b.StartedGreen = b.Started
+	}
+	for i := range b.Backs {
+		if back := &b.Backs[i]; green[back.Start] {
+			back.Green = back.N
+		}
+	}
 }
 
 // apply puts one word of a transcript into a bucket.

@@ -35,7 +35,7 @@ func (s *stage) frame() []byte {
 	list := []map[string]any{}
 	for _, p := range s.board.Providers {
 		list = append(list, map[string]any{
-			"id": p.ID, "light": viewLight(p.Light).Light, "measured": p.Measured, "until": p.Until, "share": p.Share,
+			"id": p.ID, "light": viewLight(p.Light).Light, "measured": p.Measured, "since": p.Since, "until": p.Until, "share": p.Share,
 			"reason": map[string]string{"ko": p.Reason.KO, "en": p.Reason.EN},
 		})
 	}

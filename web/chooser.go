@@ -163,7 +163,7 @@ func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string
 			}
 		}
 		if c.Shut {
-			c.Until, _ = p.T("until.unknown")
+			c.Until, _ = p.T("until.unknown", "t", s.Since.In(korea).Format("15:04"))
 			if s.Until != nil {
 				c.Until, _ = p.T("until", "t", s.Until.In(korea).Format("15:04"))
 			}

@@ -41,7 +41,7 @@ func (web *Web) Problem(w http.ResponseWriter, r *http.Request, p *broker.Proble
 		v.Key = "problem." + broker.ProblemInternal
 	}
 	if v.Ref == "" {
-		v.Ref = reference()
+		v.Ref = broker.NewReference() // broker never saw it
 	}
 	status := p.Status
 	if status < 400 || status > 599 {

@@ -7,9 +7,7 @@ package web
 
 import (
 	"bytes"
-	"crypto/rand"
 	"embed"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"html/template"
@@ -173,12 +171,4 @@ func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err 
 func seeOther(w http.ResponseWriter, to string) {
 	w.Header().Set("Location", to)
 	w.WriteHeader(http.StatusSeeOther)
-}
-
-// reference makes a 문의번호 for what broker never saw: 40 random bits, eight
-// letters that can be read out over the telephone.
-func reference() string {
-	var b [5]byte
-	_, _ = rand.Read(b[:]) // never fails: it crashes instead
-	return base32.StdEncoding.EncodeToString(b[:])
 }

@@ -23,7 +23,7 @@ func dictionary() words {
 		"light.grey.is":    {KO: "지금은 쓸 수 없습니다", EN: "cannot be used now"},
 		"light.unmeasured": {KO: "아직 측정된 로그인이 적습니다", EN: "Too few logins measured yet"},
 		"until":            {KO: "{t}까지 닫혀 있습니다", EN: "Closed until {t} (Korean time)"},
-		"until.unknown":    {KO: "회복되면 바로 다시 열립니다", EN: "Opens again as soon as it recovers"},
+		"until.unknown":    {KO: "{t}부터 닫혀 있습니다. 계속 확인하며, 회복되면 바로 다시 열립니다", EN: "Closed since {t} (Korean time); checked all the time, opens as soon as it recovers"},
 
 		// The chooser.
 		"choose.title":       {KO: "{site} 로그인", EN: "Log in to {site}"},

@@ -69,10 +69,10 @@ Everything listens on localhost only. Ctrl-C ends it.`,
 	}
 	f := cmd.Flags()
 	f.IntVar(&d.base, "base-port", 8080, "port N of the broker; booking site N+1, school platform N+2, simulators N+10 to N+14")
-	f.Float64Var(&d.rate, "rate", 10, "logins a second by synthetic citizens, all providers together, 0 to 200; 0 for none once the lights are measured")
+	f.Float64Var(&d.rate, "rate", 10, "logins a second by synthetic citizens, all providers together, 0 to 200; 0 for none; until every light is measured at least 20")
 	f.StringVar(&d.data, "data", "", "folder for state that stays: store and keys (default: temporary, removed at the end)")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of all that is left to chance in the simulators and the crowd")
-	f.BoolVar(&d.logs, "log", false, "write the broker's log to standard error as JSON lines")
+	f.BoolVar(&d.logs, "log", false, "write the broker's log to standard error as JSON lines; without it a reference (문의번호) on a page leads nowhere")
 	return cmd
 }
 
@@ -157,7 +157,7 @@ func serve(ctx context.Context, doors map[string][]net.Listener, handlers map[st
 			ReadHeaderTimeout: 10 * time.Second,
 			ReadTimeout:       30 * time.Second,
 			IdleTimeout:       2 * time.Minute,
-			MaxHeaderBytes:    64 << 10,
+			MaxHeaderBytes:    maxHeader,
 			ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 		}
 		for _, l := range listeners {

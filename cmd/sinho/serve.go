@@ -23,6 +23,12 @@ import (
 // lookEvery is how often the configuration's files are looked at.
 const lookEvery = 2 * time.Second
 
+// maxHeader is what a request line and its headers may hold. It is far over
+// every limit of the broker's, so that whoever sends too much is told on a page
+// what was too long; net/http answers for what is longer still with a bare 431.
+// A connection has 10 s to send them, so bandwidth bounds what they can fill.
+const maxHeader = 1<<20 + 64<<10
+
 // serveOptions are the command line of `sinho serve`, and what a process has
 // but a test brings itself.
 type serveOptions struct {
@@ -114,7 +120,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
+		MaxHeaderBytes:    maxHeader,
 		TLSConfig:         tlsConfig(n.certificate),
 		// It would name people's addresses; panics are logged by recovered.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),

@@ -10,8 +10,8 @@
     lanes.set(el.dataset.id, { el, dots: [], last: null, due: [], canvas: el.querySelector("canvas") });
   }
   const words = {
-    green: ["●", "원활", "smooth"], yellow: ["▲", "지연", "slow"],
-    red: ["■", "혼잡", "congested"], grey: ["✕", "선택불가", "unavailable"],
+    green: ["●", "원활", "Smooth"], yellow: ["▲", "지연", "Slow"],
+    red: ["■", "혼잡", "Busy"], grey: ["✕", "선택불가", "Closed"],
   };
   const put = (el, text) => { if (el && el.textContent !== text) el.textContent = text; };
   const field = (el, name) => el.querySelector(`[data-f="${name}"]`);

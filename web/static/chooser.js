@@ -41,7 +41,7 @@
     li.querySelector(".why").textContent = why || say(s.measured ? "light." + light + ".is" : "light.unmeasured");
     var until = li.querySelector(".until");
     until.hidden = !shut;
-    until.textContent = !shut ? "" : s.until ? say("until", { t: clock(s.until) }) : say("until.unknown");
+    until.textContent = !shut ? "" : s.until ? say("until", { t: clock(s.until) }) : say("until.unknown", { t: clock(s.since) });
     li.querySelectorAll("fieldset, button[type=submit]").forEach(function (b) { b.disabled = shut; });
     if (shut && was !== "grey") announce(say("choose.closed.now", { p: li.dataset.name }));
   }

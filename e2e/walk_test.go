@@ -73,13 +73,8 @@ func TestWalkUnderAFault(t *testing.T) {
 	defer e.close(t)
 	d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
 
-	began := time.Now()
-	for time.Since(began) < settle {
-		waitTick(t)
-	}
-	began = time.Now()
-	first := d.look(began)
-	looks := []look{first}
+	began := time.Now().Add(settle) // of what is judged
+	var looks []look
 	watch := func(until time.Duration) {
 		for time.Since(began) < until {
 			for range 10 {
@@ -88,6 +83,8 @@ func TestWalkUnderAFault(t *testing.T) {
 			looks = append(looks, d.look(began))
 		}
 	}
+	watch(0)
+	first := d.look(began)
 	watch(phase)
 	calm := looks[len(looks)-1]
 	d.control("kakao", `{"hang":true}`)

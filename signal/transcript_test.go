@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-var update = flag.Bool("update", false, "rewrite testdata/lights")
+var update = flag.Bool("update", false, "rewrite testdata/lights and testdata/cluster")
 
 // TestTranscripts replays testdata/lights: above "----" what happens, one line
 // for some seconds ("30s start=2 back=2@1s legs=6x120ms"), below it the light

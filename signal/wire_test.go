@@ -34,8 +34,8 @@ func fill(v reflect.Value, next *int64) {
 	}
 	switch v.Kind() {
 	case reflect.Struct:
-		for i := range v.NumField() {
-			fill(v.Field(i), next)
+		for _, field := range v.Fields() {
+			fill(field, next)
 		}
 	case reflect.Array:
 		for i := range v.Len() {

@@ -48,8 +48,8 @@ func newFrame(board signal.Board) (*frame, error) {
 	}, nil
 }
 
-// etagOf is over the content alone, without the time and the node's own
-// sequence number: the same on every node that shows the same.
+// etagOf is over the content alone, without the time and the sequence number: the
+// same on every node that shows the same.
 func etagOf(board signal.Board) (string, error) {
 	board.At, board.Seq = time.Time{}, 0
 	content, err := json.Marshal(board)

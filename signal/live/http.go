@@ -92,7 +92,8 @@ func newHonest(h signal.Honesty) honest {
 	return out
 }
 
-// Honesty is green honesty since the start, over all providers and by id.
+// Honesty is green honesty since the start, over all providers and by id; where
+// nodes show one light, of all of them since the first one's start.
 func (l *Live) Honesty() (overall signal.Honesty, byID map[string]signal.Honesty) {
 	byID = make(map[string]signal.Honesty, len(l.providers))
 	for _, p := range l.providers {
@@ -106,7 +107,7 @@ func (l *Live) Honesty() (overall signal.Honesty, byID map[string]signal.Honesty
 
 func (l *Live) serveHonesty(w http.ResponseWriter, _ *http.Request) {
 	overall, byID := l.Honesty()
-	doc := honesty{Since: l.began.UTC().Truncate(time.Second), Overall: newHonest(overall), Providers: map[string]honest{}}
+	doc := honesty{Since: time.Unix(l.began.Load(), 0).UTC(), Overall: newHonest(overall), Providers: map[string]honest{}}
 	for id, h := range byID {
 		doc.Providers[id] = newHonest(h)
 	}

@@ -30,19 +30,21 @@ func newHub(first *frame, most int) *hub {
 
 func (h *hub) latest() *frame { return h.polled.Load() }
 
-// publish shows a board to everybody. The sequence number grows with each change
-// of content. Only one goroutine publishes.
+// publish shows a board to everybody. The sequence number never goes back: it is
+// the board's own, or one more than the last shown when the content is another.
+// Only one goroutine publishes at a time.
 func (h *hub) publish(board signal.Board) error {
 	last, pushed := h.polled.Load(), h.pushed.Load()
 	etag, err := etagOf(board)
 	if err != nil {
 		return err
 	}
-	board.Seq = last.board.Seq
 	changed := etag != last.etag
+	next := last.board.Seq
 	if changed {
-		board.Seq++
+		next++
 	}
+	board.Seq = max(board.Seq, next)
 	f, err := newFrame(board)
 	if err != nil {
 		return err

@@ -1,15 +1,16 @@
 // Package live runs the lights of one node: it measures providers by the
 // requests and journeys that pass through, ticks the pure rules of package
-// signal once a second, probes where it is quiet or suspicious, and shows the
-// board to whoever watches, by poll, WebSocket or event stream.
+// signal once a second, by itself or together with other nodes, probes where it
+// is quiet or suspicious, and shows the board to whoever watches, by poll,
+// WebSocket or event stream.
 //
-// It decides nothing itself and stores nothing; what colour a light has is
-// package signal's business, what a login is the broker's.
+// It decides nothing itself and knows no store; what colour a light has is
+// package signal's business, what a login is the broker's, and where nodes meet
+// is an Exchange's (docs/decisions/0008-one-light.md).
 package live
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -59,8 +60,13 @@ type Config struct {
 	// Transport carries the requests to providers and the probes; nil is a pooled
 	// one with the time-outs above.
 	Transport http.RoundTripper
-	Log       *slog.Logger
-	Now       func() time.Time
+	// Exchange is where this node meets the others, which then show one light; nil
+	// is a node by itself.
+	Exchange Exchange
+	Log      *slog.Logger
+	// Now is the node's clock, nil the machine's. With an Exchange it must be the
+	// store's as far as the node knows it.
+	Now func() time.Time
 }
 
 // Live is the lights of one node. Its methods may be called from any goroutine.
@@ -70,11 +76,15 @@ type Live struct {
 	now       func() time.Time
 	timeouts  Timeouts
 	probing   *http.Client
-	began     time.Time
 	providers []*provider
 	byID      map[string]*provider
 	capacity  []float64
 	hub       *hub
+	began     atomic.Int64 // Unix second since when honesty counts
+	local     atomic.Bool  // the board is by this node's own measurement, though it should not be
+	together  together
+
+	turn sync.Mutex // held while lamps or overrides change until the board shows it
 }
 
 // provider is one provider's meter and lamp.
@@ -84,10 +94,16 @@ type provider struct {
 	client *http.Client
 	rounds atomic.Int32 // probe rounds under way
 
+	// Only Run uses these.
+	own    []signal.Bucket  // what this node measured and sealed, at most a minute
+	flight signal.Histogram // its legs under way, as of the last of them
+
 	mu        sync.Mutex // guards the fields below
 	lamp      signal.Lamp
-	buckets   []signal.Bucket // sealed, at most a minute
+	buckets   []signal.Bucket // sealed, of all nodes together, at most a minute
 	probeNext time.Time
+	override  *signal.Override // this node's, over whatever the lamp says
+	anew      time.Time        // an override ended then, and no lamp has begun anew since
 }
 
 // New is a Live that measures nothing until Run. It reports every mistake in
@@ -114,7 +130,8 @@ func New(cfg Config) (*Live, error) {
 	l.timeouts.Total = cmp.Or(l.timeouts.Total, 8*time.Second)
 	l.timeouts.Probe = cmp.Or(l.timeouts.Probe, 3*time.Second)
 	l.probing = probeClient(cfg.Transport, l.timeouts)
-	l.began = l.now()
+	began := l.now()
+	l.began.Store(began.Unix())
 
 	var errs []error
 	if len(cfg.Providers) == 0 {
@@ -129,7 +146,7 @@ func New(cfg Config) (*Live, error) {
 		}
 		m := newMeter(l.now, l.timeouts.Total)
 		q := &provider{Provider: p, meter: m, client: measuredClient(cfg.Transport, m, l.timeouts)}
-		q.lamp = q.lamp.Step(l.rules, signal.Sample{}, l.began)
+		q.lamp = q.lamp.Step(l.rules, signal.Sample{}, began)
 		l.byID[p.ID] = q
 		l.providers = append(l.providers, q)
 		l.capacity = append(l.capacity, p.Capacity)
@@ -137,7 +154,9 @@ func New(cfg Config) (*Live, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("lights: %w", err)
 	}
-	board := l.look(l.began)
+	l.together = newTogether(cfg.Exchange)
+	l.local.Store(cfg.Exchange != nil) // until it has met the others
+	board := l.look(began)
 	board.Seq = 1
 	first, err := newFrame(board)
 	if err != nil {
@@ -145,91 +164,6 @@ func New(cfg Config) (*Live, error) {
 	}
 	l.hub = newHub(first, cmp.Or(cfg.MaxWatchers, 10_000))
 	return l, nil
-}
-
-// Run ticks until ctx ends, which is not an error. It closes every watcher and
-// waits for every probe before it returns. It may be called once.
-func (l *Live) Run(ctx context.Context) error {
-	var probes sync.WaitGroup
-	defer probes.Wait()
-	defer l.hub.close()
-	timer := time.NewTimer(l.untilTick())
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-timer.C:
-			l.tick(ctx, &probes)
-			timer.Reset(l.untilTick())
-		}
-	}
-}
-
-// grace is how long after the end of a second it is sealed.
-const grace = 20 * time.Millisecond
-
-// untilTick is the time until shortly after the next full second.
-func (l *Live) untilTick() time.Duration {
-	now := l.now()
-	return now.Truncate(time.Second).Add(time.Second + grace).Sub(now)
-}
-
-// tick seals what is over, advances every lamp, starts probes and publishes.
-func (l *Live) tick(ctx context.Context, probes *sync.WaitGroup) {
-	now := l.now()
-	for _, p := range l.providers {
-		if l.advance(p, now) {
-			l.startProbes(ctx, p, probes)
-		}
-	}
-	if err := l.hub.publish(l.look(now)); err != nil {
-		l.log.ErrorContext(ctx, "lights: publish", "error", err)
-	}
-}
-
-// advance steps one lamp and reports whether a round of probes is due.
-func (l *Live) advance(p *provider, now time.Time) (probe bool) {
-	sealed, inFlight := p.meter.seal(now)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.buckets = append(p.buckets, sealed...)
-	if over := len(p.buckets) - l.rules.LongWindow; over > 0 {
-		p.buckets = append(p.buckets[:0], p.buckets[over:]...)
-	}
-	before := p.lamp.Light
-	p.lamp = p.lamp.Step(l.rules, signal.Sample{Buckets: p.buckets, InFlight: inFlight}, now)
-	p.meter.verySlow.Store(int64(p.lamp.VerySlow))
-	if p.lamp.Light != before {
-		l.log.Info("light", "provider", p.ID, "from", before.String(), "to", p.lamp.Light.String(),
-			"reason", p.lamp.Reason.Code, "detail", p.lamp.Reason.EN)
-	}
-	every := p.lamp.ProbeEvery
-	if every == 0 || p.Probes == nil {
-		p.probeNext = time.Time{}
-		return false
-	}
-	if soon := now.Add(every); p.probeNext.IsZero() || p.probeNext.After(soon) {
-		p.probeNext = now
-	}
-	if now.Before(p.probeNext) {
-		return false
-	}
-	// A little less than the pace, so that the tick at the next full second is due.
-	p.probeNext = now.Add(every - time.Second/2)
-	return true
-}
-
-// look is the board now, without its sequence number.
-func (l *Live) look(now time.Time) signal.Board {
-	b := signal.Board{At: now.UTC().Truncate(time.Second), Providers: make([]signal.Status, len(l.providers))}
-	for i, p := range l.providers {
-		p.mu.Lock()
-		b.Providers[i] = p.lamp.Status(p.ID, p.Name, now)
-		p.mu.Unlock()
-	}
-	signal.Shares(l.rules, b.Providers, l.capacity)
-	return b
 }
 
 // Board is the board as published last. Its slice is shared: read only.
@@ -252,32 +186,6 @@ func (l *Live) Admit(provider string) string {
 		return "closed"
 	}
 	return ""
-}
-
-// Disabled reports whether an operator switched the provider off altogether, so
-// that even people on their way back may not finish.
-func (l *Live) Disabled(provider string) bool {
-	p := l.byID[provider]
-	if p == nil {
-		return false
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	o := p.lamp.Override(l.now())
-	return o != nil && o.Disabled
-}
-
-// Override sets an operator's word on a light, or takes it back (nil). It shows
-// with the next tick.
-func (l *Live) Override(provider string, o *signal.Override) error {
-	p := l.byID[provider]
-	if p == nil {
-		return fmt.Errorf("override light: no provider %q", provider)
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.lamp = p.lamp.Overridden(o, l.now())
-	return nil
 }
 
 // Client is the HTTP client for a provider's adapter: it measures every server

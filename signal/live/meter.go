@@ -27,6 +27,8 @@ type meter struct {
 	took   time.Duration   // all legs of bucket together
 	full   []signal.Bucket // ended but not sealed yet, oldest first
 	closed Reading         // every bucket before this one
+	ticked time.Time       // sealed last
+	woke   time.Time       // after the process had been stopped; what began before says nothing
 }
 
 // newMeter is a meter for legs that take at most longest.
@@ -48,20 +50,30 @@ const mostEmpty = 5
 // is held.
 func (m *meter) current() (*signal.Bucket, time.Time) {
 	now := m.now()
-	m.roll(now.Unix())
+	m.roll(now)
 	return &m.bucket, now
 }
 
-// roll closes buckets up to, not including, second. A clock that goes back
-// leaves the bucket open. m.mu is held.
-func (m *meter) roll(second int64) {
-	if second <= m.bucket.Second {
+// roll closes buckets up to, not including, now's. A clock that goes back a
+// little leaves the bucket open. m.mu is held.
+func (m *meter) roll(now time.Time) {
+	if !m.ticked.IsZero() && now.Sub(m.ticked).Abs() > mostEmpty*time.Second {
+		m.ticked, m.woke = now, now
+	}
+	second := now.Unix()
+	gap := second - m.bucket.Second
+	if gap <= 0 && gap >= -mostEmpty {
 		return
 	}
-	m.full = append(m.full, m.bucket)
 	m.closed.add(&m.bucket, m.took)
 	m.took = 0
-	if gap := second - m.bucket.Second; gap <= mostEmpty {
+	switch {
+	case gap < 0:
+		m.full = nil // those seconds are yet to come
+	case gap > mostEmpty:
+		m.full = append(m.full, m.bucket)
+	default:
+		m.full = append(m.full, m.bucket)
 		for s := m.bucket.Second + 1; s < second; s++ {
 			m.full = append(m.full, signal.Bucket{Second: s})
 		}
@@ -72,7 +84,8 @@ func (m *meter) roll(second int64) {
 // seal takes the seconds that are over, and the ages of the legs under way.
 func (m *meter) seal(now time.Time) (full []signal.Bucket, inFlight signal.Histogram) {
 	m.mu.Lock()
-	m.roll(now.Unix())
+	m.roll(now)
+	m.ticked = now
 	full, m.full = m.full, nil
 	m.mu.Unlock()
 
@@ -118,6 +131,9 @@ func (m *meter) end(began time.Time, o outcome, class signal.Class) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	b, now := m.current()
+	if began.Before(m.woke) {
+		return // it waited for us, not for the provider
+	}
 	took := now.Sub(began)
 	i := signal.Index(took)
 	switch o {
@@ -130,6 +146,16 @@ func (m *meter) end(began time.Time, o outcome, class signal.Class) {
 	}
 	b.Legs[i]++
 	m.took += max(took, 0)
+}
+
+// of changes the bucket of this second by what was asked then, unless the
+// process was stopped meanwhile.
+func (m *meter) of(asked time.Time, change func(*signal.Bucket)) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if b, _ := m.current(); !asked.Before(m.woke) {
+		change(b)
+	}
 }
 
 // with changes the bucket of this second.

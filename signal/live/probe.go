@@ -46,27 +46,29 @@ func (l *Live) startProbes(ctx context.Context, p *provider, probes *sync.WaitGr
 // when every probe of a server leg was answered.
 func (l *Live) round(ctx context.Context, p *provider) {
 	var wg sync.WaitGroup
-	asked := p.Probes()
-	answers := make([]bool, len(asked))
+	began := p.meter.now()
+	all := p.Probes()
+	answers := make([]bool, len(all))
 	server := 0
-	for i, probe := range asked {
+	for i, probe := range all {
 		page := probe.Name == pageProbe
 		if !page {
 			server++
 		}
 		wg.Go(func() {
 			answers[i] = page // a page says nothing of the server legs
+			asked := p.meter.now()
 			alive := l.ask(ctx, probe.URL)
 			if ctx.Err() != nil {
 				return
 			}
 			switch {
 			case page && alive:
-				p.meter.with(func(b *signal.Bucket) { b.PagesOK++ })
+				p.meter.of(asked, func(b *signal.Bucket) { b.PagesOK++ })
 			case page:
-				p.meter.with(func(b *signal.Bucket) { b.PagesFailed++ })
+				p.meter.of(asked, func(b *signal.Bucket) { b.PagesFailed++ })
 			case !alive:
-				p.meter.with(func(b *signal.Bucket) { b.ProbesFailed++ })
+				p.meter.of(asked, func(b *signal.Bucket) { b.ProbesFailed++ })
 			default:
 				answers[i] = true
 			}
@@ -79,7 +81,7 @@ func (l *Live) round(ctx context.Context, p *provider) {
 		}
 	}
 	if server > 0 && ctx.Err() == nil {
-		p.meter.with(func(b *signal.Bucket) { b.ProbesOK++ })
+		p.meter.of(began, func(b *signal.Bucket) { b.ProbesOK++ })
 	}
 }
 

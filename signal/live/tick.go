@@ -1,0 +1,166 @@
+package live
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"sinho/signal"
+)
+
+// Run ticks until ctx ends, which is not an error. It closes every watcher and
+// waits for every probe before it returns. It may be called once.
+func (l *Live) Run(ctx context.Context) error {
+	var probes sync.WaitGroup
+	defer probes.Wait()
+	defer l.hub.close()
+	if l.together.exchange != nil {
+		l.runTogether(ctx, &probes)
+		return nil
+	}
+	for l.pause(ctx, l.untilTick()) {
+		l.tick(ctx, &probes)
+	}
+	return nil
+}
+
+// pause is false when ctx ended first.
+func (l *Live) pause(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return ctx.Err() == nil
+	}
+}
+
+// grace is how long after the end of a second it is sealed.
+const grace = 20 * time.Millisecond
+
+// untilTick is the time until shortly after the next full second.
+func (l *Live) untilTick() time.Duration {
+	now := l.now()
+	return now.Truncate(time.Second).Add(time.Second + grace).Sub(now)
+}
+
+// tick is one second of a node by itself: seal what is over, advance every lamp,
+// publish, start probes.
+func (l *Live) tick(ctx context.Context, probes *sync.WaitGroup) {
+	now := l.now()
+	l.seal(now)
+	l.alone(ctx, now, probes)
+}
+
+// seal takes what each meter has of the seconds that are over.
+func (l *Live) seal(now time.Time) {
+	for _, p := range l.providers {
+		sealed, inFlight := p.meter.seal(now)
+		p.own, p.flight = lastOf(append(p.own, sealed...), l.rules.LongWindow), inFlight
+	}
+}
+
+// lastOf keeps the newest of a list, in place.
+func lastOf(list []signal.Bucket, most int) []signal.Bucket {
+	if over := len(list) - most; over > 0 {
+		return append(list[:0], list[over:]...)
+	}
+	return list
+}
+
+// alone advances every lamp by what this node has measured itself.
+func (l *Live) alone(ctx context.Context, now time.Time, probes *sync.WaitGroup) {
+	var due []*provider
+	l.turn.Lock()
+	for _, p := range l.providers {
+		p.mu.Lock()
+		for _, b := range p.own {
+			if n := len(p.buckets); n == 0 || b.Second > p.buckets[n-1].Second {
+				p.buckets = append(p.buckets, b)
+			}
+		}
+		p.buckets = lastOf(p.buckets, l.rules.LongWindow)
+		p.expire(now)
+		next := l.step(p, p.flight, now)
+		l.show(p, next.Lamp)
+		p.probeNext, p.anew = next.ProbeNext, time.Time{}
+		p.mu.Unlock()
+		if next.due {
+			due = append(due, p)
+		}
+	}
+	l.publish(ctx, now, 0)
+	l.turn.Unlock()
+	for _, p := range due {
+		l.startProbes(ctx, p, probes)
+	}
+}
+
+// stepped is one lamp a tick later, and whether a round of probes is due in it.
+type stepped struct {
+	signal.SharedLamp
+
+	due bool
+}
+
+// step is what p's lamp becomes; p stays as it is. p.mu is held.
+func (l *Live) step(p *provider, inFlight signal.Histogram, now time.Time) stepped {
+	s := stepped{SharedLamp: signal.SharedLamp{ID: p.ID}}
+	s.Lamp = p.lamp.Step(l.rules, signal.Sample{Buckets: p.buckets, InFlight: inFlight}, now)
+	if !p.anew.IsZero() {
+		s.Lamp = s.Lamp.Forgotten(now)
+	}
+	every := s.Lamp.ProbeEvery
+	if every == 0 || p.Probes == nil {
+		return s
+	}
+	s.ProbeNext = p.probeNext
+	if soon := now.Add(every); s.ProbeNext.IsZero() || s.ProbeNext.After(soon) {
+		s.ProbeNext = now
+	}
+	if !now.Before(s.ProbeNext) {
+		// A little less than the pace, so that the tick at the next full second is due.
+		s.ProbeNext, s.due = now.Add(every-time.Second/2), true
+	}
+	return s
+}
+
+// show makes lamp the one of p. p.mu is held.
+func (l *Live) show(p *provider, lamp signal.Lamp) {
+	before := p.lamp.Light
+	p.lamp = lamp
+	p.meter.verySlow.Store(int64(lamp.VerySlow))
+	if lamp.Light != before {
+		l.log.Info("light", "provider", p.ID, "from", before.String(), "to", lamp.Light.String(),
+			"reason", lamp.Reason.Code, "detail", lamp.Reason.EN)
+	}
+}
+
+// publish shows the board with seq, or a higher one. l.turn is held.
+func (l *Live) publish(ctx context.Context, now time.Time, seq int64) {
+	board := l.look(now)
+	board.Seq = seq
+	if err := l.hub.publish(board); err != nil {
+		l.log.ErrorContext(ctx, "lights: publish", "error", err)
+	}
+}
+
+// look is the board now, without its sequence number.
+func (l *Live) look(now time.Time) signal.Board {
+	return l.board(now, l.local.Load(), func(_ int, p *provider) signal.Status {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.status(p.lamp, now)
+	})
+}
+
+// board is one of the given lights.
+func (l *Live) board(now time.Time, local bool, status func(int, *provider) signal.Status) signal.Board {
+	b := signal.Board{At: now.UTC().Truncate(time.Second), Local: local, Providers: make([]signal.Status, len(l.providers))}
+	for i, p := range l.providers {
+		b.Providers[i] = status(i, p)
+	}
+	signal.Shares(l.rules, b.Providers, l.capacity)
+	return b
+}

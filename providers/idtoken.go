@@ -38,7 +38,7 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 		return nil, f.fail(Configuration, "alg", errors.New(op+": the provider uses no algorithm we accept"))
 	}
 	t, err := oidc.NewVerifier(f.set.Issuer, keys, &oidc.Config{
-		ClientID: f.set.ClientID, SupportedSigningAlgs: algs,
+		ClientID: f.set.ClientID, SupportedSigningAlgs: algs, Now: f.time,
 	}).Verify(ctx, raw)
 	switch {
 	case errors.Is(keys.err, errUnknownKey):
@@ -58,7 +58,7 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 	if t.Claims(&more) != nil || t.Claims(&out.claims) != nil {
 		return nil, bad("id-token", "claims are not an object")
 	}
-	now := time.Now()
+	now := f.time()
 	switch {
 	case asSubject(t.Subject) == "":
 		return nil, bad("sub", "no usable sub")

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 )
@@ -22,6 +23,15 @@ const maxBody = 1 << 20
 type line struct {
 	provider string
 	hc       *http.Client
+	now      func() time.Time // nil: the machine's clock
+}
+
+// time is now, by the node's clock.
+func (l line) time() time.Time {
+	if l.now == nil {
+		return time.Now()
+	}
+	return l.now()
 }
 
 // carry puts the client where go-oidc and oauth2 look for it.

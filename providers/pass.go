@@ -47,7 +47,7 @@ func (p *pass) Push(ctx context.Context, ask Ask, contact Contact, phrase string
 	if ask.Nonce == "" || len(opaque) > maxOpaque {
 		return Pending{}, p.fail(Configuration, "ask", errors.New(op+": a nonce is needed, and a short one"))
 	}
-	began := time.Now()
+	began := p.time()
 	r, err := p.post(ctx, op, p.set.Base+"/pass/requests", map[string]any{
 		"receiverName": contact.Name, "receiverBirthday": contact.Birthdate, "receiverHP": contact.Phone,
 		"reqTitle": "본인확인", "reqMessage": phrase, "expireIn": int(pushLife / time.Second), "token": ask.Nonce,
@@ -144,7 +144,7 @@ func (p *pass) Result(ctx context.Context, pending Pending) (Identity, error) {
 		Birthdate: asBirthdateOf(string(body.Year), string(body.Day)),
 		Gender:    asGenderDigit(string(body.Gender)),
 		Carrier:   asCarrier(string(body.Carrier)),
-		AuthTime:  time.Now().UTC().Truncate(time.Second), // approved within the life of the push
+		AuthTime:  p.time().UTC().Truncate(time.Second), // approved within the life of the push
 	}
 	if body.Foreign.given {
 		id.Foreigner = &body.Foreign.on

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Settings of one provider. ID is ours, Kind says which adapter serves it, so
@@ -99,7 +100,10 @@ func Kinds() []string { return slices.Sorted(maps.Keys(kinds())) }
 // New makes the adapter of s. It does no I/O. Every leg goes over hc, whose
 // own time-outs bound it and whose transport measures it. The error reports
 // every mistake in s at once.
-func New(s Settings, hc *http.Client) (Provider, error) {
+func New(s Settings, hc *http.Client) (Provider, error) { return NewAt(s, hc, nil) }
+
+// NewAt is New with a clock for what vendors date; nil is the machine's.
+func NewAt(s Settings, hc *http.Client, now func() time.Time) (Provider, error) {
 	if hc == nil {
 		return nil, fmt.Errorf("new provider %q: no HTTP client", s.ID)
 	}
@@ -107,7 +111,7 @@ func New(s Settings, hc *http.Client) (Provider, error) {
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
 	k := kinds()[s.kind()]
-	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc})
+	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now})
 	if err != nil {
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}

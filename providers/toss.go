@@ -183,7 +183,7 @@ func (t *toss) Push(ctx context.Context, _ Ask, contact Contact, phrase string) 
 	if err != nil {
 		return Pending{}, t.fail(Configuration, "key", fmt.Errorf("%s: %w", op, err))
 	}
-	began := time.Now()
+	began := t.time()
 	r, err := t.call(ctx, op, "request", map[string]string{
 		"requestType": "USER_PERSONAL", "triggerType": "PUSH", "requestTitle": phrase, "sessionKey": s.key,
 		"userName": s.seal(contact.Name), "userPhone": s.seal(contact.Phone), "userBirthday": s.seal(contact.Birthdate),
@@ -306,7 +306,7 @@ func (t *toss) read(ctx context.Context, tx string) (Identity, error) {
 	}
 	id := Identity{
 		CI: asCI(plain[0]), DI: asDI(plain[1]), Name: asName(plain[2], 100),
-		Birthdate: asBirthdate(plain[3]), Gender: asGender(plain[4]), AuthTime: completedAt(string(done.Completed)),
+		Birthdate: asBirthdate(plain[3]), Gender: asGender(plain[4]), AuthTime: completedAt(string(done.Completed), t.time()),
 	}
 	if plain[0] != "" && id.CI == "" {
 		return Identity{}, t.nonsense(op, "ci")
@@ -321,9 +321,9 @@ func (t *toss) read(ctx context.Context, tx string) (Identity, error) {
 
 // completedAt is when the person signed; now, when the vendor's word for it is
 // missing or lies in the future.
-func completedAt(raw string) time.Time {
+func completedAt(raw string, now time.Time) time.Time {
 	at, err := time.Parse(time.RFC3339, raw)
-	if now := time.Now(); err != nil || at.After(now) {
+	if err != nil || at.After(now) {
 		at = now
 	}
 	return at.UTC().Truncate(time.Second)

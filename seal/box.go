@@ -102,7 +102,7 @@ func (b *Box) Seal(plain []byte, expires time.Time, bind ...string) (string, err
 	if milli <= 0 {
 		return "", fmt.Errorf("seal %s: no expiry", b.purpose)
 	}
-	i := b.ring.sealing(time.Now())
+	i := b.ring.sealing(b.ring.now())
 	if i < 0 {
 		return "", fmt.Errorf("seal %s: no key may seal yet", b.purpose)
 	}

@@ -25,7 +25,7 @@ var floors = map[string]int{
 var only = map[string][]string{
 	"demo":     {"citizen"},
 	"cmd/rush": {"citizen", "signal", "lobby"},
-	"e2e":      {"citizen"},
+	"e2e":      {"citizen", "demo", "providers/sim"}, // the last two are what stands around a node
 }
 
 // plain packages import the standard library and nothing else.

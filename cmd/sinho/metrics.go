@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"sinho/broker"
+	"sinho/clock"
 	"sinho/providers"
 )
 
@@ -61,6 +62,18 @@ func newMetrics(current func() *lights) *metrics {
 		}
 	}
 	return m
+}
+
+// watchClock shows how far this node's machine is from the clock it goes by.
+func (m *metrics) watchClock(c *clock.Clock) {
+	m.registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "sinho_clock_offset_seconds", Help: "How far the store's clock, which this node goes by, is ahead of this machine's.",
+		}, func() float64 { ahead, _ := c.Offset(); return ahead.Seconds() }),
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "sinho_clock_corrections_total", Help: "How often this node was off by more than 2 s and corrected itself.",
+		}, func() float64 { _, steps := c.Offset(); return float64(steps) }),
+	)
 }
 
 // expect shows the counters of providers from zero, so that the first failure is

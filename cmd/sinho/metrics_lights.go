@@ -17,6 +17,7 @@ type figures struct {
 	begun, ended, failed, slow *prometheus.Desc
 	vanished                   *prometheus.Desc
 	watchers, watchersLimit    *prometheus.Desc
+	local                      *prometheus.Desc
 }
 
 func lightFigures(current func() *lights) *figures {
@@ -28,12 +29,14 @@ func lightFigures(current func() *lights) *figures {
 		light:    desc("provider_light", "1 for the colour a provider's light has, 0 for the others.", "provider", "light"),
 		measured: desc("provider_light_measured", "1 while real logins decide a provider's light, 0 while too few do.", "provider"),
 		share:    desc("provider_share_ratio", "Share of new logins recommended to a provider, 0 to 1.", "provider"),
-		begun:    desc("green_logins_begun_total", "Logins begun on a green light.", "provider"),
+		begun:    desc("green_logins_begun_total", "Logins begun on a green light; of all nodes that share a store, as the next four are.", "provider"),
 		ended:    desc("green_logins_ended_total", "Logins begun on green that ended in any way.", "provider"),
 		failed:   desc("green_logins_failed_total", "Logins begun on green that failed by the provider's fault.", "provider"),
 		slow:     desc("green_logins_slow_total", "Logins begun on green that ended well but very slowly.", "provider"),
 		vanished: desc("green_logins_vanished_total", "Logins begun on green and given up for lost beyond what is usual; an estimate.", "provider"),
 		watchers: desc("watchers", "WebSockets and event streams that watch the lights of this node."),
+
+		local: desc("lights_local", "1 while the lights are by this node's own measurement because the store cannot be reached, else 0."),
 
 		watchersLimit: desc("watchers_limit", "How many may."),
 	}
@@ -43,7 +46,7 @@ func lightFigures(current func() *lights) *figures {
 func (f *figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		f.legs, f.errors, f.inFlight, f.light, f.measured, f.share,
-		f.begun, f.ended, f.failed, f.slow, f.vanished, f.watchers, f.watchersLimit,
+		f.begun, f.ended, f.failed, f.slow, f.vanished, f.watchers, f.watchersLimit, f.local,
 	} {
 		to <- d
 	}
@@ -62,7 +65,9 @@ func (f *figures) Collect(to chan<- prometheus.Metric) {
 		}
 		tell(f.inFlight, prometheus.GaugeValue, float64(r.InFlight), r.ID)
 	}
-	for _, s := range l.Board().Providers {
+	board := l.Board()
+	tell(f.local, prometheus.GaugeValue, truth(board.Local))
+	for _, s := range board.Providers {
 		for light := signal.Green; light <= signal.Grey; light++ {
 			tell(f.light, prometheus.GaugeValue, truth(s.Light == light), s.ID, light.String())
 		}

@@ -33,6 +33,7 @@ type node struct {
 	level   *slog.LevelVar
 	secrets secrets
 	store   store.Store
+	stands  standing
 	metrics *metrics // nil: none
 	health  *health
 	current atomic.Pointer[generation]
@@ -54,18 +55,21 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		return nil, config.Mistakes{cfg.Mistake("keys_dir", err.Error(), keysAdvice(cfg))}
 	}
 	var durability string
-	if n.store, durability, err = openStore(ctx, cfg); err != nil {
+	n.stands = newStanding(n.log)
+	n.secrets.ring.SetClock(n.stands.clock.Now)
+	if n.store, durability, err = openStore(ctx, cfg, &n.stands); err != nil {
 		return nil, err
 	}
 	if cfg.MetricsListen != "" {
 		n.metrics = newMetrics(func() *lights { return n.current.Load().lights })
+		n.metrics.watchClock(n.stands.clock)
 		n.store = n.metrics.timing(n.store)
 	}
-	n.health = &health{store: n.store, durability: durability, now: time.Now}
+	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
 	err = claimStore(ctx, n.store, n.secrets.pepper)
 	var first *generation
 	if err == nil {
-		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.metrics, n.log)
+		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.stands, n.metrics, n.log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.store.Close())
@@ -174,7 +178,7 @@ func (n *node) prepare(ctx context.Context) (*generation, error) {
 	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
 		return nil, wrong
 	}
-	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.metrics, n.log)
+	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.stands, n.metrics, n.log)
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +14,7 @@ import (
 
 	"sinho/broker"
 	"sinho/broker/client"
+	"sinho/clock"
 	"sinho/config"
 	"sinho/demo"
 	"sinho/providers"
@@ -28,6 +30,15 @@ import (
 // This file is the only place where the parts meet: what every broker has,
 // then what a demo and what a node of serve make of it.
 
+// standing is where a node stands: in time, and among others.
+type standing struct {
+	clock *clock.Clock
+	meet  func() live.Exchange // a seat among the others; nil: there are none
+}
+
+// newStanding is a node by itself, by this machine's clock.
+func newStanding(log *slog.Logger) standing { return standing{clock: clock.New(machineClock(), log)} }
+
 // lights are the measured providers, and the adapters by which they are probed.
 type lights struct {
 	*live.Live
@@ -35,14 +46,18 @@ type lights struct {
 }
 
 // newLights measures what is watched; whoever is probed comes later, by use.
-func newLights(watched []live.Provider, watchers int, log *slog.Logger) (*lights, error) {
+func newLights(watched []live.Provider, watchers int, at standing, log *slog.Logger) (*lights, error) {
 	l := &lights{}
 	l.use(nil)
 	for i := range watched {
 		watched[i].Probes = func() []live.Probe { return l.probes(watched[i].ID) }
 	}
+	cfg := live.Config{Providers: watched, MaxWatchers: watchers, Log: log, Now: at.clock.Now}
+	if at.meet != nil {
+		cfg.Exchange = at.meet()
+	}
 	var err error
-	l.Live, err = live.New(live.Config{Providers: watched, MaxWatchers: watchers, Log: log})
+	l.Live, err = live.New(cfg)
 	return l, err
 }
 
@@ -71,6 +86,7 @@ type front struct {
 	store    store.Store
 	adapters []providers.Provider // in the order in which they are shown
 	lights   *lights
+	clock    *clock.Clock
 	pushes   int                // a phone number and minute
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
@@ -85,6 +101,7 @@ func newFront(f front) (http.Handler, error) {
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
 		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live)), Log: f.log, PushesPerMinute: f.pushes,
+		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
 	})
 	if err != nil {
@@ -95,7 +112,7 @@ func newFront(f front) (http.Handler, error) {
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
 		},
-		Board: f.lights.Board, Log: f.log, Version: version,
+		Board: f.lights.Board, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})
 	if err != nil {
@@ -181,14 +198,16 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 		settings[i] = p.settings(d.url(simPlace(i, p.id)), simSecret, one)
 		watched[i] = live.Provider{ID: p.id, Name: signal.Text(settings[i].Title()), Capacity: 1}
 	}
-	lights, err := newLights(watched, 0, log)
+	at := newStanding(log)
+	s.ring.SetClock(at.clock.Now)
+	lights, err := newLights(watched, 0, at, log)
 	if err != nil {
 		return nil, err
 	}
 	h.live = lights.Live
 	adapters := make([]providers.Provider, len(settings))
 	for i, set := range settings {
-		if adapters[i], err = providers.New(set, lights.Client(set.ID)); err != nil {
+		if adapters[i], err = providers.NewAt(set, lights.Client(set.ID), at.clock.Now); err != nil {
 			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
 		}
 	}
@@ -197,7 +216,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 	if h.store, err = embedded.Open(filepath.Join(s.dir, "sinho.db"), embedded.Options{}); err != nil {
 		return nil, err
 	}
-	if err := h.rooms(d, s, log, lights, adapters); err != nil {
+	if err := h.rooms(d, s, at, log, lights, adapters); err != nil {
 		_ = h.store.Close()
 		return nil, err
 	}
@@ -205,7 +224,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 }
 
 // rooms builds what people and sites meet in a demo: broker, sites, stage.
-func (h *house) rooms(d demoOptions, s *state, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
+func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
 	issuer := d.url(placeBroker)
 	booking := demo.SiteConfig{Base: d.url(placeBooking), Issuer: issuer, ClientID: "booking", Log: log}
 	school := demo.SiteConfig{Base: d.url(placeSchool), Issuer: issuer, ClientID: "school", Log: log}
@@ -226,7 +245,7 @@ func (h *house) rooms(d demoOptions, s *state, log *slog.Logger, lights *lights,
 	}
 	first := sim.People()[0]
 	h.serving[placeBroker.name], err = newFront(front{
-		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights,
+		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
 		pushes:  60_000, // the crowd is eight people
 		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
 		stage:   h.stage.Handler(), log: log,
@@ -261,7 +280,7 @@ type generation struct {
 // nextGeneration makes what cfg says. Lights stay when the list of providers
 // does, and so does every adapter whose settings are the same, with what it has
 // learnt.
-func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, m *metrics, log *slog.Logger) (*generation, error) {
+func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, at standing, m *metrics, log *slog.Logger) (*generation, error) {
 	g := &generation{cfg: cfg}
 	var err error
 	if g.identity, err = loadCertificate(cfg); err != nil {
@@ -273,7 +292,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 		g.lights = before.lights
 	} else {
 		g.newborn = true
-		if g.lights, err = newLights(watched, cfg.MaxWatchers, log); err != nil {
+		if g.lights, err = newLights(watched, cfg.MaxWatchers, at, log); err != nil {
 			return nil, err
 		}
 	}
@@ -283,7 +302,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 			g.adapters[i] = before.adapters[i]
 			continue
 		}
-		if g.adapters[i], err = providers.New(p.Settings(), g.lights.Client(p.ID)); err != nil {
+		if g.adapters[i], err = providers.NewAt(p.Settings(), g.lights.Client(p.ID), at.clock.Now); err != nil {
 			return nil, err
 		}
 	}
@@ -296,7 +315,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 		return nil, err
 	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: st, adapters: g.adapters, lights: g.lights,
+		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: st, adapters: g.adapters, lights: g.lights, clock: at.clock,
 		pushes: cfg.PushesPerMinute, metrics: m, log: log,
 	})
 	if err != nil {
@@ -316,8 +335,9 @@ func watchedProviders(cfg *config.Config) []live.Provider {
 }
 
 // openStore opens the store cfg names, and says how sure its durable changes
-// are: on disk, on replicas, or best-effort.
-func openStore(ctx context.Context, cfg *config.Config) (store.Store, string, error) {
+// are: on disk, on replicas, or best-effort. A shared one is where the node meets
+// the others, and its clock becomes the node's.
+func openStore(ctx context.Context, cfg *config.Config, at *standing) (store.Store, string, error) {
 	if !cfg.IsShared() {
 		s, err := embedded.Open(cfg.Store, embedded.Options{})
 		if err != nil {
@@ -335,7 +355,12 @@ func openStore(ctx context.Context, cfg *config.Config) (store.Store, string, er
 		return nil, "", fmt.Errorf("%w; is the address in store right, and does Redis answer there?", err)
 	case err != nil:
 		return nil, "", err
-	case o.Replicas == 0:
+	}
+	if err := s.Tell(ctx, at.clock); err != nil {
+		return nil, "", errors.Join(err, s.Close())
+	}
+	at.meet = func() live.Exchange { return s.Exchange(rand.Text(), at.clock) }
+	if o.Replicas == 0 {
 		return s, "best-effort", nil
 	}
 	return s, "replicas", nil

@@ -6,7 +6,7 @@ CACHE := $(CURDIR)/.cache
 LINT := $(CACHE)/golangci-lint
 FUMPT := $(CACHE)/gofumpt
 
-.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens
+.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -53,6 +53,10 @@ evidence-walk: ## fifty logins a second through a break, and what memory does (9
 evidence-nodes: ## three nodes compared second by second while one dies, one stops and Redis is lost (six minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestNodesShowOneLight ./e2e
+
+evidence-store: ## every store under every fault, checked with porcupine (5 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestStoresAreLinearizable ./store/linear
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

@@ -23,6 +23,10 @@ type Config struct {
 	// own, for loopback or an inner network. `""` switches it off. A change needs a
 	// restart.
 	MetricsListen string `yaml:"metrics_listen"`
+	// Serves Go's profiles at /debug/pprof/ beside /metrics, for whoever looks for
+	// the cost of something. They show what the program works on: not for a
+	// network that others share. A change needs a restart.
+	MetricsProfile bool `yaml:"metrics_profile"`
 	// Address ranges of the proxies in front of this node (CIDR, or one address).
 	// Only they are believed about who is asking (X-Forwarded-For); from anybody
 	// else such headers are removed.

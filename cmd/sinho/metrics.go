@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net/http"
+	"net/http/pprof"
 	"runtime"
 	"time"
 
@@ -118,9 +119,16 @@ func (m *metrics) counting(h broker.Hooks) broker.Hooks {
 	return h
 }
 
-// server answers GET /metrics, and nothing else.
-func (m *metrics) server() *http.Server {
+// server answers GET /metrics, and Go's profiles if they are wanted.
+func (m *metrics) server(profiles bool) *http.Server {
 	mux := http.NewServeMux()
+	wait := 30 * time.Second
+	if profiles {
+		wait = 2 * time.Minute // a profile is collected that long at most
+		mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+		mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+		mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	}
 	if m != nil {
 		mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4}))
 	}
@@ -128,7 +136,7 @@ func (m *metrics) server() *http.Server {
 		Handler:           mux,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      30 * time.Second,
+		WriteTimeout:      wait,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),

@@ -195,9 +195,19 @@ func someLights(t *testing.T) *lights {
 func scrapeOf(t *testing.T, m *metrics) scraped {
 	t.Helper()
 	w := httptest.NewRecorder()
-	m.server().Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
+	m.server(false).Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/metrics", nil))
 	if w.Code != http.StatusOK {
 		t.Fatalf("scrape: got %d: %s", w.Code, w.Body)
 	}
 	return parseScrape(t, w.Body.String())
+}
+
+func TestProfilesAreServedOnlyWhenAskedFor(t *testing.T) {
+	for asked, want := range map[bool]int{false: http.StatusNotFound, true: http.StatusOK} {
+		w := httptest.NewRecorder()
+		newMetrics(func() *lights { return nil }).server(asked).Handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/debug/pprof/goroutine?debug=1", nil))
+		if w.Code != want {
+			t.Errorf("profiles asked for %v: got status %d, want %d", asked, w.Code, want)
+		}
+	}
 }

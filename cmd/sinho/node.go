@@ -230,6 +230,7 @@ func frozen(old, next *config.Config) config.Mistakes {
 		{"public_url", old.PublicURL, next.PublicURL},
 		{"listen", old.Listen, next.Listen},
 		{"metrics_listen", old.MetricsListen, next.MetricsListen},
+		{"metrics_profile", old.MetricsProfile, next.MetricsProfile},
 		{"tls", old.TLS != nil, next.TLS != nil},
 		{"store", old.Store, next.Store},
 		{"redis", old.Redis, next.Redis},

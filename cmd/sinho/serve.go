@@ -125,7 +125,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		// It would name people's addresses; panics are logged by recovered.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	aside := n.metrics.server()
+	aside := n.metrics.server(cfg.MetricsProfile)
 	g, serving := errgroup.WithContext(ctx)
 	for _, l := range doors {
 		g.Go(func() error { return answer(server, l, n) })

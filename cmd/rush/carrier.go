@@ -178,6 +178,8 @@ const (
 	kindRefused  = "refused"       // back at the site with an OAuth error
 	kindToken    = "token"         // the token endpoint refuses, with its error
 	kindAgain    = "again"         // the chooser came back without saying why
+	kindReload   = "reload"        // on the way: a page of the broker's address was loaded again, with its status
+	kindBegan    = "began-anew"    // on the way: from the site once more, with what had failed
 	kindPage     = "page"          // of a try that was not the last: a page that never came
 	kindUnlean   = "unlean"        // a page the lean walker cannot read
 	kindAddress  = "address"       // a redirect to something that is not http

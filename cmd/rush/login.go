@@ -10,6 +10,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -28,6 +29,8 @@ type loginOptions struct {
 	follow   float64
 	provider string
 	retries  int
+	reload   int
+	again    int
 	patience time.Duration
 	most     int
 	seed     uint64
@@ -79,6 +82,8 @@ saturation only: below it, waking from idle doubles it.`,
 	f.Float64Var(&o.follow, "follow", 0.6, "share that takes the first suggestion, 0 to 1; the others are spread evenly")
 	f.StringVar(&o.provider, "provider", "", "everybody takes this one")
 	f.IntVar(&o.retries, "retries", 0, "how often a person tries again from the chooser, 0 to 10")
+	f.IntVar(&o.reload, "reload", 0, "how often a person loads a page of the broker's address again that did not come (502, 503, 504, or no answer), a second later, 0 to 10")
+	f.IntVar(&o.again, "again", 0, "how often a person begins anew at the site after a login that failed, a second later, 0 to 10")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long one login may take")
 	f.IntVar(&o.most, "max-in-flight", 4000, "logins under way at once; who comes beyond is shed and counted")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of who comes when and takes what")
@@ -105,6 +110,9 @@ func (o loginOptions) validate() error {
 	wrong(o.span <= 0, "--for %v: it must be above 0", o.span)
 	wrong(!(o.follow >= 0 && o.follow <= 1), "--follow %v: it must be from 0 to 1", o.follow)
 	wrong(o.retries < 0 || o.retries > 10, "--retries %d: it must be from 0 to 10", o.retries)
+	wrong(o.reload < 0 || o.reload > 10, "--reload %d: it must be from 0 to 10", o.reload)
+	wrong(o.reload > 0 && o.citizen, "--reload: the --citizen walker cannot")
+	wrong(o.again < 0 || o.again > 10, "--again %d: it must be from 0 to 10", o.again)
 	wrong(o.patience <= 0, "--patience %v: it must be above 0", o.patience)
 	wrong(o.most < 1, "--max-in-flight %d: it must be at least 1", o.most)
 	if _, err := o.crowd(); err != nil {
@@ -201,7 +209,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 	if err := try(ctx, s, c, o); err != nil {
 		return nil, err
 	}
-	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries}}
+	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries, reload: o.reload}}
 	if o.citizen {
 		r.way = &full{site: s, carrier: c, retries: o.retries, patience: o.patience}
 	}
@@ -282,6 +290,10 @@ func (r *loginRun) one(ctx context.Context, p person, due time.Time) {
 	buf, _ := r.buffers.Get().(*bytes.Buffer)
 	defer r.buffers.Put(buf)
 	o := r.way.walk(own, p, buf)
+	for n := 0; n < r.again && !o.in && own.Err() == nil; n++ {
+		p.provider, p.follows = "", true
+		o = r.anew(own, p, buf, &o)
+	}
 	switch {
 	case o.in:
 	case ctx.Err() != nil:
@@ -291,6 +303,27 @@ func (r *loginRun) one(ctx context.Context, p person, due time.Time) {
 	}
 	r.tally.ended(&o, time.Since(due))
 }
+
+// anew is the same person once more from the site, a moment after a login that
+// failed. What had been before is in the outcome too.
+func (r *loginRun) anew(ctx context.Context, p person, buf *bytes.Buffer, before *outcome) outcome {
+	began := time.Now()
+	if err := pause(ctx, onSecondThought); err != nil {
+		return *before
+	}
+	waited := time.Since(began)
+	o := r.way.walk(ctx, p, buf)
+	o.notices = slices.Concat(before.notices, []string{kindBegan + "-" + before.failure.kind}, o.notices)
+	o.tries += before.tries
+	o.ledger.broker += before.ledger.broker
+	o.ledger.provider += before.ledger.provider
+	o.ledger.person += before.ledger.person + waited
+	return o
+}
+
+// onSecondThought is how long a person looks at a page that did not come before
+// they load it again, or begin anew.
+const onSecondThought = time.Second
 
 // progress writes a line a second.
 func (r *loginRun) progress(ctx context.Context, w io.Writer, loop *openLoop[person]) {

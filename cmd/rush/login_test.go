@@ -136,6 +136,40 @@ func TestAPersonTriesAgainFromTheChooser(t *testing.T) {
 	}
 }
 
+func TestAPersonLoadsAPageAgainOrBeginsAnew(t *testing.T) {
+	for _, c := range []struct {
+		path                string
+		gone, reload, again int
+		way, lost           string
+	}{
+		{"/callback/kakao", 1, 1, 0, "reload-502", ""},
+		{"/login/kakao", 1, 1, 0, "reload-502", ""},
+		{"/callback/kakao", 2, 1, 0, "reload-502", "problem-502"},
+		{"/callback/kakao", 1, 0, 1, "began-anew-problem-502", ""},
+		{"/token", 1, 5, 1, "began-anew-token-502", ""},
+		{"/token", 1, 5, 0, "", "token-502"},
+	} {
+		t.Run(fmt.Sprintf("%s gone %d times, reload %d, again %d", c.path, c.gone, c.reload, c.again), func(t *testing.T) {
+			o := startOP(t)
+			opt := o.options()
+			opt.reload, opt.again = c.reload, c.again
+			o.gone, o.gonePath = c.gone, c.path
+			r, err := prepare(t.Context(), opt)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r.one(t.Context(), person{provider: "kakao", who: somebody(t, "kakao").who}, time.Now())
+			doc := r.report()
+			if c.lost == "" && (doc.In != 1 || doc.AtOnce != 0 || doc.Detoured != 1) || c.lost != "" && doc.Errors[c.lost] != 1 {
+				t.Errorf("got in %d, at once %d, after a detour %d, errors %v %v", doc.In, doc.AtOnce, doc.Detoured, doc.Errors, doc.Examples)
+			}
+			if c.way != "" && doc.Notices[c.way] != 1 {
+				t.Errorf("got on the way %v, want %s", doc.Notices, c.way)
+			}
+		})
+	}
+}
+
 func TestARunReportsWhatCame(t *testing.T) {
 	o := startOP(t)
 	for _, asJSON := range []bool{false, true} {

@@ -36,8 +36,11 @@ type fakeOP struct {
 	fault string
 	// notices is how many choices come back to the chooser.
 	notices int
-	typed   []url.Values // push forms
-	served  int
+	// gone is how many answers are a balancer's 502, at gonePath.
+	gone     int
+	gonePath string
+	typed    []url.Values // push forms
+	served   int
 }
 
 // startOP starts a broker and a provider, which are two origins.
@@ -72,6 +75,9 @@ func (o *fakeOP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	sealed := r.Form.Get("r")
 	switch path := r.URL.Path; {
+	case o.gone > 0 && path == o.gonePath:
+		o.gone--
+		trouble(w, http.StatusBadGateway, "<h1>Bad Gateway</h1>")
 	case path == "/.well-known/openid-configuration":
 		send(w, map[string]any{
 			"issuer": o.url, "authorization_endpoint": o.url + "/authorize", "token_endpoint": o.url + "/token",

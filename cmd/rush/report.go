@@ -24,20 +24,25 @@ type loginReport struct {
 	For         float64   `json:"for_s"`
 	Follow      float64   `json:"follow"`
 	Retries     int       `json:"retries"`
+	Reload      int       `json:"reload"`
+	Again       int       `json:"again"`
 	MaxInFlight int       `json:"max_in_flight"`
 	// Interrupted: the run was ended before its time; Stopped logins were under
 	// way then and count as neither in nor failed.
 	Interrupted bool    `json:"interrupted"`
 	Took        float64 `json:"took_s"`
 
-	Came    int64   `json:"came"`
-	In      int64   `json:"in"`
-	Failed  int64   `json:"failed"`
-	Shed    int64   `json:"shed"`
-	Stopped int64   `json:"stopped"`
-	Retried int64   `json:"retried"`
-	Success float64 `json:"success"` // of in and failed
-	InRate  float64 `json:"in_per_s"`
+	Came    int64 `json:"came"`
+	In      int64 `json:"in"`
+	Failed  int64 `json:"failed"`
+	Shed    int64 `json:"shed"`
+	Stopped int64 `json:"stopped"`
+	Retried int64 `json:"retried"`
+	// AtOnce are in without a detour, Detoured after one that notices tell of.
+	AtOnce   int64   `json:"in_at_once"`
+	Detoured int64   `json:"in_after_a_detour"`
+	Success  float64 `json:"success"` // of in and failed
+	InRate   float64 `json:"in_per_s"`
 	// LateMax is how far behind its time the load itself began a login; when it
 	// is large, the machine of the load is the bottleneck.
 	LateMax float64 `json:"load_late_max_ms"`
@@ -86,6 +91,7 @@ func (r *loginRun) report() loginReport {
 		Began: r.began.UTC().Truncate(time.Second), Seed: r.seed, Rate: r.rate, For: r.span.Seconds(), Follow: r.follow,
 		Retries: r.retries, MaxInFlight: r.most, Interrupted: r.stopped, Took: round(r.took.Seconds(), 3),
 		Came: t.came, In: t.in, Failed: t.failed, Shed: t.shed, Stopped: t.stopped, Retried: t.retried,
+		AtOnce: t.atOnce, Detoured: t.in - t.atOnce, Reload: r.reload, Again: r.again,
 		LateMax: inMS(t.lateMax), Times: t.all.report(), Providers: map[string]routeReport{},
 		Errors: t.errors, Notices: t.notices, Examples: t.examples,
 	}
@@ -155,7 +161,7 @@ func (d loginReport) table(out io.Writer) error {
 		fmt.Fprintf(&text, "\nfailed %6d  %s\n               %s\n", d.Errors[kind], kind, d.Examples[kind])
 	}
 	for _, kind := range slices.Sorted(maps.Keys(d.Notices)) {
-		fmt.Fprintf(&text, "\nback at the chooser %d times: %s", d.Notices[kind], kind)
+		fmt.Fprintf(&text, "\non the way %d times: %s", d.Notices[kind], kind)
 	}
 	text.WriteString("\n")
 	writeProcesses(&text, d.Processes, "ms a login")

@@ -10,6 +10,7 @@ type tally struct {
 	mu sync.Mutex // guards everything below
 
 	came, shed, in, failed, stopped, retried int64
+	atOnce                                   int64 // in, with nothing on the way
 	lateMax                                  time.Duration
 
 	all       parts
@@ -93,6 +94,9 @@ func (t *tally) ended(o *outcome, took time.Duration) {
 		return
 	}
 	t.in++
+	if len(o.notices) == 0 {
+		t.atOnce++
+	}
 	t.second.in++
 	r.in++
 	beyond := took - o.ledger.provider - o.ledger.person

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,6 +51,7 @@ type walker struct {
 	site    *site
 	carrier *carrier
 	retries int
+	reload  int
 }
 
 // walking is one login under way.
@@ -63,6 +65,7 @@ type walking struct {
 
 	chooser  *url.URL // the last one seen
 	returned bool     // there by the browser's back button
+	reloads  int
 }
 
 // mostSteps bounds a login that never arrives, mostRedirects a row of redirects.
@@ -218,6 +221,12 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 			return nil, failed(kindAddress, "%q is not an http address", plain(to))
 		}
 		a, err := g.request(ctx, method, to, from, body)
+		for err == nil && away(a.status) || err != nil && kindOf(err) == kindNetwork {
+			if !g.carrier.own(to) || !g.loadAgain(ctx, a.status) {
+				break
+			}
+			a, err = g.request(ctx, method, to, from, body)
+		}
 		if err != nil {
 			return nil, &failure{kind: kindOf(err), err: err, page: true}
 		}
@@ -248,6 +257,30 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 		to = next
 	}
 	return nil, failed(kindStuck, "more than %d redirects in a row", mostRedirects)
+}
+
+// away says whether a status is that of a node that is gone, as a balancer or
+// the node itself tells.
+func away(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// loadAgain is the browser's reload button, pressed a moment later. A form that
+// had been sent is sent again. Status is 0 for no answer.
+func (g *walking) loadAgain(ctx context.Context, status int) bool {
+	if g.reloads >= g.reload {
+		return false
+	}
+	g.reloads++
+	why := kindNetwork
+	if status != 0 {
+		why = strconv.Itoa(status)
+	}
+	g.out.notices = append(g.out.notices, kindReload+"-"+why)
+	began := time.Now()
+	err := pause(ctx, onSecondThought)
+	g.out.ledger.person += time.Since(began)
+	return err == nil
 }
 
 func (g *walking) request(ctx context.Context, method string, to *url.URL, from *seen, body string) (answer, error) {

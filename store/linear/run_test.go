@@ -29,7 +29,9 @@ const (
 type fault struct {
 	name string
 	fate fate // 0: the store's run does not end
-	do   func(t *testing.T)
+	// before is trouble that comes ahead of the end of the run, if any does.
+	before func(t *testing.T)
+	do     func(t *testing.T)
 }
 
 // run drives callers against one store while faults happen to it.
@@ -121,13 +123,19 @@ func (r *run) drive(t *testing.T) {
 		r.await(t, r.calm)
 		over := make(chan struct{})
 		r.trouble.Store(&over)
-		from := r.now()
+		window := span{from: r.now(), name: f.name, fate: f.fate}
+		if f.before != nil {
+			f.before(t)
+		}
+		end := window
+		end.from = r.now()
 		f.do(t)
-		s := span{from: from, to: r.now(), name: f.name, fate: f.fate}
+		window.to = r.now()
+		end.to = window.to
 		r.mu.Lock()
-		r.windows = append(r.windows, s)
+		r.windows = append(r.windows, window)
 		if f.fate != 0 {
-			r.endings = append(r.endings, s)
+			r.endings = append(r.endings, end)
 		}
 		r.mu.Unlock()
 		r.trouble.Store(nil)

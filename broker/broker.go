@@ -65,7 +65,7 @@ type Broker struct {
 	metadata  []byte
 
 	answers *recall[id, answer]
-	pushes  *recall[[32]byte, answer]
+	pushes  *recall[[32]byte, sentPush]
 	looks   *looks
 	limit   *limiter
 }
@@ -97,7 +97,7 @@ func New(cfg Config) (*Broker, error) {
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
-		pushes:  newRecall[[32]byte, answer](rememberPushes, pushTwice),
+		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
 		looks:   newLooks(rememberLooks),
 	}
 	for _, p := range cfg.Providers {

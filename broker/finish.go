@@ -7,24 +7,59 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/providers"
 	"sinho/seal"
 )
 
-// answer is what a journey led to: where the browser goes and the cookies it
-// gets on the way. The same answer may be given several times.
+// answer is what a journey led to, and no more of it than the journey does not
+// know itself: tens of thousands are remembered. The same answer may be given
+// several times.
 type answer struct {
-	to      string
-	cookies []*http.Cookie
+	code    string    // for the site
+	until   time.Time // it can be redeemed
+	session string    // sealed cookie of a new session, "" for none
+	lives   time.Time // so long
+	refusal string    // or an OAuth error for the site
+	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
-func (a answer) write(w http.ResponseWriter) Step {
-	for _, c := range a.cookies {
-		http.SetCookie(w, c)
+// give answers a browser that has j: where it goes, and cookies on the way.
+func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error) {
+	if a.refusal != "" {
+		return Step{Redirect: b.answerURL(&j.Request, "error", a.refusal)}, nil
 	}
-	return Step{Redirect: a.to}
+	end := j.ended()
+	step := Step{Redirect: b.answerURL(&j.Request, "code", a.code)}
+	if a.code != "" {
+		end.Phase, end.Code, end.Until = phaseFinished, a.code, a.until
+	} else {
+		end.Phase, end.Notice = phaseOver, a.notice
+		var ok bool
+		if step, ok = b.toChooser(&end, a.notice); !ok {
+			return Step{}, errors.New("seal request anew")
+		}
+	}
+	cookie, err := b.journeyCookie(&end)
+	if err != nil {
+		return Step{}, err
+	}
+	http.SetCookie(w, cookie)
+	if a.session != "" {
+		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))
+	}
+	return step, nil
+}
+
+// hand gives the answer of a journey that ends now.
+func (b *Broker) hand(w http.ResponseWriter, j *journey, a answer) (Step, error) {
+	step, err := b.give(w, j, a)
+	if err != nil {
+		return Step{}, b.failed(j, err)
+	}
+	return step, nil
 }
 
 // Finish takes the return of a person from a provider: a GET, or a form_post
@@ -77,7 +112,7 @@ func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string)
 	if err != nil {
 		return Step{}, b.failed(&j, err)
 	}
-	return a.write(w), nil
+	return b.hand(w, &j, a)
 }
 
 // bounceCallback answers a form_post: a cross-site POST carries no Lax cookie.
@@ -190,7 +225,8 @@ func (b *Broker) failed(j *journey, err error) *Problem {
 // any node, and by memory on this one.
 func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 	if a, ok := b.answers.look(j.ID, b.now()); ok {
-		return a.write(w), true
+		step, err := b.give(w, j, a)
+		return step, err == nil
 	}
 	switch {
 	case j.Phase == phaseFinished && b.now().Before(j.Until):
@@ -234,7 +270,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	b.ended(j, failure)
 	if failure != nil {
 		b.logFailure(ctx, &j.Request, failure)
-		return b.over(j, noticeOf(failure))
+		return answer{notice: noticeOf(failure)}, false, nil
 	}
 	c, known := b.clients.Lookup(j.Request.Client)
 	if !known || !c.AllowsRedirect(j.Request.RedirectURI) {
@@ -243,37 +279,22 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	login, notice := b.judge(j, who)
 	if notice != "" {
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, notice, nil)
-		return b.over(j, notice)
+		return answer{notice: notice}, false, nil
 	}
 	if want := j.Request.HintSub; want != "" && !equal([]byte(want), []byte(b.subject(c, login.person))) {
 		// The site asked for one person and another came (Core §3.1.2.2).
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, "other_person", nil)
-		return answer{to: b.answerURL(&j.Request, "error", "login_required")}, true, nil
+		return answer{refusal: "login_required"}, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {
 	case errors.Is(err, errSpent):
-		return b.over(j, NoticeAgain)
+		return answer{notice: NoticeAgain}, false, nil
 	case err != nil:
 		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
-		return b.over(j, NoticeStore)
+		return answer{notice: NoticeStore}, false, nil
 	}
 	return a, true, nil
-}
-
-// over ends a journey at the chooser: same request, one tap.
-func (b *Broker) over(j *journey, notice string) (answer, bool, error) {
-	end := j.ended()
-	end.Phase, end.Notice = phaseOver, notice
-	cookie, err := b.journeyCookie(&end)
-	if err != nil {
-		return answer{}, false, err
-	}
-	step, ok := b.toChooser(&end, notice)
-	if !ok {
-		return answer{}, false, errors.New("seal request anew")
-	}
-	return answer{to: step.Redirect, cookies: []*http.Cookie{cookie}}, false, nil
 }
 
 // complete writes the login and makes its answer.
@@ -289,20 +310,13 @@ func (b *Broker) complete(ctx context.Context, j *journey, old *session, c clien
 	if err != nil {
 		return answer{}, err
 	}
-	end := j.ended()
-	end.Phase, end.Code, end.Until = phaseFinished, code, b.now().Add(codeTTL)
-	cookie, err := b.journeyCookie(&end)
-	if err != nil {
-		return answer{}, err
-	}
 	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, "ok", nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
-	a := answer{to: b.answerURL(&j.Request, "code", code), cookies: []*http.Cookie{cookie}}
+	a := answer{code: code, until: b.now().Add(codeTTL)}
 	if fresh {
-		keep, err := b.sessionCookie(s)
-		if err != nil {
+		a.lives = s.Expires
+		if a.session, err = b.sealSession(s); err != nil {
 			return answer{}, err
 		}
-		a.cookies = append(a.cookies, keep)
 	}
 	return a, nil
 }

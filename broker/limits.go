@@ -51,7 +51,7 @@ const (
 
 // Bounds of what is remembered in memory, in entries.
 const (
-	rememberAnswers = 8192
+	rememberAnswers = 16384
 	rememberPushes  = 4096
 	rememberLooks   = 8192
 )

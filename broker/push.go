@@ -30,9 +30,9 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	key := sha256.Sum256([]byte(strings.Join([]string{
 		j.Request.ID.String(), string(j.Request.Browser[:]), provider, string(phone[:]), typed.Name, typed.Birthdate,
 	}, "\x00")))
-	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (answer, bool, error) {
+	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (sentPush, bool, error) {
 		if !b.limit.allow(phone, b.now()) {
-			return answer{}, false, &providers.Error{Provider: provider, Class: providers.Throttled, Code: "phone-limit", Seen: true}
+			return sentPush{}, false, &providers.Error{Provider: provider, Class: providers.Throttled, Code: "phone-limit", Seen: true}
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
 		defer cancel()
@@ -42,7 +42,7 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 		if err != nil {
 			failure := classed(provider, err)
 			b.ended(&j, failure)
-			return answer{}, false, failure
+			return sentPush{}, false, failure
 		}
 		j.Pending = pending
 		if last := j.Expires; pending.Expires.IsZero() || pending.Expires.After(last) {
@@ -51,9 +51,9 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 		j.Expires = j.Pending.Expires.Add(pushGrace)
 		cookie, err := b.journeyCookie(&j)
 		if err != nil {
-			return answer{}, false, err
+			return sentPush{}, false, err
 		}
-		return answer{to: "/wait/" + j.ID.String(), cookies: []*http.Cookie{cookie}}, true, nil
+		return sentPush{"/wait/" + j.ID.String(), cookie}, true, nil
 	})
 	var failure *providers.Error
 	switch {
@@ -63,10 +63,14 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	case err != nil:
 		return Step{}, b.failed(&j, err)
 	}
-	for _, c := range a.cookies {
-		b.keepJourney(w, r, c)
-	}
+	b.keepJourney(w, r, a.cookie)
 	return Step{Redirect: a.to}, nil
+}
+
+// sentPush is where a push is waited for, and the cookie of its journey.
+type sentPush struct {
+	to     string
+	cookie *http.Cookie
 }
 
 // noticeOfPush: a vendor that does not know the person was given a mistyped
@@ -104,11 +108,11 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 	if step, done := b.repeat(w, &j); done {
 		return step, nil
 	}
-	if k.over.to != "" {
+	if k.over {
 		if now.Before(k.until) {
-			return k.over.write(w), nil
+			return b.hand(w, &j, k.answer)
 		}
-		k.over = answer{to: k.over.to} // its code is dead: no cookies, no site
+		k.answer = answer{} // its code is dead
 		if step, ok := b.toChooser(&j, NoticeAgain); ok {
 			return step, nil
 		}
@@ -169,8 +173,8 @@ func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *jo
 	if err != nil {
 		return Step{}, b.failed(j, err)
 	}
-	k.over, k.until = a, b.now().Add(codeTTL)
-	return a.write(w), nil
+	k.over, k.answer, k.until = true, a, b.now().Add(codeTTL)
+	return b.hand(w, j, a)
 }
 
 // endPush ends a push without an identity, at the chooser.
@@ -182,8 +186,8 @@ func (b *Broker) endPush(w http.ResponseWriter, r *http.Request, k *look, j *jou
 	if err != nil {
 		return Step{}, b.failed(j, err)
 	}
-	k.over, k.until = a, b.now().Add(codeTTL)
-	return a.write(w), nil
+	k.over, k.answer, k.until = true, a, b.now().Add(codeTTL)
+	return b.hand(w, j, a)
 }
 
 // Leave takes the person from a push back to the chooser, same request. The
@@ -198,11 +202,7 @@ func (b *Broker) Leave(w http.ResponseWriter, r *http.Request, name string) (Ste
 		return step, nil
 	}
 	b.ended(&j, &providers.Error{Provider: j.Provider, Class: providers.Cancelled, Code: "left"})
-	a, _, err := b.over(&j, "")
-	if err != nil {
-		return Step{}, b.failed(&j, err)
-	}
-	return a.write(w), nil
+	return b.hand(w, &j, answer{})
 }
 
 func (b *Broker) waitingJourney(r *http.Request, name string) (journey, *Problem) {
@@ -247,8 +247,9 @@ type look struct {
 	mu     sync.Mutex // held while looking; guards what follows
 	at     time.Time
 	failed int       // looks in a row
-	over   answer    // what the push led to, for a tab whose cookie is older
-	until  time.Time // while over may be repeated
+	over   bool      // it led to answer, for a tab whose cookie is older
+	answer answer    // until then
+	until  time.Time // while it may be repeated
 }
 
 func newLooks(most int) *looks { return &looks{most: most, by: map[id]*look{}} }

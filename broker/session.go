@@ -179,13 +179,22 @@ func (b *Broker) openPerson(s *session, share []byte) (login, error) {
 	return l, nil
 }
 
-func (b *Broker) sessionCookie(s *session) (*http.Cookie, error) {
+// sealSession makes the value of the session's cookie.
+func (b *Broker) sealSession(s *session) (string, error) {
 	sealed, err := b.box.session.Seal(s.marshal(), s.Expires, b.issuer)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if len(sealed) > maxCookie {
-		return nil, fmt.Errorf("session cookie has %d bytes, at most %d", len(sealed), maxCookie)
+		return "", fmt.Errorf("session cookie has %d bytes, at most %d", len(sealed), maxCookie)
+	}
+	return sealed, nil
+}
+
+func (b *Broker) sessionCookie(s *session) (*http.Cookie, error) {
+	sealed, err := b.sealSession(s)
+	if err != nil {
+		return nil, err
 	}
 	return b.cookie(cookieSession, sealed, s.Expires.Sub(b.now())), nil
 }

@@ -3,6 +3,7 @@ package demo
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 )
 
@@ -22,7 +23,15 @@ func NewBooking(cfg SiteConfig) (*Booking, error) {
 	if err != nil {
 		return nil, err
 	}
+	site.sources = lightsPolicy(origin(site.cfg.Issuer))
 	return &Booking{party: site, slots: newSlots(site.now)}, nil
+}
+
+// lightsPolicy is what a page with <sinho-lights> must allow: the broker's script
+// and badge, and its lights over HTTP and WebSocket.
+func lightsPolicy(broker string) string {
+	socket := "ws" + strings.TrimPrefix(broker, "http")
+	return fmt.Sprintf("img-src 'self' %s; script-src %s; connect-src %s %s", broker, broker, broker, socket)
 }
 
 // Handler serves the whole site: / /login /callback /me /book /cancel /logout.
@@ -36,17 +45,19 @@ func (b *Booking) Handler() http.Handler {
 }
 
 type bookingView struct {
-	In    bool
-	Who   person
-	Days  []day
-	Mine  *slot
-	Full  bool // the slot just asked for is taken
-	Taken int
+	In bool
+	// Broker is where the lights come from.
+	Broker string
+	Who    person
+	Days   []day
+	Mine   *slot
+	Full   bool // the slot just asked for is taken
+	Taken  int
 }
 
 func (b *Booking) home(w http.ResponseWriter, r *http.Request) {
 	s, in := b.party.session(r)
-	v := bookingView{In: in, Full: r.URL.Query().Get("full") == "1"}
+	v := bookingView{In: in, Broker: origin(b.party.cfg.Issuer), Full: r.URL.Query().Get("full") == "1"}
 	if in {
 		v.Who = s.Claims.person()
 	}

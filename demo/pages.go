@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -50,11 +51,12 @@ func (p *pages) render(w http.ResponseWriter, status int, name string, view any)
 	_, _ = w.Write(body.Bytes())
 }
 
-// static serves the part's own files below prefix.
-func (p *pages) static(prefix, part string) http.Handler {
+// static serves the files of these parts below prefix.
+func (p *pages) static(prefix string, parts ...string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := path.Base(r.URL.Path)
-		if r.URL.Path != prefix+name || !strings.HasPrefix(name, part+".") {
+		part, _, _ := strings.Cut(name, ".")
+		if r.URL.Path != prefix+name || !slices.Contains(parts, part) {
 			http.NotFound(w, r)
 			return
 		}

@@ -69,12 +69,14 @@ func scopes() []string { return []string{oidc.ScopeOpenID, "profile"} }
 
 // party is the relying party both sites share.
 type party struct {
-	cfg    SiteConfig
-	name   string // prefix of its cookies
-	pages  *pages
-	sealed sealer
-	now    func() time.Time
-	log    *slog.Logger
+	cfg  SiteConfig
+	name string // prefix of its cookies
+	// sources is what else of the Content-Security-Policy its pages need.
+	sources string
+	pages   *pages
+	sealed  sealer
+	now     func() time.Time
+	log     *slog.Logger
 
 	finding singleflight.Group
 	mu      sync.Mutex // guards found
@@ -106,7 +108,7 @@ func newParty(name string, cfg SiteConfig, p *pages) (*party, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s site: %w", name, err)
 	}
-	return &party{cfg: cfg, name: name, pages: p, sealed: sealed, now: cfg.Now, log: cfg.Log.With("site", name)}, nil
+	return &party{cfg: cfg, name: name, sources: "img-src 'self'", pages: p, sealed: sealed, now: cfg.Now, log: cfg.Log.With("site", name)}, nil
 }
 
 // SharedTransport is a transport for many requests to few hosts: the default
@@ -186,14 +188,14 @@ func (p *party) mount(mux *http.ServeMux) {
 	mux.HandleFunc("GET /callback", p.handle(p.callback))
 	mux.HandleFunc("POST /logout", p.handle(p.logout))
 	mux.HandleFunc("GET /me", p.me)
-	mux.Handle("GET /static/", p.pages.static("/static/", strings.TrimSuffix(p.name, "-")))
+	mux.Handle("GET /static/", p.pages.static("/static/", strings.TrimSuffix(p.name, "-"), "site"))
 }
 
 // guard is around all of a site: no form of another site is taken, and every
 // page says what it may load.
 func (p *party) guard(next http.Handler) http.Handler {
-	policy := "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; frame-ancestors 'none'; " +
-		"form-action 'self' " + origin(p.cfg.Issuer) // a form's redirects count, too
+	policy := "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'; " +
+		"form-action 'self' " + origin(p.cfg.Issuer) + "; " + p.sources // a form's redirects count, too
 	next = http.NewCrossOriginProtection().Handler(next)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()

@@ -320,18 +320,28 @@ func TestASiteGuardsItsPages(t *testing.T) {
 	s := newSite(t, "booking", nil)
 	p := s.open("/")
 	csp := p.Header.Get("Content-Security-Policy")
-	for _, want := range []string{"default-src 'none'", "form-action 'self' http://op.test", "frame-ancestors 'none'"} {
+	for _, want := range []string{
+		"default-src 'none'", "form-action 'self' http://op.test", "frame-ancestors 'none'",
+		"img-src 'self' http://op.test", "script-src http://op.test;", "connect-src http://op.test ws://op.test",
+	} {
 		if !strings.Contains(csp, want) {
 			t.Errorf("policy %q lacks %q", csp, want)
 		}
 	}
+	lights := `<script src="http://op.test/embed/lights.js" async></script>` // the only script
+	if !strings.Contains(string(p.Body), lights) {
+		t.Errorf("the page lacks %s", lights)
+	}
+	p.Body = []byte(strings.Replace(string(p.Body), lights, "", 1))
 	for _, inline := range []string{"<script", " style=", "<style", " onclick"} {
 		if strings.Contains(string(p.Body), inline) {
 			t.Errorf("the page has %s, which its policy forbids", inline)
 		}
 	}
-	if css := s.open("/static/booking.css"); css.Status != http.StatusOK || !strings.HasPrefix(css.Header.Get("Content-Type"), "text/css") {
-		t.Errorf("style: %d %s", css.Status, css.Header.Get("Content-Type"))
+	for _, file := range []string{"/static/site.css", "/static/booking.css"} {
+		if css := s.open(file); css.Status != http.StatusOK || !strings.HasPrefix(css.Header.Get("Content-Type"), "text/css") {
+			t.Errorf("%s: %d %s", file, css.Status, css.Header.Get("Content-Type"))
+		}
 	}
 	for _, other := range []string{"/static/stage.js", "/static/", "/static/../party.go", "/static/x/booking.css"} {
 		if got := s.open(other).Status; got == http.StatusOK {

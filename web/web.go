@@ -20,7 +20,7 @@ import (
 	"sinho/signal"
 )
 
-//go:embed templates static
+//go:embed templates static embed
 var files embed.FS
 
 // Flow is the broker as the pages need it; the fields have the contracts of
@@ -62,6 +62,7 @@ type Web struct {
 	words  words
 	pages  map[string]*template.Template
 	assets map[string]asset
+	script []byte // lights.js
 }
 
 // New parses the templates and reports the first thing missing.
@@ -84,6 +85,9 @@ func New(cfg Config) (*Web, error) {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
 	w := &Web{cfg: cfg, words: dictionary(), pages: map[string]*template.Template{}, assets: assets}
+	if w.script, err = lightsScript(w.words); err != nil {
+		return nil, fmt.Errorf("new web: %w", err)
+	}
 	for _, name := range []string{"chooser", "wait", "problem", "out"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
@@ -96,8 +100,8 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /logged-out
-// and /static/; everything else under it is a 404 page. Forms from other sites
+// Handler serves the pages' routes: /login, /callback/, /wait/, /logged-out,
+// /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -111,6 +115,9 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("POST /wait/{journey}/leave", web.leave)
 	mux.HandleFunc("GET /logged-out", web.loggedOut)
 	mux.HandleFunc("GET /static/{file}", web.static)
+	mux.HandleFunc("GET /embed/lights.js", web.lights)
+	mux.HandleFunc("GET /embed/badge.svg", web.badge)
+	mux.HandleFunc("GET /embed/badge/{file}", web.badge)
 
 	// HEAD is for whoever previews links; these paths finish logins.
 	mux.HandleFunc("HEAD /callback/{provider}", web.only("GET, POST"))
@@ -124,6 +131,9 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))
 	mux.HandleFunc("/static/{file}", web.only("GET, HEAD"))
+	mux.HandleFunc("/embed/lights.js", web.only("GET, HEAD"))
+	mux.HandleFunc("/embed/badge.svg", web.only("GET, HEAD"))
+	mux.HandleFunc("/embed/badge/{file}", web.only("GET, HEAD"))
 	mux.HandleFunc("/", web.notFound)
 
 	guard := http.NewCrossOriginProtection()

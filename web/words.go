@@ -25,6 +25,12 @@ func dictionary() words {
 		"until":            {KO: "{t}까지 닫혀 있습니다", EN: "Closed until {t} (Korean time)"},
 		"until.unknown":    {KO: "{t}부터 닫혀 있습니다. 계속 확인하며, 회복되면 바로 다시 열립니다", EN: "Closed since {t} (Korean time); checked all the time, opens as soon as it recovers"},
 
+		// Lights on other sites' pages.
+		"embed.title":   {KO: "로그인 방법별 신호", EN: "How each way to log in is doing"},
+		"embed.from":    {KO: "방금 실제로 로그인한 사람들의 결과입니다.", EN: "Measured from the logins people have just made."},
+		"embed.since":   {KO: "{t}부터", EN: "since {t}"},
+		"embed.nothing": {KO: "그런 로그인 방법은 없습니다", EN: "There is no such way to log in"},
+
 		// The chooser.
 		"choose.title":       {KO: "{site} 로그인", EN: "Log in to {site}"},
 		"choose.asks":        {KO: "{site}에서 로그인을 요청했습니다", EN: "{site} asks you to log in"},

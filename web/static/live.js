@@ -13,15 +13,17 @@
   }
 
   // start calls onBoard with each board and onStale(true|false) when the boards
-  // stop and come again.
-  function start(onBoard, onStale) {
-    var ways = [], way = 0, attempt = 0, slow = 1, etag = "";
+  // stop and come again. base is the broker's origin, when that is not the
+  // page's own. It gives a function that ends it all.
+  function start(onBoard, onStale, base) {
+    var from = base || location.protocol + "//" + location.host;
+    var ways = [], way = 0, attempt = 0, slow = 1, ended = false;
     var close = null; // ends the connection under way
     var spoken = false; // it has brought a board
     var away = false; // given back because nobody is looking
     var retry = 0, silence = 0, bridge = 0, leaving = 0; // timers
-    if ("WebSocket" in root) ways.push(socket);
-    if ("EventSource" in root) ways.push(events);
+    if (typeof WebSocket !== "undefined") ways.push(socket);
+    if (typeof EventSource !== "undefined") ways.push(events);
 
     function heard(text) {
       var board;
@@ -57,7 +59,7 @@
     function lost() {
       var had = spoken, wait = Math.random() * CAP, poller = 2000 + Math.random() * 10000;
       stop();
-      if (away) return;
+      if (away || ended) return;
       if (had) attempt = 0;
       else if (++way < ways.length) { wait = backoff(attempt++, Math.random); poller = 0; }
       else { way = 0; wait += CAP / 2; poller = Math.random() * 1000; }
@@ -68,7 +70,7 @@
     function socket() {
       var s;
       try {
-        s = new WebSocket((location.protocol === "https:" ? "wss://" : "ws://") + location.host + "/signal/ws");
+        s = new WebSocket(from.replace(/^http/, "ws") + "/signal/ws");
       } catch (e) { lost(); return; }
       close = function () { s.onclose = s.onmessage = null; s.close(); };
       s.onmessage = function (e) { spoken = true; heard(e.data); };
@@ -76,28 +78,27 @@
     }
 
     function events() {
-      var s = new EventSource("/signal/sse");
+      var s = new EventSource(from + "/signal/sse");
       close = function () { s.onerror = s.onmessage = null; s.close(); };
       s.onmessage = function (e) { spoken = true; heard(e.data); };
       s.onerror = lost;
     }
 
     // poll asks once and comes again until a connection speaks; a server that is
-    // busy is asked half as often.
+    // busy is asked half as often. The browser itself sends the ETag it has, and
+    // gives us what it kept when nothing is new: a header of ours would cost other
+    // origins a preflight.
     function poll() {
-      fetch("/signal", { headers: etag ? { "If-None-Match": etag } : {}, cache: "no-cache" }).then(function (res) {
+      fetch(from + "/signal", { cache: "no-cache", credentials: "omit" }).then(function (res) {
         slow = res.status === 503 || res.status === 429 ? Math.min(slow * 2, 16) : 1;
-        if (res.status === 304) { alive(); return ""; }
-        if (!res.ok) return "";
-        etag = res.headers.get("ETag") || "";
-        return res.text();
+        return res.ok ? res.text() : "";
       }).then(function (text) { if (text) heard(text); }, function () {}).then(function () {
         clearTimeout(bridge);
-        if (!spoken && !away) bridge = setTimeout(poll, slow * (5000 + Math.random() * 5000));
+        if (!spoken && !away && !ended) bridge = setTimeout(poll, slow * (5000 + Math.random() * 5000));
       });
     }
 
-    document.addEventListener("visibilitychange", function () {
+    function seen() {
       clearTimeout(leaving);
       if (document.hidden) {
         leaving = setTimeout(function () { away = true; clearTimeout(silence); stop(); }, AWAY);
@@ -105,12 +106,23 @@
         away = false;
         retry = setTimeout(connect, Math.random() * 1000);
       }
-    });
-    root.addEventListener("pagehide", stop);
-    root.addEventListener("pageshow", function (e) { if (e.persisted) { away = false; connect(); } });
+    }
+    function shown(e) { if (e.persisted) { away = false; connect(); } }
+    document.addEventListener("visibilitychange", seen);
+    addEventListener("pagehide", stop);
+    addEventListener("pageshow", shown);
 
     silence = setTimeout(function () { onStale(true); }, SILENT);
     connect();
+    return function () {
+      ended = true;
+      stop();
+      clearTimeout(silence);
+      clearTimeout(leaving);
+      document.removeEventListener("visibilitychange", seen);
+      removeEventListener("pagehide", stop);
+      removeEventListener("pageshow", shown);
+    };
   }
 
   var api = { backoff: backoff, start: start };

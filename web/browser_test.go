@@ -39,7 +39,7 @@ func (s *stage) frame() []byte {
 			"reason": map[string]string{"ko": p.Reason.KO, "en": p.Reason.EN},
 		})
 	}
-	out, err := json.Marshal(map[string]any{"seq": s.board.Seq, "at": s.board.At, "providers": list})
+	out, err := json.Marshal(map[string]any{"seq": s.board.Seq, "at": s.board.At, "local": s.board.Local, "providers": list})
 	if err != nil {
 		panic(err)
 	}

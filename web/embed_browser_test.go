@@ -119,6 +119,18 @@ func TestTheExamplesOfTheEmbedInARealBrowser(t *testing.T) {
 		p.until(fmt.Sprintf(rowsOf, 0) + ` === "toss naver"`)
 	})
 
+	t.Run("lights measured by one node alone are told as such", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		foot := fmt.Sprintf(element, 0) + `.shadowRoot.querySelector(".foot")`
+		small := fmt.Sprintf(element, 1) + `.shadowRoot.querySelector(".foot")`
+		p.until(foot + `.textContent === "방금 실제로 로그인한 사람들의 결과입니다." && getComputedStyle(` + small + `).display === "none"`)
+		s.mu.Lock()
+		s.board.Local = true
+		s.mu.Unlock()
+		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(foot + `.textContent === "지금은 이 서버가 혼자 잰 신호입니다." && getComputedStyle(` + small + `).display !== "none"`)
+	})
+
 	t.Run("attributes work while it lives, and its end closes the socket", func(t *testing.T) {
 		p := phone{t, p.ctx}
 		js[bool](p, fmt.Sprintf(element, 0)+`.setAttribute("lang", "en"), true`)

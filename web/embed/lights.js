@@ -132,6 +132,7 @@ class SinhoLights extends HTMLElement {
     this.place(all);
     all.forEach((p) => { if (this.rows.has(p.id)) this.fill(this.rows.get(p.id), p, lang); });
     put(this.foot, say(lang, this.feed.stale ? "choose.stale" : board.local ? "choose.local" : "embed.from"));
+    this.foot.classList.toggle("warns", this.feed.stale || !!board.local);
     this.box.hidden = false;
     this.fallback.hidden = true;
     this.listen(all, lang);

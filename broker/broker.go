@@ -196,8 +196,8 @@ func (b *Broker) Handler() http.Handler {
 	mux.HandleFunc("POST /userinfo", readable(b.handle(b.userinfo)))
 	mux.HandleFunc("GET /logout", b.handle(b.logout))
 	mux.HandleFunc("POST /logout", b.handle(b.logout))
-	mux.HandleFunc("GET /.well-known/openid-configuration", readable(cacheable(b.metadata)))
-	mux.HandleFunc("GET /jwks", readable(cacheable(b.keys.JWKS())))
+	mux.HandleFunc("GET /.well-known/openid-configuration", readable(cacheable(func() []byte { return b.metadata })))
+	mux.HandleFunc("GET /jwks", readable(cacheable(b.keys.JWKS)))
 	for _, path := range []string{"/token", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
 		mux.HandleFunc("OPTIONS "+path, readable(preflight))
 	}

@@ -120,7 +120,7 @@ func (g *grant) unmarshal(p []byte) error {
 // request neither doubles nor fails. fresh says that a new session was written.
 func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
 	now := b.now()
-	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", seed), Challenge: q.Challenge}
+	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", q.Began, seed), Challenge: q.Challenge}
 	hash := sha256.Sum256([]byte(q.RedirectURI))
 	f := newForm(192)
 	f.text(tagCodeShard, string(k.Shard))
@@ -131,7 +131,7 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 	if out, err = b.box.code.Seal(f, expires, b.issuer, c.ID); err != nil {
 		return "", false, fmt.Errorf("issue code: %w", err)
 	}
-	txn := b.ring.Derive("txn", seed)
+	txn := b.ring.Derive("txn", q.Began, seed)
 	g := grant{
 		Person: l.person, Who: trimmed(l.who), Nonce: q.Nonce, At: l.at, Scope: q.Scope,
 		SID: b.sid(s.ID, c.ID), Txn: q.Ref + "." + encode(txn[:12]),
@@ -154,7 +154,7 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 			ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
 		}
 	}
-	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", seed)[:16]), false, ops...)
+	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", q.Began, seed)[:16]), false, ops...)
 	if err != nil {
 		return "", false, fmt.Errorf("issue code: %w", away(err))
 	}

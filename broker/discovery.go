@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 )
 
@@ -60,10 +61,11 @@ func (b *Broker) discovery() ([]byte, error) {
 }
 
 // cacheable serves public bytes that change with the program or its keys only.
-func cacheable(body []byte) http.HandlerFunc {
+func cacheable(body func() []byte) http.HandlerFunc {
+	age := fmt.Sprintf("public, max-age=%d", int(JWKSAge.Seconds()))
 	return func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Cache-Control", "public, max-age=300")
+		w.Header().Set("Cache-Control", age)
 		w.Header().Set("X-Content-Type-Options", "nosniff")
-		writeBody(w, http.StatusOK, body)
+		writeBody(w, http.StatusOK, body())
 	}
 }

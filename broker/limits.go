@@ -49,6 +49,21 @@ const (
 	authSkew = 30 * time.Second // between a provider's clock and ours
 )
 
+// What the keys of a broker must outlive.
+const (
+	// JWKSAge is how long a client may keep /jwks without asking again: a key that
+	// is to sign must have been published so long before.
+	JWKSAge = 5 * time.Minute
+	// OpensFor is the longest life of anything sealed: a key that seals no more
+	// must open for so long.
+	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL) + keySkew
+	// VerifiesFor is how long anybody may want to verify what a key has signed: an
+	// ID token within its hour, our own hint at log-out as long as its session.
+	VerifiesFor = max(idTokenTTL, sessionTTL) + JWKSAge + keySkew
+
+	keySkew = time.Minute // between the clocks of nodes and clients
+)
+
 // Bounds of what is remembered in memory, in entries.
 const (
 	rememberAnswers = 16384

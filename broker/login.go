@@ -28,7 +28,7 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 func (b *Broker) login(q *request, c client.Client, sealed string) Login {
 	return Login{
 		Sealed: sealed, Ref: q.Ref, Expires: q.Expires, Site: b.site(c, q.RedirectURI), Locale: q.Locale,
-		Seed: encode(b.ring.Derive("seed", q.Browser[:])[:9]), Routes: b.routes(q), Hint: q.Hint,
+		Seed: encode(b.ring.Derive("seed", q.Began, q.Browser[:])[:9]), Routes: b.routes(q), Hint: q.Hint,
 	}
 }
 

@@ -151,7 +151,7 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *journey, push providers.Pusher) (Step, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), providerWait)
 	defer cancel()
-	shard := store.Shard("push-" + encode(b.ring.Derive("lease", j.ID[:])[:16]))
+	shard := store.Shard("push-" + encode(b.ring.Derive("lease", j.Request.Began, j.ID[:])[:16]))
 	held, err := b.store.Apply(ctx, shard, newAttempt(), false,
 		store.Op{Kind: store.PutNew, Key: "lease", Value: b.node, TTL: leaseTTL})
 	if err != nil {

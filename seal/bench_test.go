@@ -68,6 +68,6 @@ func BenchmarkDerive(b *testing.B) {
 	r, journey := ring(b, "seoul"), make([]byte, 16)
 	b.ReportAllocs()
 	for b.Loop() {
-		r.Derive("code", journey)
+		r.Derive("code", noon, journey)
 	}
 }

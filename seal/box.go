@@ -21,9 +21,19 @@ var (
 	ErrTampered = errors.New("sealed value is not ours")
 	// ErrExpired: sealed by us, but its time is over.
 	ErrExpired = errors.New("sealed value has expired")
+	// ErrUnknownKey: sealed, it says, by a key this ring does not have. It is an
+	// ErrTampered too, as anybody can write that; but it is also what a node sees
+	// whose folder of keys is older than another's.
+	ErrUnknownKey error = unknownKey{}
 	// ErrTooLarge: more than MaxPlain bytes to seal.
 	ErrTooLarge = errors.New("value is too large to seal")
 )
+
+// unknownKey is the type of ErrUnknownKey.
+type unknownKey struct{}
+
+func (unknownKey) Error() string        { return "key is not in the ring" }
+func (unknownKey) Is(target error) bool { return target == ErrTampered } //nolint:errorlint // it is what Is is for
 
 // Limits in bytes.
 const (
@@ -71,6 +81,7 @@ type Box struct {
 
 type sub struct {
 	version uint8
+	until   time.Time // zero: never
 	key     []byte
 	aead    cipher.AEAD
 }
@@ -166,7 +177,10 @@ func (b *Box) open(token string, now time.Time, bind []string) ([]byte, error) {
 	}
 	i := b.index(buf[1])
 	if i < 0 {
-		return nil, fmt.Errorf("key version %d is not in the ring: %w", buf[1], ErrTampered)
+		return nil, fmt.Errorf("key version %d: %w", buf[1], ErrUnknownKey)
+	}
+	if until := b.subs[i].until; !until.IsZero() && !now.Before(until) {
+		return nil, fmt.Errorf("key version %d has ended: %w", buf[1], ErrTampered)
 	}
 	aead, err := b.aead(i)
 	if err != nil {

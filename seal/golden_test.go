@@ -62,10 +62,12 @@ func TestSealedFormatIsTheGoldenOne(t *testing.T) {
 }
 
 func TestDerivedSecretsAreTheGoldenOnes(t *testing.T) {
-	r := ring(t, "demo", Key{Version: 7, Secret: secretOf(0x77)}, Key{Version: 3, Secret: secretOf(0x33)})
-	got := hex.EncodeToString(r.Derive("code", []byte("journey"), nil, []byte("1")))
-	if want := golden(t, "code.derived", got); got != want {
-		t.Errorf("got %s, want %s", got, want)
+	r := ring(t, "demo", Key{Version: 7, Secret: secretOf(0x77), SealFrom: noon}, Key{Version: 3, Secret: secretOf(0x33)})
+	for name, at := range map[string]time.Time{"code.derived": noon.Add(-1), "code-by-the-next-key.derived": noon} {
+		got := hex.EncodeToString(r.Derive("code", at, []byte("journey"), nil, []byte("1")))
+		if want := golden(t, name, got); got != want {
+			t.Errorf("%s: got %s, want %s", name, got, want)
+		}
 	}
 }
 

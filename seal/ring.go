@@ -42,6 +42,9 @@ type Key struct {
 	// SealFrom is when the key may begin to seal; it opens at once, so that every
 	// node can open before any node seals. Zero: since ever.
 	SealFrom time.Time
+	// Until is when the key ceases to open; what it sealed must have expired by
+	// then. Zero: never.
+	Until time.Time
 }
 
 // String hides the secret.
@@ -50,9 +53,9 @@ func (k Key) String() string { return fmt.Sprintf("seal.Key(version %d)", k.Vers
 // GoString hides the secret from %#v.
 func (k Key) GoString() string { return k.String() }
 
-// Ring is an immutable set of keys of one cell: all of them open, the newest
-// that may seal seals. Newest is the latest SealFrom, then the higher Version.
-// It is safe for concurrent use.
+// Ring is an immutable set of keys of one cell: all of them open until their
+// time is over, the newest that may seal seals. Newest is the latest SealFrom,
+// then the higher Version. It is safe for concurrent use.
 type Ring struct {
 	cell string
 	keys []Key        // newest first
@@ -61,7 +64,13 @@ type Ring struct {
 
 	mu     sync.RWMutex // guards what follows
 	boxes  map[string]*Box
-	labels map[string][]byte
+	labels map[derived][]byte
+}
+
+// derived names a subkey of Derive.
+type derived struct {
+	version uint8
+	label   string
 }
 
 // NewRing makes a ring for a cell (1 to 16 characters a-z, 0-9 and -). Every
@@ -84,7 +93,7 @@ func NewRing(cell string, keys ...Key) (*Ring, error) {
 		fill:   func(b []byte) { _, _ = rand.Read(b) }, // never fails, see crypto/rand
 		now:    time.Now,
 		boxes:  make(map[string]*Box),
-		labels: make(map[string][]byte),
+		labels: make(map[derived][]byte),
 	}
 	for _, k := range keys {
 		switch {
@@ -110,6 +119,15 @@ func NewRing(cell string, keys ...Key) (*Ring, error) {
 	if len(faults) == 0 && r.sealing(time.Now()) < 0 {
 		fault("no key may seal yet: the first may from %s on",
 			r.keys[len(r.keys)-1].SealFrom.UTC().Format(time.RFC3339))
+	}
+	for i, k := range r.keys {
+		switch {
+		case k.Until.IsZero():
+		case i == 0:
+			fault("key %d, the newest, ends at %s with none to follow", k.Version, k.Until.UTC().Format(time.RFC3339))
+		case !k.Until.After(r.keys[i-1].SealFrom):
+			fault("key %d ends before key %d begins to seal", k.Version, r.keys[i-1].Version)
+		}
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)
@@ -161,19 +179,26 @@ func (r *Ring) Box(purpose string) *Box {
 	return box
 }
 
-// Derive gives 32 bytes that depend on the oldest key, the cell, the label and
-// the parts (HMAC-SHA256 over length-prefixed parts, so no two lists of parts
-// collide): a secret that any node finds again without storing it. It changes
-// when the oldest key leaves the ring. A label is a short constant.
-func (r *Ring) Derive(label string, parts ...[]byte) []byte {
+// Derive gives 32 bytes that depend on the key that sealed at the moment at, the
+// cell, the label and the parts (HMAC-SHA256 over length-prefixed parts, so no
+// two lists of parts collide): a secret that any node finds again without
+// storing it. at is when the occasion began, as every node knows it, so that
+// neither a new key nor the end of an old one changes what was derived. A label
+// is a short constant.
+func (r *Ring) Derive(label string, at time.Time, parts ...[]byte) []byte {
+	i := r.sealing(at)
+	if i < 0 {
+		i = len(r.keys) - 1 // older than every key there is
+	}
+	name := derived{r.keys[i].Version, label}
 	r.mu.RLock()
-	key := r.labels[label]
+	key := r.labels[name]
 	r.mu.RUnlock()
 	if key == nil {
-		key = r.subkey(r.keys[len(r.keys)-1].Secret, "derive", label)
+		key = r.subkey(r.keys[i].Secret, "derive", label)
 		r.mu.Lock()
 		if len(r.labels) < remembered {
-			r.labels[label] = key
+			r.labels[name] = key
 		}
 		r.mu.Unlock()
 	}
@@ -215,7 +240,7 @@ func (r *Ring) newBox(purpose string) *Box {
 			// Only a key of another length fails, and a subkey has the right one.
 			panic("seal: new box: " + err.Error())
 		}
-		b.subs[i] = sub{version: k.Version, key: key, aead: aead}
+		b.subs[i] = sub{version: k.Version, until: k.Until, key: key, aead: aead}
 	}
 	return b
 }

@@ -20,7 +20,7 @@ func TestManyGoroutinesShareARing(t *testing.T) {
 		wg.Go(func() {
 			for i := range 4 {
 				purpose := fmt.Sprintf("purpose %d", (g+i)%5)
-				share := r.Derive(purpose, []byte("journey"))
+				share := r.Derive(purpose, noon, []byte("journey"))
 				token, err := r.Box(purpose).With(share).Seal([]byte(purpose), noon.Add(time.Minute))
 				if err != nil {
 					t.Errorf("Seal: %v", err)
@@ -43,7 +43,7 @@ func TestAStrangersPurposesFillNothing(t *testing.T) {
 		if got, err := r.Box(name).Open(token, noon); err != nil || string(got) != name {
 			t.Fatalf("got %q, %v, want %q", got, err, name)
 		}
-		if !bytes.Equal(r.Derive(name), r.Derive(name)) {
+		if !bytes.Equal(r.Derive(name, noon), r.Derive(name, noon)) {
 			t.Fatalf("label %s: got two values, want one", name)
 		}
 	}
@@ -98,10 +98,63 @@ func TestKeysRotateWithoutAnybodyNoticing(t *testing.T) {
 		if !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), "key version 2") {
 			t.Errorf("without the key: got %v, want ErrTampered naming key version 2", err)
 		}
-		if !bytes.Equal(before.Derive("code", []byte("j")), both.Derive("code", []byte("j"))) {
-			t.Error("Derive changed when a newer key came, want the oldest key's")
+		if !errors.Is(err, ErrUnknownKey) {
+			t.Errorf("without the key: got %v, want ErrUnknownKey", err)
+		}
+		if !bytes.Equal(before.Derive("code", start, []byte("j")), both.Derive("code", start, []byte("j"))) {
+			t.Error("what began before the newer key is derived otherwise now, want it the same")
+		}
+		if bytes.Equal(before.Derive("code", time.Now(), []byte("j")), both.Derive("code", time.Now(), []byte("j"))) {
+			t.Error("what begins now is derived from the old key, want the newer")
 		}
 	})
+}
+
+// TestAKeyOpensUntilItsEnd: the end is an instant, the same for every node, and
+// needs nobody to do anything.
+func TestAKeyOpensUntilItsEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		r := ring(t, "seoul",
+			Key{Version: 1, Secret: secretOf(1), Until: start.Add(3 * time.Hour)},
+			Key{Version: 2, Secret: secretOf(2), SealFrom: start.Add(time.Hour)})
+		token, err := r.Box("x").Seal([]byte("y"), start.Add(9*time.Hour))
+		if err != nil {
+			t.Fatal(err)
+		}
+		derived := r.Derive("code", start, []byte("j"))
+		time.Sleep(3*time.Hour - time.Nanosecond) // in the bubble
+		if _, err := r.Box("x").Open(token, time.Now()); err != nil {
+			t.Errorf("before its end: got %v, want it open", err)
+		}
+		time.Sleep(time.Nanosecond)
+		if _, err := r.Box("x").Open(token, time.Now()); !errors.Is(err, ErrTampered) || !strings.Contains(err.Error(), "key version 1 has ended") {
+			t.Errorf("from its end on: got %v, want ErrTampered naming key version 1", err)
+		}
+		if !bytes.Equal(derived, r.Derive("code", start, []byte("j"))) {
+			t.Error("the end of a key changed what was derived from it")
+		}
+	})
+}
+
+func TestAnEndNeedsAKeyThatFollows(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		keys []Key
+		want string
+	}{
+		{"of the only key", []Key{{Version: 1, Secret: secretOf(1), Until: noon}}, "key 1, the newest, ends at"},
+		{"before the next begins", []Key{
+			{Version: 1, Secret: secretOf(1), Until: noon},
+			{Version: 2, Secret: secretOf(2), SealFrom: noon},
+		}, "key 1 ends before key 2 begins to seal"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := NewRing("seoul", tc.keys...); err == nil || !strings.Contains(err.Error(), tc.want) {
+				t.Errorf("got %v, want %q", err, tc.want)
+			}
+		})
+	}
 }
 
 func TestNewestKeyIsTheLatestThenTheHigherVersion(t *testing.T) {
@@ -110,9 +163,9 @@ func TestNewestKeyIsTheLatestThenTheHigherVersion(t *testing.T) {
 		keys []Key
 		want byte
 	}{
-		{"all since ever", []Key{{1, secretOf(1), time.Time{}}, {7, secretOf(7), time.Time{}}, {3, secretOf(3), time.Time{}}}, 7},
-		{"a version that wrapped around", []Key{{255, secretOf(1), noon.AddDate(-9, 0, 0)}, {0, secretOf(7), noon.AddDate(-8, 0, 0)}}, 0},
-		{"one not yet allowed", []Key{{1, secretOf(1), time.Time{}}, {2, secretOf(2), time.Now().Add(time.Hour)}}, 1},
+		{"all since ever", []Key{{Version: 1, Secret: secretOf(1)}, {Version: 7, Secret: secretOf(7)}, {Version: 3, Secret: secretOf(3)}}, 7},
+		{"a version that wrapped around", []Key{{Version: 255, Secret: secretOf(1), SealFrom: noon.AddDate(-9, 0, 0)}, {Version: 0, Secret: secretOf(7), SealFrom: noon.AddDate(-8, 0, 0)}}, 0},
+		{"one not yet allowed", []Key{{Version: 1, Secret: secretOf(1)}, {Version: 2, Secret: secretOf(2), SealFrom: time.Now().Add(time.Hour)}}, 1},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			raw, _ := base64.RawURLEncoding.DecodeString(sealed(t, ring(t, "seoul", tc.keys...).Box("x"), "x"))
@@ -195,20 +248,20 @@ func TestKeysNeverPrint(t *testing.T) {
 
 func TestDeriveDependsOnEverything(t *testing.T) {
 	r := ring(t, "seoul")
-	base := r.Derive("code", []byte("ab"), []byte("c"))
+	base := r.Derive("code", noon, []byte("ab"), []byte("c"))
 	if len(base) != 32 {
 		t.Fatalf("got %d bytes, want 32", len(base))
 	}
-	if again := ring(t, "seoul").Derive("code", []byte("ab"), []byte("c")); !bytes.Equal(again, base) {
+	if again := ring(t, "seoul").Derive("code", noon, []byte("ab"), []byte("c")); !bytes.Equal(again, base) {
 		t.Error("another node: got another value, want the same")
 	}
 	for name, other := range map[string][]byte{
-		"another label":       r.Derive("share", []byte("ab"), []byte("c")),
-		"parts cut elsewhere": r.Derive("code", []byte("a"), []byte("bc")),
-		"parts run together":  r.Derive("code", []byte("abc")),
-		"one part more":       r.Derive("code", []byte("ab"), []byte("c"), nil),
-		"another cell":        ring(t, "busan").Derive("code", []byte("ab"), []byte("c")),
-		"another key":         ring(t, "seoul", Key{Version: 1, Secret: secretOf(2)}).Derive("code", []byte("ab"), []byte("c")),
+		"another label":       r.Derive("share", noon, []byte("ab"), []byte("c")),
+		"parts cut elsewhere": r.Derive("code", noon, []byte("a"), []byte("bc")),
+		"parts run together":  r.Derive("code", noon, []byte("abc")),
+		"one part more":       r.Derive("code", noon, []byte("ab"), []byte("c"), nil),
+		"another cell":        ring(t, "busan").Derive("code", noon, []byte("ab"), []byte("c")),
+		"another key":         ring(t, "seoul", Key{Version: 1, Secret: secretOf(2)}).Derive("code", noon, []byte("ab"), []byte("c")),
 		"a box of that name":  r.Box("code").subs[0].key,
 	} {
 		if bytes.Equal(other, base) {

@@ -5,7 +5,6 @@
 package keys
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -15,8 +14,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"sync"
+	"sync/atomic"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -41,45 +41,72 @@ const (
 var order = []jose.SignatureAlgorithm{jose.ES256, jose.RS256}
 
 // Set is immutable and safe for concurrent use. For each algorithm one key
-// signs; others of the same algorithm are published and recognised, so that
-// keys can change without anybody noticing.
+// signs at any moment; others of the same algorithm are published and
+// recognised, so that keys can change without anybody noticing (see Span).
 type Set struct {
 	keys  []*key
-	jwks  []byte
 	byKid map[string]*key
+	byAlg map[jose.SignatureAlgorithm][]*key
+	jwks  atomic.Pointer[publication] // as last asked for
 }
 
 // key is one signing key. A go-jose signer has no state of its own, so one may
 // be used by many goroutines at once.
 type key struct {
-	kid     string
-	alg     jose.SignatureAlgorithm
-	private crypto.Signer
-	public  jose.JSONWebKey
+	Span
+
+	kid       string
+	alg       jose.SignatureAlgorithm
+	private   crypto.Signer
+	public    jose.JSONWebKey
+	published []byte // public, as the JWKS has it
 
 	mu      sync.RWMutex // guards signers
 	signers map[string]jose.Signer
 }
 
-// Generate makes an ES256 key (P-256) and an RS256 key (2048 bits). The latter
-// takes a fraction of a second.
+// Generate makes an ES256 key (P-256) and an RS256 key (2048 bits) that sign at
+// once. The latter takes a fraction of a second.
 func Generate() (*Set, error) {
-	ec, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return nil, fmt.Errorf("keys: generate %s: %w", ES256, err)
+	born := Span{Made: now()}
+	var all []spanned
+	for _, alg := range order {
+		private, err := generate(alg)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, spanned{private, born})
 	}
-	rs, err := rsa.GenerateKey(rand.Reader, rsaBits)
-	if err != nil {
-		return nil, fmt.Errorf("keys: generate %s: %w", RS256, err)
-	}
-	return newSet(ec, rs)
+	return newSet(all...)
 }
 
-// newSet wants at least one key of each algorithm; the first of each signs.
-func newSet(private ...crypto.Signer) (*Set, error) {
-	s := &Set{byKid: make(map[string]*key, len(private))}
-	var public jose.JSONWebKeySet
-	for i, p := range private {
+// generate makes a private key for alg.
+func generate(alg jose.SignatureAlgorithm) (private crypto.Signer, err error) {
+	if alg == jose.ES256 {
+		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	} else {
+		private, err = rsa.GenerateKey(rand.Reader, rsaBits)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("keys: generate %s: %w", alg, err)
+	}
+	return private, nil
+}
+
+// now is the present as time lines have it.
+func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
+
+// spanned is a private key with its time line.
+type spanned struct {
+	private crypto.Signer
+	span    Span
+}
+
+// newSet wants a key of each algorithm that signs now, and one for every moment
+// to come; of those that may sign the newest does, of equals the first.
+func newSet(all ...spanned) (*Set, error) {
+	s := &Set{byKid: make(map[string]*key, len(all)), byAlg: map[jose.SignatureAlgorithm][]*key{}}
+	for i, p := range all {
 		k, err := newKey(p)
 		if err != nil {
 			return nil, fmt.Errorf("keys: key %d: %w", i+1, err)
@@ -89,22 +116,22 @@ func newSet(private ...crypto.Signer) (*Set, error) {
 		}
 		s.byKid[k.kid] = k
 		s.keys = append(s.keys, k)
-		public.Keys = append(public.Keys, k.public)
+		s.byAlg[k.alg] = append(s.byAlg[k.alg], k)
 	}
 	for _, alg := range order {
-		if s.signing(alg) == nil {
+		if len(s.byAlg[alg]) == 0 {
 			return nil, fmt.Errorf("keys: %s: %w", alg, ErrAlgorithm)
 		}
-	}
-	var err error
-	if s.jwks, err = json.Marshal(public); err != nil {
-		return nil, fmt.Errorf("keys: marshal JWKS: %w", err)
+		if err := CheckLine(s.line(alg), time.Now()); err != nil {
+			return nil, fmt.Errorf("keys: %s: %w", alg, err)
+		}
 	}
 	return s, nil
 }
 
-func newKey(private crypto.Signer) (*key, error) {
-	k := &key{private: private, signers: make(map[string]jose.Signer)}
+func newKey(of spanned) (*key, error) {
+	private := of.private
+	k := &key{Span: of.span, private: private, signers: make(map[string]jose.Signer)}
 	switch p := private.(type) {
 	case *ecdsa.PrivateKey:
 		if p.Curve != elliptic.P256() {
@@ -126,6 +153,9 @@ func newKey(private crypto.Signer) (*key, error) {
 	}
 	k.kid = base64.RawURLEncoding.EncodeToString(thumbprint)
 	k.public.KeyID = k.kid
+	if k.published, err = json.Marshal(k.public); err != nil {
+		return nil, fmt.Errorf("marshal JWK: %w", err)
+	}
 	// The usual types now, so that a key that cannot sign is found at once.
 	for _, typ := range []string{"", "JWT"} {
 		if _, err := k.signer(typ); err != nil {
@@ -139,7 +169,7 @@ func newKey(private crypto.Signer) (*key, error) {
 // protected header has alg, kid and, unless empty, typ: a constant such as JWT
 // or logout+jwt. ErrAlgorithm when alg is not one of Algorithms.
 func (s *Set) Sign(alg string, payload []byte, typ string) (string, error) {
-	k := s.signing(jose.SignatureAlgorithm(alg))
+	k := s.signing(jose.SignatureAlgorithm(alg), time.Now())
 	if k == nil {
 		return "", fmt.Errorf("keys: sign with %q: %w", alg, ErrAlgorithm)
 	}
@@ -158,10 +188,6 @@ func (s *Set) Sign(alg string, payload []byte, typ string) (string, error) {
 	return token, nil
 }
 
-// JWKS is the public halves as a JWK set (RFC 7517 §5), each with kid (its RFC
-// 7638 SHA-256 thumbprint), alg and use. The slice is the caller's.
-func (s *Set) JWKS() []byte { return bytes.Clone(s.jwks) }
-
 // Algorithms that Sign takes, the default first.
 func (s *Set) Algorithms() []string { return []string{ES256, RS256} }
 
@@ -171,13 +197,19 @@ func (s *Set) String() string { return fmt.Sprintf("keys.Set(%d keys)", len(s.ke
 // GoString hides the keys from %#v.
 func (s *Set) GoString() string { return s.String() }
 
-func (s *Set) signing(alg jose.SignatureAlgorithm) *key {
-	i := slices.IndexFunc(s.keys, func(k *key) bool { return k.alg == alg })
-	if i < 0 {
-		return nil
+// signing is the key of alg that signs at now, nil of none.
+func (s *Set) signing(alg jose.SignatureAlgorithm, now time.Time) *key {
+	var best *key
+	for _, k := range s.byAlg[alg] { // as ActiveAt, without making a line of it
+		if !k.From.After(now) && !k.Ended(now) && (best == nil || k.From.After(best.From)) {
+			best = k
+		}
 	}
-	return s.keys[i]
+	return best
 }
+
+// line is the time lines of the keys of alg.
+func (s *Set) line(alg jose.SignatureAlgorithm) []Span { return lineOf(s.spanned(alg)) }
 
 // signer for a typ: making one costs a tenth of an ES256 signature, so they are
 // kept.

@@ -17,6 +17,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/google/go-cmp/cmp"
@@ -43,7 +44,11 @@ func set(t testing.TB, private ...crypto.Signer) *Set {
 	if len(private) == 0 {
 		private = []crypto.Signer{shared().ec, shared().rs}
 	}
-	s, err := newSet(private...)
+	var all []spanned
+	for _, p := range private {
+		all = append(all, spanned{private: p})
+	}
+	s, err := newSet(all...)
 	if err != nil {
 		t.Fatalf("newSet: %v", err)
 	}
@@ -98,7 +103,7 @@ func TestHeaderHasAlgKidAndTypOnly(t *testing.T) {
 		{ES256, "logout+jwt"},
 	} {
 		t.Run(fmt.Sprintf("%s with typ %q", tc.alg, tc.typ), func(t *testing.T) {
-			want := map[string]any{"alg": tc.alg, "kid": s.signing(jose.SignatureAlgorithm(tc.alg)).kid}
+			want := map[string]any{"alg": tc.alg, "kid": s.signing(jose.SignatureAlgorithm(tc.alg), time.Now()).kid}
 			if tc.typ != "" {
 				want["typ"] = tc.typ
 			}
@@ -287,7 +292,7 @@ func TestParseRefuses(t *testing.T) {
 func TestAWeakRSAKeyIsRefused(t *testing.T) {
 	// Only the length matters here: a prime stands in for a 1024-bit modulus.
 	weak := &rsa.PrivateKey{PublicKey: rsa.PublicKey{N: shared().rs.Primes[0], E: 65537}}
-	if _, err := newSet(shared().ec, weak); err == nil || !strings.Contains(err.Error(), "1024 bits") {
+	if _, err := newSet(spanned{private: shared().ec}, spanned{private: weak}); err == nil || !strings.Contains(err.Error(), "1024 bits") {
 		t.Errorf("got %v, want an error about 1024 bits", err)
 	}
 }
@@ -331,7 +336,7 @@ func TestManyTypesFillNothing(t *testing.T) {
 			t.Fatalf("got typ %v, want %s", got, typ)
 		}
 	}
-	if n := len(s.signing(jose.ES256).signers); n > maxTypes {
+	if n := len(s.signing(jose.ES256, time.Now()).signers); n > maxTypes {
 		t.Errorf("got %d signers kept, want %d at most", n, maxTypes)
 	}
 }

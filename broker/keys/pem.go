@@ -7,13 +7,25 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"time"
 )
 
 // pemType is PKCS#8, unencrypted (RFC 7468 §10).
 const pemType = "PRIVATE KEY"
 
-// Marshal gives all private keys as PKCS#8 PEM, in order. Whoever reads it can
-// sign as us: it belongs in a file of mode 0600 or a secret store.
+// Headers of a PEM block, with the time line of its key; those of zero time are
+// left out. Programs that know no headers take them for nothing.
+const (
+	headerMade  = "Made"
+	headerFrom  = "Signs-From"
+	headerUntil = "Until"
+)
+
+// Marshal gives all private keys as PKCS#8 PEM with their time lines as headers,
+// in order. Whoever reads it can sign as us: it belongs in a file of mode 0600
+// or a secret store.
 func (s *Set) Marshal() ([]byte, error) {
 	var out bytes.Buffer
 	for _, k := range s.keys {
@@ -21,7 +33,7 @@ func (s *Set) Marshal() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("keys: marshal %s: %w", k.kid, err)
 		}
-		if err := pem.Encode(&out, &pem.Block{Type: pemType, Bytes: der}); err != nil {
+		if err := pem.Encode(&out, &pem.Block{Type: pemType, Headers: k.headers(), Bytes: der}); err != nil {
 			return nil, fmt.Errorf("keys: marshal %s: %w", k.kid, err)
 		}
 	}
@@ -29,12 +41,13 @@ func (s *Set) Marshal() ([]byte, error) {
 }
 
 // Parse reads what Marshal wrote, or a hand-made file of PKCS#8 PEM blocks: at
-// least one P-256 and one RSA key of 2048 to 4096 bits. The first of each kind
-// signs, the others are published and recognised. Text before a block is a
-// comment; any other kind of block, a damaged one, or text after the last is an
+// least one P-256 and one RSA key of 2048 to 4096 bits. Of each kind the one
+// signs whose Signs-From came last, without headers the first; the others are
+// published and recognised until their end. Text before a block is a
+// comment; any other header or kind of block, a damaged one, or text after the last is an
 // error, so that a file cut short is noticed. Errors never quote the file.
 func Parse(data []byte) (*Set, error) {
-	var private []crypto.Signer
+	var private []spanned
 	blocks := bytes.Count(data, []byte("-----BEGIN "))
 	for len(bytes.TrimSpace(data)) > 0 {
 		block, rest := pem.Decode(data)
@@ -52,7 +65,11 @@ func Parse(data []byte) (*Set, error) {
 		if !ok {
 			return nil, fmt.Errorf("keys: parse: key %d: a %T cannot sign", len(private)+1, parsed)
 		}
-		private = append(private, signer)
+		span, err := spanOf(block.Headers)
+		if err != nil {
+			return nil, fmt.Errorf("keys: parse: key %d: %w", len(private)+1, err)
+		}
+		private = append(private, spanned{signer, span})
 		data = rest
 	}
 	switch {
@@ -62,4 +79,37 @@ func Parse(data []byte) (*Set, error) {
 		return nil, fmt.Errorf("keys: parse: %d of %d PEM blocks are damaged", blocks-len(private), blocks)
 	}
 	return newSet(private...)
+}
+
+func (s Span) headers() map[string]string {
+	all := map[string]string{}
+	for name, at := range map[string]time.Time{headerMade: s.Made, headerFrom: s.From, headerUntil: s.Until} {
+		if !at.IsZero() {
+			all[name] = stampOf(at)
+		}
+	}
+	return all
+}
+
+func spanOf(headers map[string]string) (s Span, err error) {
+	known := map[string]*time.Time{headerMade: &s.Made, headerFrom: &s.From, headerUntil: &s.Until}
+	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		at := known[name]
+		if at == nil {
+			return s, fmt.Errorf("a header %q, want %s, %s or %s", printable(name), headerMade, headerFrom, headerUntil)
+		}
+		if *at, err = ParseTime(headers[name]); err != nil {
+			return s, fmt.Errorf("%s is not a time such as 2026-01-02T03:04:05Z", name)
+		}
+	}
+	return s, nil
+}
+
+// printable is a name short enough and plain enough for a message: what stands
+// in the place of one may be the key itself.
+func printable(name string) string {
+	if len(name) > 20 {
+		return name[:4] + "…"
+	}
+	return name
 }

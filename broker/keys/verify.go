@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -46,7 +47,7 @@ func (s *Set) verify(token string) ([]byte, error) {
 	}
 	header := signed.Signatures[0].Protected
 	k := s.byKid[header.KeyID]
-	if k == nil {
+	if k == nil || k.Ended(time.Now()) {
 		return nil, fmt.Errorf("unknown kid: %w", ErrNotOurs)
 	}
 	if header.Algorithm != string(k.alg) {

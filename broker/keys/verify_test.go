@@ -17,6 +17,7 @@ import (
 	"math/big"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -87,7 +88,7 @@ func TestVerifyTakesAnExpiredToken(t *testing.T) {
 func TestAttackAlgorithmAndKeyConfusion(t *testing.T) {
 	m := shared()
 	s := set(t)
-	ec, rs := s.signing(jose.ES256), s.signing(jose.RS256)
+	ec, rs := s.signing(jose.ES256, time.Now()), s.signing(jose.RS256, time.Now())
 	ecPublic, _ := x509.MarshalPKIXPublicKey(m.ec.Public())
 	rsPublic, _ := x509.MarshalPKIXPublicKey(m.rs.Public())
 	theirs := jose.JSONWebKey{Key: m.ec2.Public(), KeyID: ec.kid, Algorithm: "ES256", Use: "sig"}
@@ -197,7 +198,7 @@ func FuzzVerify(f *testing.F) {
 		f.Fatal(err)
 	}
 	s := set(f, private, shared().rs)
-	token := forge(f, map[string]any{"alg": "ES256", "kid": s.signing(jose.ES256).kid}, `{"sub":"홍길동"}`, func(input []byte) []byte {
+	token := forge(f, map[string]any{"alg": "ES256", "kid": s.signing(jose.ES256, time.Now()).kid}, `{"sub":"홍길동"}`, func(input []byte) []byte {
 		digest := sha256.Sum256(input)
 		der, err := private.Sign(nil, digest[:], crypto.SHA256)
 		if err != nil {

@@ -6,7 +6,7 @@ CACHE := $(CURDIR)/.cache
 LINT := $(CACHE)/golangci-lint
 FUMPT := $(CACHE)/gofumpt
 
-.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store
+.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -57,6 +57,10 @@ evidence-nodes: ## three nodes compared second by second while one dies, one sto
 evidence-store: ## every store under every fault, checked with porcupine (5 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestStoresAreLinearizable ./store/linear
+
+evidence-keys: ## two nodes whose keys rotate and whose settings change under load (6 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestKeysRotateUnderLoad ./cmd/sinho
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

@@ -33,7 +33,7 @@ var (
 type unknownKey struct{}
 
 func (unknownKey) Error() string        { return "key is not in the ring" }
-func (unknownKey) Is(target error) bool { return target == ErrTampered } //nolint:errorlint // it is what Is is for
+func (unknownKey) Is(target error) bool { return target == ErrTampered }
 
 // Limits in bytes.
 const (
@@ -177,6 +177,9 @@ func (b *Box) open(token string, now time.Time, bind []string) ([]byte, error) {
 	}
 	i := b.index(buf[1])
 	if i < 0 {
+		if b.ring.unknown != nil {
+			b.ring.unknown(buf[1])
+		}
 		return nil, fmt.Errorf("key version %d: %w", buf[1], ErrUnknownKey)
 	}
 	if until := b.subs[i].until; !until.IsZero() && !now.Before(until) {

@@ -62,6 +62,8 @@ type Ring struct {
 	fill func([]byte) // fills nonces; tests fix it
 	now  func() time.Time
 
+	unknown func(version uint8) // nil: nobody asks
+
 	mu     sync.RWMutex // guards what follows
 	boxes  map[string]*Box
 	labels map[derived][]byte
@@ -149,6 +151,11 @@ func (r *Ring) Cell() string { return r.cell }
 // SetClock gives the ring the clock by which a key begins to seal, instead of the
 // machine's. It is called before the ring is used.
 func (r *Ring) SetClock(now func() time.Time) { r.now = now }
+
+// WhenUnknown has f told of each value that names a key this ring does not have:
+// another node's, newer than our folder, or anybody's invention. f must not
+// block; it is set before the ring is used.
+func (r *Ring) WhenUnknown(f func(version uint8)) { r.unknown = f }
 
 // String hides the keys.
 func (r *Ring) String() string {

@@ -20,7 +20,7 @@ func (p *publication) covers(now time.Time) bool {
 // 7638 SHA-256 thumbprint), alg and use: those that sign first, then those that
 // will, then those that did. The slice is the caller's.
 func (s *Set) JWKS() []byte {
-	now := time.Now()
+	now := s.now()
 	p := s.jwks.Load()
 	if !p.covers(now) {
 		p = s.publish(now)

@@ -44,6 +44,7 @@ var order = []jose.SignatureAlgorithm{jose.ES256, jose.RS256}
 // signs at any moment; others of the same algorithm are published and
 // recognised, so that keys can change without anybody noticing (see Span).
 type Set struct {
+	now   func() time.Time
 	keys  []*key
 	byKid map[string]*key
 	byAlg map[jose.SignatureAlgorithm][]*key
@@ -80,6 +81,10 @@ func Generate() (*Set, error) {
 	return newSet(all...)
 }
 
+// SetClock gives the set the clock by which a key begins to sign and ends,
+// instead of the machine's. It is called before the set is used.
+func (s *Set) SetClock(now func() time.Time) { s.now = now }
+
 // generate makes a private key for alg.
 func generate(alg jose.SignatureAlgorithm) (private crypto.Signer, err error) {
 	if alg == jose.ES256 {
@@ -105,7 +110,7 @@ type spanned struct {
 // newSet wants a key of each algorithm that signs now, and one for every moment
 // to come; of those that may sign the newest does, of equals the first.
 func newSet(all ...spanned) (*Set, error) {
-	s := &Set{byKid: make(map[string]*key, len(all)), byAlg: map[jose.SignatureAlgorithm][]*key{}}
+	s := &Set{now: time.Now, byKid: make(map[string]*key, len(all)), byAlg: map[jose.SignatureAlgorithm][]*key{}}
 	for i, p := range all {
 		k, err := newKey(p)
 		if err != nil {
@@ -169,7 +174,7 @@ func newKey(of spanned) (*key, error) {
 // protected header has alg, kid and, unless empty, typ: a constant such as JWT
 // or logout+jwt. ErrAlgorithm when alg is not one of Algorithms.
 func (s *Set) Sign(alg string, payload []byte, typ string) (string, error) {
-	k := s.signing(jose.SignatureAlgorithm(alg), time.Now())
+	k := s.signing(jose.SignatureAlgorithm(alg), s.now())
 	if k == nil {
 		return "", fmt.Errorf("keys: sign with %q: %w", alg, ErrAlgorithm)
 	}

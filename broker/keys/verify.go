@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -47,7 +46,7 @@ func (s *Set) verify(token string) ([]byte, error) {
 	}
 	header := signed.Signatures[0].Protected
 	k := s.byKid[header.KeyID]
-	if k == nil || k.Ended(time.Now()) {
+	if k == nil || k.Ended(s.now()) {
 		return nil, fmt.Errorf("unknown kid: %w", ErrNotOurs)
 	}
 	if header.Algorithm != string(k.alg) {

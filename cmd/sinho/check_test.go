@@ -157,8 +157,11 @@ func TestDamagedKeysAreNamedAndNeverQuoted(t *testing.T) {
 
 func TestASealingKeyMayBeginLater(t *testing.T) {
 	secret := func(c string) string { return base64.StdEncoding.EncodeToString([]byte(strings.Repeat(c, 32))) }
-	ring, err := parseSealing([]byte("1 - " + secret("a") + "\n2 2999-01-01T00:00:00Z " + secret("b") + "\n"))
-	if err != nil || ring.Cell() != cell {
-		t.Errorf("got %v (%v), want both keys", ring, err)
+	all, err := parseSealing([]byte("1 - " + secret("a") + "\n2 2999-01-01T00:00:00Z " + secret("b") + "\n"))
+	if err != nil || len(all) != 2 {
+		t.Fatalf("got %d keys (%v), want both", len(all), err)
+	}
+	if ring, err := all.ring(); err != nil || ring.Cell() != cell {
+		t.Errorf("got %v (%v), want both in a ring", ring, err)
 	}
 }

@@ -14,7 +14,7 @@ func keysCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(keysInitCommand())
+	cmd.AddCommand(keysInitCommand(), keysListCommand(), keysRotateCommand(), keysRetireCommand())
 	return cmd
 }
 
@@ -35,8 +35,12 @@ Nothing is overwritten.`,
 			return keysInit(dir, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&dir, "dir", "keys", "the folder to make")
+	keysDirFlag(cmd, &dir, "the folder to make")
 	return cmd
+}
+
+func keysDirFlag(cmd *cobra.Command, dir *string, what string) {
+	cmd.Flags().StringVar(dir, "dir", "keys", what)
 }
 
 func keysInit(dir string, stdout io.Writer) error {

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 	"reflect"
@@ -23,21 +22,22 @@ import (
 // publish before it is taken all the same.
 const warmFor = 5 * time.Second
 
-// node is one broker that serves. Store and keys stay as long as it lives; a
-// new configuration replaces the generation, and requests under way finish on
-// the one they began with.
+// node is one broker that serves. Store and pepper stay as long as it lives; a
+// new configuration, or a changed folder of keys, replaces the generation, and
+// requests under way finish on the one they began with.
 type node struct {
 	path    string
 	env     func(string) (string, bool)
 	log     *slog.Logger
 	level   *slog.LevelVar
-	secrets secrets
+	pepper  []byte
 	store   store.Store
 	stands  standing
 	metrics *metrics // nil: none
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
+	strange strangeKeys
 
 	mu     sync.Mutex // guards swapping against leaving, and what follows
 	behind context.Context
@@ -50,13 +50,13 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	n := &node{path: o.path, env: o.env, level: new(slog.LevelVar)}
 	n.level.Set(slog.Level(cfg.Log.Level))
 	n.log = newLog(o.stderr, cfg.Log.Format, n.level)
-	var err error
-	if n.secrets, err = openVault(cfg.KeysDir); err != nil {
-		return nil, config.Mistakes{cfg.Mistake("keys_dir", err.Error(), keysAdvice(cfg))}
-	}
-	var durability string
 	n.stands = newStanding(n.log)
-	n.secrets.ring.SetClock(n.stands.clock.Now)
+	sec, err := n.openKeys(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	n.pepper = sec.pepper
+	var durability string
 	if n.store, durability, err = openStore(ctx, cfg, &n.stands); err != nil {
 		return nil, err
 	}
@@ -66,10 +66,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		n.store = n.metrics.timing(n.store)
 	}
 	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
-	err = claimStore(ctx, n.store, n.secrets.pepper)
+	err = claimStore(ctx, n.store, n.pepper)
 	var first *generation
 	if err == nil {
-		first, err = nextGeneration(cfg, nil, n.secrets, n.store, n.stands, n.metrics, n.log)
+		first, err = nextGeneration(cfg, nil, sec, n.store, n.stands, n.metrics, n.log)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.store.Close())
@@ -82,14 +82,6 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		n.log.WarnContext(ctx, "insecure_sample allows secrets in the configuration file", "do", "remove it before anybody real logs in")
 	}
 	return n, nil
-}
-
-// keysAdvice is what to do about a keys folder that cannot be read.
-func keysAdvice(cfg *config.Config) string {
-	if cfg.IsShared() {
-		return fmt.Sprintf("copy %s from another node; only for the very first node of a new store: sinho keys init --dir %s", cfg.KeysDir, cfg.KeysDir)
-	}
-	return "for a new broker make them with: sinho keys init --dir " + cfg.KeysDir
 }
 
 // ServeHTTP answers by the current generation.
@@ -140,20 +132,33 @@ func (n *node) dark() {
 // close waits for what ran behind and closes the store.
 func (n *node) close() error { return errors.Join(n.running.Wait(), n.store.Close()) }
 
-// reload takes the configuration anew. A bad one is refused, whole, with every
-// message logged, and the old one stays.
+// reload takes configuration and keys anew. A bad one of the two is refused,
+// whole, with every message logged, and the old one stays; it does not keep the
+// other from being taken, for keys must arrive in time.
 func (n *node) reload(ctx context.Context, why string) {
-	next, err := n.prepare(ctx)
+	old := n.current.Load()
+	sec, err := n.freshKeys(ctx, old)
 	if err != nil {
-		n.refuse(ctx, why, err)
-		return
+		n.refuse(ctx, "keys", why, err)
+		sec = old.secrets
+	}
+	next, err := n.prepare(ctx, old, sec)
+	if err != nil {
+		n.refuse(ctx, "configuration", why, err)
+		if sec.print == old.secrets.print {
+			return
+		}
+		if next, err = nextGeneration(old.cfg, old, sec, n.store, n.stands, n.metrics, n.log); err != nil {
+			n.refuse(ctx, "keys", why, err)
+			return
+		}
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if n.behind == nil {
 		return // leaving
 	}
-	old, end := n.current.Load(), n.darken
+	end := n.darken
 	if next.newborn {
 		n.light(next) //nolint:contextcheck // lights live as long as the node
 	} else {
@@ -164,13 +169,16 @@ func (n *node) reload(ctx context.Context, why string) {
 	if next.lights != old.lights {
 		end() // whoever watches comes again and finds the new ones
 	}
+	n.tellKeys(ctx, old.secrets, next.secrets)
+	if next.cfg == old.cfg {
+		return
+	}
 	n.log.InfoContext(ctx, "configuration taken", "why", why, "clients", len(next.cfg.Clients), "providers", len(next.adapters),
 		"lights_began_anew", next.newborn)
 }
 
 // prepare loads what the file says now and makes it, without showing it.
-func (n *node) prepare(ctx context.Context) (*generation, error) {
-	old := n.current.Load()
+func (n *node) prepare(ctx context.Context, old *generation, sec secrets) (*generation, error) {
 	cfg, err := config.Load(n.path, n.env)
 	if err != nil {
 		return nil, err
@@ -178,7 +186,7 @@ func (n *node) prepare(ctx context.Context) (*generation, error) {
 	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
 		return nil, wrong
 	}
-	next, err := nextGeneration(cfg, old, n.secrets, n.store, n.stands, n.metrics, n.log)
+	next, err := nextGeneration(cfg, old, sec, n.store, n.stands, n.metrics, n.log)
 	if err != nil {
 		return nil, err
 	}
@@ -186,15 +194,20 @@ func (n *node) prepare(ctx context.Context) (*generation, error) {
 	return next, nil
 }
 
-// refuse logs why a configuration was not taken, one line for each mistake.
-func (n *node) refuse(ctx context.Context, why string, err error) {
+// refuse logs why a configuration, or keys, were not taken, one line for each
+// mistake.
+func (n *node) refuse(ctx context.Context, what, why string, err error) {
+	message := what + " refused, the old one stays"
+	if what == "keys" {
+		message = "keys refused, the old ones stay"
+	}
 	all, ok := errors.AsType[config.Mistakes](err)
 	if !ok {
-		n.log.ErrorContext(ctx, "configuration refused, the old one stays", "why", why, "wrong", err.Error())
+		n.log.ErrorContext(ctx, message, "why", why, "wrong", err.Error()) //nolint:sloglint // one of two constants
 		return
 	}
 	for _, m := range all {
-		n.log.ErrorContext(ctx, "configuration refused, the old one stays", "why", why,
+		n.log.ErrorContext(ctx, message, "why", why, //nolint:sloglint // the same
 			"at", m.Where(), "setting", m.Path, "wrong", m.Wrong, "do", m.Do)
 	}
 }

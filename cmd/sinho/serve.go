@@ -20,7 +20,8 @@ import (
 	"sinho/config"
 )
 
-// lookEvery is how often the configuration's files are looked at.
+// lookEvery is how often the files of the configuration and the keys are looked
+// at.
 const lookEvery = 2 * time.Second
 
 // maxHeader is what a request line and its headers may hold. It is far over
@@ -51,8 +52,8 @@ func serveCommand() *cobra.Command {
 docs/sinho.example.yaml to begin with, make the keys with "sinho keys init", and
 see whether all is well with "sinho check".
 
-SIGHUP, or a changed file, takes the settings anew; a bad file is refused and
-the old settings stay. SIGTERM or Ctrl-C: /readyz says no, then requests under
+SIGHUP, or a changed file, takes settings and keys anew; a bad file is refused
+and the old ones stay. SIGTERM or Ctrl-C: /readyz says no, then requests under
 way finish, then it ends.`,
 		Example: "  sinho serve --config /etc/sinho/sinho.yaml",
 		Args:    cobra.NoArgs,
@@ -143,7 +144,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		return nil
 	})
 	g.Go(func() error {
-		keepClaim(serving, n.store, n.secrets.pepper, n.log)
+		keepClaim(serving, n.store, n.pepper, n.log)
 		return nil
 	})
 	g.Go(func() error {
@@ -152,7 +153,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		return aside.Close()
 	})
 	n.log.InfoContext(ctx, "serving", "public_url", cfg.PublicURL, "listen", cfg.Listen, "version", version,
-		"pepper", fingerprint(n.secrets.pepper), "durability", n.health.durability)
+		"pepper", fingerprint(n.pepper), "durability", n.health.durability)
 	fmt.Fprintf(o.stdout, "ready %s\n", cfg.PublicURL)
 	return g.Wait()
 }
@@ -219,9 +220,15 @@ func ended(err error, l net.Listener) error {
 	return fmt.Errorf("serve on %s: %w", l.Addr(), err)
 }
 
+// watched are all files that make a generation what it is.
+func (n *node) watched() []string {
+	cfg := n.current.Load().cfg
+	return append(cfg.Files(), vaultFiles(cfg.KeysDir)...)
+}
+
 // watch takes the configuration anew when it is asked to, or a file changes.
 func (n *node) watch(ctx context.Context, o serveOptions) {
-	files := n.current.Load().cfg.Files()
+	files := n.watched()
 	seen := stamps(files)
 	for {
 		var why string
@@ -242,7 +249,7 @@ func (n *node) watch(ctx context.Context, o serveOptions) {
 		}
 		before := stamps(files) // a change while loading is one more
 		n.reload(ctx, why)
-		files = n.current.Load().cfg.Files()
+		files = n.watched()
 		seen = stamps(files)
 		maps.Copy(seen, before)
 	}

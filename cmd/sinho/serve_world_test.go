@@ -75,7 +75,7 @@ func (w *world) simulate(id string) {
 	one, err := sim.New(sim.Config{
 		ID: id, Base: base, ClientID: "sinho", ClientSecret: "secret-of-" + id,
 		RedirectURIs: []string{w.public + "/callback/" + id},
-		Control:      &sim.Control{CapacityPerS: 10_000, Approve: sim.Auto},
+		Control:      &sim.Control{CapacityPerS: 10_000, Approve: sim.Auto}, SendCI: true,
 	})
 	if err != nil {
 		w.t.Fatal(err)

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -12,7 +11,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,29 +20,34 @@ import (
 
 // secrets are what every node of a broker shares.
 type secrets struct {
-	keys   *keys.Set
-	ring   *seal.Ring
-	pepper []byte
+	keys    *keys.Set
+	sealing sealingKeys // of the ring
+	ring    *seal.Ring
+	pepper  []byte
+	print   [sha256.Size]byte // of the files: the same means the same keys
 }
 
 // The files of a keys folder, all text.
 const (
-	signingFile = "signing-keys.pem" // PKCS#8 PEM, the first of each algorithm signs
-	sealingFile = "sealing.keys"     // a line each: version, when it begins to seal, secret
+	signingFile = "signing-keys.pem" // PKCS#8 PEM with time lines, see package keys
+	sealingFile = "sealing.keys"     // a line each, see sealingKeys
 	pepperFile  = "pepper.key"       // base64 of 32 bytes
 )
 
+// vaultFiles of a keys folder.
+func vaultFiles(dir string) []string {
+	return []string{filepath.Join(dir, signingFile), filepath.Join(dir, sealingFile), filepath.Join(dir, pepperFile)}
+}
+
 // cell of the sealing ring; what one cell sealed, no other opens.
 const cell = "main"
-
-// sinceEver is how the sealing file writes the first key's beginning.
-const sinceEver = "-"
 
 // openVault reads a keys folder. It makes nothing: a node that made keys of its
 // own beside others would turn everybody into somebody new.
 func openVault(dir string) (secrets, error) {
 	var s secrets
 	var wrong []error
+	sum := sha256.New()
 	read := func(name string, parse func([]byte) error) {
 		body, err := os.ReadFile(filepath.Join(dir, name)) //nolint:gosec // the operator's own folder
 		if err != nil {
@@ -57,13 +60,17 @@ func openVault(dir string) (secrets, error) {
 		if err := parse(body); err != nil {
 			wrong = append(wrong, fmt.Errorf("%s: %w", name, err))
 		}
+		one := sha256.Sum256(body)
+		sum.Write(one[:])
 	}
 	read(signingFile, func(body []byte) (err error) {
 		s.keys, err = keys.Parse(body)
 		return err
 	})
 	read(sealingFile, func(body []byte) (err error) {
-		s.ring, err = parseSealing(body)
+		if s.sealing, err = parseSealing(body); err == nil {
+			s.ring, err = s.sealing.ring()
+		}
 		return err
 	})
 	read(pepperFile, func(body []byte) (err error) {
@@ -73,6 +80,7 @@ func openVault(dir string) (secrets, error) {
 	if len(wrong) > 0 {
 		return secrets{}, vaultError(wrong)
 	}
+	sum.Sum(s.print[:0])
 	return s, nil
 }
 
@@ -93,51 +101,12 @@ func (e vaultError) Unwrap() []error { return e }
 // read.
 func exposed(dir string) []string {
 	var all []string
-	for _, name := range []string{signingFile, sealingFile, pepperFile} {
-		path := filepath.Join(dir, name)
+	for _, path := range vaultFiles(dir) {
 		if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o007 != 0 {
 			all = append(all, path)
 		}
 	}
 	return all
-}
-
-func parseSealing(body []byte) (*seal.Ring, error) {
-	var all []seal.Key
-	lines := bufio.NewScanner(bytes.NewReader(body))
-	for n := 1; lines.Scan(); n++ {
-		line := strings.TrimSpace(lines.Text())
-		if line == "" || strings.HasPrefix(line, "#") {
-			continue
-		}
-		k, err := parseSealingLine(strings.Fields(line))
-		if err != nil {
-			return nil, fmt.Errorf("line %d: %w", n, err)
-		}
-		all = append(all, k)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, err
-	}
-	return seal.NewRing(cell, all...)
-}
-
-func parseSealingLine(words []string) (k seal.Key, err error) {
-	if len(words) != 3 {
-		return k, errors.New("want a version, when it begins to seal (or -), and a secret")
-	}
-	version, err := strconv.ParseUint(words[0], 10, 8)
-	if err != nil {
-		return k, fmt.Errorf("version %q is not a number from 0 to 255", words[0])
-	}
-	k.Version = uint8(version)
-	if words[1] != sinceEver {
-		if k.SealFrom, err = time.Parse(time.RFC3339, words[1]); err != nil {
-			return k, fmt.Errorf("%q is not a time such as 2026-01-02T03:04:05Z", words[1])
-		}
-	}
-	k.Secret, err = parseSecret(words[2])
-	return k, err
 }
 
 // parseSecret never quotes what it could not read.
@@ -165,8 +134,7 @@ func newVault(dir string) (err error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder: %w", err)
 	}
-	for _, name := range []string{signingFile, sealingFile, pepperFile} {
-		path := filepath.Join(dir, name)
+	for _, path := range vaultFiles(dir) {
 		if _, err := os.Lstat(path); !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("%s is there already and is not overwritten: name another folder with --dir, or use what is there", path)
 		}
@@ -179,13 +147,13 @@ func newVault(dir string) (err error) {
 	if err != nil {
 		return err
 	}
-	var secret [2]string
-	for i := range secret {
-		raw, err := random32()
-		if err != nil {
-			return err
-		}
-		secret[i] = base64.StdEncoding.EncodeToString(raw)
+	sealing, err := newSealingKeys(time.Now())
+	if err != nil {
+		return err
+	}
+	pepper, err := random32()
+	if err != nil {
+		return err
 	}
 	var made []string
 	defer func() {
@@ -197,8 +165,8 @@ func newVault(dir string) (err error) {
 	}()
 	for _, f := range []struct{ name, body string }{
 		{signingFile, string(signing)},
-		{sealingFile, "# version, sealing from (- since ever), secret\n1 " + sinceEver + " " + secret[0] + "\n"},
-		{pepperFile, secret[1] + "\n"},
+		{sealingFile, sealing.text()},
+		{pepperFile, base64.StdEncoding.EncodeToString(pepper) + "\n"},
 	} {
 		path := filepath.Join(dir, f.name)
 		if err := writeNew(path, f.body); err != nil {

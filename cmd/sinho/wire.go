@@ -266,10 +266,11 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	return nil
 }
 
-// generation is what one configuration makes of a node: everything but the
-// store, the keys and the listeners, which stay.
+// generation is what one configuration, with its keys, makes of a node:
+// everything but the store, the pepper and the listeners, which stay.
 type generation struct {
 	cfg      *config.Config
+	secrets  secrets
 	identity *certificate // nil without TLS
 	lights   *lights
 	newborn  bool // the lights are not those of the generation before
@@ -281,7 +282,7 @@ type generation struct {
 // does, and so does every adapter whose settings are the same, with what it has
 // learnt.
 func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, at standing, m *metrics, log *slog.Logger) (*generation, error) {
-	g := &generation{cfg: cfg}
+	g := &generation{cfg: cfg, secrets: sec}
 	var err error
 	if g.identity, err = loadCertificate(cfg); err != nil {
 		return nil, err

@@ -1,0 +1,11 @@
+//go:build !unix
+
+package main
+
+import (
+	"io/fs"
+	"os"
+)
+
+// sameOwner: files here have no owner to keep.
+func sameOwner(*os.File, fs.FileInfo) error { return nil }

@@ -21,6 +21,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	b.noted(r.Context(), q.Ref, q.Client)
 	notice := Notice{}
 	s, have := b.session(r)
 	usable := have && b.usable(s, q)
@@ -75,6 +76,7 @@ func (b *Broker) authorizePost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	b.noted(r.Context(), q.Ref, q.Client)
 	sealed, err := b.box.posted.Seal(q.marshal(), b.now().Add(bounceTTL), b.issuer)
 	if err != nil {
 		return err

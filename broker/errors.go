@@ -77,11 +77,14 @@ func (b *Broker) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 		)
 		switch {
 		case errors.As(err, &site):
+			b.noted(r.Context(), site.q.Ref, site.q.Client)
 			b.log(r.Context(), level(site.cause), "request refused", site.q.Ref, site.code, site.cause,
 				slog.String("client", site.q.Client), slog.String("why", site.desc))
 			redirect(w, b.answerURL(site.q, "error", site.code, "error_description", printable(site.desc)))
 		case errors.As(err, &machine):
-			b.log(r.Context(), level(machine.cause), "request refused", NewReference(), machine.code, machine.cause,
+			ref := NewReference()
+			b.noted(r.Context(), ref, "")
+			b.log(r.Context(), level(machine.cause), "request refused", ref, machine.code, machine.cause,
 				slog.String("route", r.Pattern), slog.String("why", machine.desc))
 			machine.write(w)
 		default:

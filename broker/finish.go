@@ -86,6 +86,7 @@ func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string)
 	case p != nil:
 		return Step{}, p
 	}
+	b.noted(r.Context(), j.Request.Ref, j.Request.Client)
 	if step, done := b.repeat(w, &j); done {
 		return step, nil
 	}

@@ -64,6 +64,7 @@ func (b *Broker) logout(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		d = b.departure(v)
 	}
+	b.noted(r.Context(), "", d.Client)
 	return b.depart(w, r, d)
 }
 

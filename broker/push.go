@@ -211,6 +211,7 @@ func (b *Broker) waitingJourney(r *http.Request, name string) (journey, *Problem
 		return journey{}, b.fault(http.StatusNotFound, ProblemNotFound, nil)
 	}
 	if j, found := b.findJourney(r, n); found {
+		b.noted(r.Context(), j.Request.Ref, j.Request.Client)
 		return j, nil
 	}
 	code := ProblemOtherBrowser

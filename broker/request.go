@@ -162,6 +162,7 @@ func (b *Broker) openRequest(r *http.Request, sealed string) (request, client.Cl
 	if err != nil && !expired {
 		return q, client.Client{}, b.fault(http.StatusBadRequest, ProblemTampered, err)
 	}
+	b.noted(r.Context(), q.Ref, q.Client)
 	c, known := b.clients.Lookup(q.Client)
 	if expired {
 		return q, c, b.fault(http.StatusBadRequest, ProblemExpired, nil).about(&q, b.siteOf(&q))

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"context"
 	"time"
 
 	"sinho/providers"
@@ -142,4 +143,7 @@ type Hooks struct {
 	Started  func(Trip)
 	Returned func(Trip) // the person came back (with whatever)
 	Ended    func(Trip) // identity read, or failed
+	// Noted says whose request ctx is of, as far as it is known by now: its
+	// 문의번호 and its client, either "" for not known.
+	Noted func(ctx context.Context, ref, client string)
 }

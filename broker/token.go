@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"sinho/broker/client"
 	"sinho/seal"
@@ -45,6 +46,7 @@ func (b *Broker) token(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	b.noted(r.Context(), "", c.ID)
 	switch v.Get("grant_type") {
 	case "authorization_code":
 		return b.tokenByCode(w, r, c, v)
@@ -83,6 +85,8 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 	case err != nil:
 		return &clientError{status: http.StatusInternalServerError, code: "server_error", desc: "the code could not be redeemed", cause: err}
 	}
+	ref, _, _ := strings.Cut(g.Txn, ".")
+	b.noted(r.Context(), ref, c.ID)
 	subject := b.subject(c, g.Person)
 	access, err := b.sealAccess(&k, &g, share, subject)
 	if err == nil {

@@ -22,6 +22,13 @@ func (b *Broker) returned(j *journey) {
 	}
 }
 
+// noted tells whoever keeps a record of requests which one this is.
+func (b *Broker) noted(ctx context.Context, ref, client string) {
+	if b.hooks.Noted != nil {
+		b.hooks.Noted(ctx, ref, client)
+	}
+}
+
 func (b *Broker) ended(j *journey, failure *providers.Error) {
 	if b.hooks.Ended != nil {
 		b.hooks.Ended(Trip{Provider: j.Provider, Light: j.Light, Began: j.Began, Returned: j.Back, Ended: b.now(), Err: failure})

@@ -45,13 +45,16 @@ type Config struct {
 	// More about Redis; only with a redis:// store. A change needs a restart.
 	Redis *Redis `yaml:"redis"`
 	// The folder that `sinho keys init` has made: signing keys, sealing keys,
-	// pepper. The same on every node. A change needs a restart.
+	// pepper. The same on every node. Changed keys are taken while running;
+	// another folder needs a restart.
 	KeysDir string `yaml:"keys_dir"`
 
 	// How this node says goodbye when it is asked to end.
 	Drain Drain `yaml:"drain"`
 	// What is logged, on standard error.
 	Log Log `yaml:"log"`
+	// Where traces of requests go, if anywhere. A change needs a restart.
+	Traces Traces `yaml:"traces"`
 	// The time zone in which times are shown to people, by its IANA name. Data
 	// and logs are in UTC.
 	TimeZone Zone `yaml:"time_zone"`
@@ -129,6 +132,21 @@ type Log struct {
 	Level Level `yaml:"level"`
 	// json or text. A change needs a restart.
 	Format Format `yaml:"format"`
+	// One line (level info, "request") for each request but those of health
+	// checks: method, route, status, ms, bytes, and where known ref (the 문의번호)
+	// and client. No address, no query, no browser, nobody's name.
+	Access bool `yaml:"access"`
+}
+
+// Traces are OpenTelemetry spans: requests by their route, store calls, requests
+// to providers. Nothing personal is in them.
+type Traces struct {
+	// Where to send them, by OTLP over HTTP: `http://127.0.0.1:4318`, to which
+	// /v1/traces is added unless it has a path. Left out: no traces at all.
+	// Headers for it come from OTEL_EXPORTER_OTLP_HEADERS.
+	OTLPEndpoint string `yaml:"otlp_endpoint"`
+	// The share of requests that is traced, from 0 to 1.
+	Sample float64 `yaml:"sample"`
 }
 
 // Text is a text in two languages; one stands in for the other where that is
@@ -262,6 +280,7 @@ func Default() Config {
 		Store:           "./data/sinho.db",
 		KeysDir:         "./keys",
 		Drain:           Drain{Delay: 5 * time.Second, Limit: 20 * time.Second},
+		Traces:          Traces{Sample: 0.01},
 		TimeZone:        "Asia/Seoul",
 		PushesPerMinute: 3,
 		MaxWatchers:     10_000,

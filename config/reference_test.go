@@ -34,6 +34,7 @@ func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
 	w.group("redis", reflect.ValueOf(redis))
 	w.group("drain", reflect.ValueOf(def.Drain))
 	w.group("log", reflect.ValueOf(def.Log))
+	w.group("traces", reflect.ValueOf(def.Traces))
 	w.group("clients, each", reflect.ValueOf(client))
 	w.group("providers, each", reflect.ValueOf(provider))
 	w.group("name, of a client or provider", reflect.ValueOf(Text{}))
@@ -110,7 +111,7 @@ func shown(v reflect.Value) string {
 		if len(one) > 0 {
 			return "`[" + strings.Join(one, ", ") + "]`"
 		}
-	case Secret, Text, Drain, Log:
+	case Secret, Text, Drain, Log, Traces:
 		return ""
 	case Prefix:
 		return ""

@@ -32,6 +32,7 @@ func (c *Config) Validate() error {
 	r.secretsInside()
 	r.store()
 	r.numbers()
+	r.traces()
 	r.clients()
 	r.providers()
 	if len(r.mistakes) == 0 {
@@ -191,6 +192,23 @@ func (r *review) numbers() {
 	r.span("drain.limit", c.Drain.Limit, time.Second, 5*time.Minute)
 	r.count("pushes_per_minute", c.PushesPerMinute, 1, 1000)
 	r.count("max_watchers", c.MaxWatchers, 1, 1_000_000)
+}
+
+func (r *review) traces() {
+	t := r.c.Traces
+	if !(t.Sample >= 0 && t.Sample <= 1) { // NaN is neither
+		r.wrong("traces.sample", fmt.Sprintf("%v is not within 0 and 1", t.Sample), "write the share of requests to trace, such as 0.01")
+	}
+	if t.OTLPEndpoint == "" {
+		return
+	}
+	u, err := url.Parse(t.OTLPEndpoint)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
+		r.wrong("traces.otlp_endpoint", "is no http:// or https:// address", "write where the collector takes OTLP over HTTP, such as http://127.0.0.1:4318")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		r.wrong("traces.otlp_endpoint", "has a name, password, query or fragment in it", "write scheme, host, port and path only; headers come from OTEL_EXPORTER_OTLP_HEADERS")
+	}
 }
 
 // storeAddress is a redis:// address taken apart.

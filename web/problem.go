@@ -54,6 +54,9 @@ func (web *Web) Problem(w http.ResponseWriter, r *http.Request, p *broker.Proble
 		v.AgainURL = template.URL("?" + r.URL.RawQuery) //nolint:gosec // begins with "?": stays on this path
 	}
 	web.log(r, p, v.Ref, status)
+	if web.cfg.Noted != nil {
+		web.cfg.Noted(r.Context(), v.Ref)
+	}
 	v.Title, _ = v.T(v.Key)
 	web.render(w, "problem", status, v)
 }

@@ -7,6 +7,7 @@ package web
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type Config struct {
 	// a board that lacks a provider, shows it as not yet measured.
 	Board func() signal.Board
 	Log   *slog.Logger
+	// Noted says by which 문의번호 a problem of the request of ctx was shown (nil:
+	// nobody asks).
+	Noted func(ctx context.Context, ref string)
 	// DemoContact prefills the push forms, with a note that says so.
 	DemoContact *providers.Contact
 	// Version of the program, shown small at the foot of each page.

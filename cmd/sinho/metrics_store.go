@@ -28,12 +28,16 @@ func (m *metrics) timing(st store.Store) store.Store {
 func (s *timed) Apply(ctx context.Context, shard store.Shard, attempt store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
 	began := time.Now()
 	out, err := s.Store.Apply(ctx, shard, attempt, durable, ops...)
-	outcome := storeOutcome(ctx, err)
-	if err == nil && out.Conflict != nil {
-		outcome = "conflict"
-	}
-	s.observe("apply", outcome, began)
+	s.observe("apply", applyOutcome(ctx, out, err), began)
 	return out, err
+}
+
+// applyOutcome is storeOutcome, or conflict.
+func applyOutcome(ctx context.Context, out store.Outcome, err error) string {
+	if err == nil && out.Conflict != nil {
+		return "conflict"
+	}
+	return storeOutcome(ctx, err)
 }
 
 // Read implements store.Store.

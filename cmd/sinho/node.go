@@ -34,6 +34,7 @@ type node struct {
 	store   store.Store
 	stands  standing
 	metrics *metrics // nil: none
+	traces  *traces  // nil: none
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
@@ -60,6 +61,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if n.store, durability, err = openStore(ctx, cfg, &n.stands); err != nil {
 		return nil, err
 	}
+	if n.traces, err = newTraces(ctx, cfg.Traces, n.log); err != nil {
+		return nil, errors.Join(err, n.store.Close())
+	}
+	n.store = n.traces.calls(n.store)
 	if cfg.MetricsListen != "" {
 		n.metrics = newMetrics(func() *lights { return n.current.Load().lights })
 		n.metrics.watchClock(n.stands.clock)
@@ -69,10 +74,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	err = claimStore(ctx, n.store, n.pepper)
 	var first *generation
 	if err == nil {
-		first, err = nextGeneration(cfg, nil, sec, n.store, n.stands, n.metrics, n.log)
+		first, err = nextGeneration(cfg, nil, sec, n.outside(), n.log)
 	}
 	if err != nil {
-		return nil, errors.Join(err, n.store.Close())
+		return nil, errors.Join(err, n.traces.close(ctx), n.store.Close())
 	}
 	n.current.Store(first)
 	for _, path := range exposed(cfg.KeysDir) {
@@ -84,6 +89,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	return n, nil
 }
 
+func (n *node) outside() outside {
+	return outside{store: n.store, stands: n.stands, metrics: n.metrics, traces: n.traces}
+}
+
 // ServeHTTP answers by the current generation.
 func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	n.current.Load().handler.ServeHTTP(w, r)
@@ -92,7 +101,8 @@ func (n *node) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (n *node) handler() http.Handler {
 	mux := http.NewServeMux()
 	n.health.routes(mux)
-	mux.Handle("/", n)
+	o := observer{log: n.log, access: func() bool { return n.current.Load().cfg.Log.Access }, traces: n.traces}
+	mux.Handle("/", o.watch(recovered(n.log, n)))
 	return recovered(n.log, mux)
 }
 
@@ -130,7 +140,9 @@ func (n *node) dark() {
 }
 
 // close waits for what ran behind and closes the store.
-func (n *node) close() error { return errors.Join(n.running.Wait(), n.store.Close()) }
+func (n *node) close(ctx context.Context) error {
+	return errors.Join(n.running.Wait(), n.traces.close(ctx), n.store.Close())
+}
 
 // reload takes configuration and keys anew. A bad one of the two is refused,
 // whole, with every message logged, and the old one stays; it does not keep the
@@ -148,7 +160,7 @@ func (n *node) reload(ctx context.Context, why string) {
 		if sec.print == old.secrets.print {
 			return
 		}
-		if next, err = nextGeneration(old.cfg, old, sec, n.store, n.stands, n.metrics, n.log); err != nil {
+		if next, err = nextGeneration(old.cfg, old, sec, n.outside(), n.log); err != nil {
 			n.refuse(ctx, "keys", why, err)
 			return
 		}
@@ -186,7 +198,7 @@ func (n *node) prepare(ctx context.Context, old *generation, sec secrets) (*gene
 	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
 		return nil, wrong
 	}
-	next, err := nextGeneration(cfg, old, sec, n.store, n.stands, n.metrics, n.log)
+	next, err := nextGeneration(cfg, old, sec, n.outside(), n.log)
 	if err != nil {
 		return nil, err
 	}
@@ -249,6 +261,7 @@ func frozen(old, next *config.Config) config.Mistakes {
 		{"redis", old.Redis, next.Redis},
 		{"keys_dir", old.KeysDir, next.KeysDir},
 		{"max_watchers", old.MaxWatchers, next.MaxWatchers},
+		{"traces", old.Traces, next.Traces},
 		{"log.format", old.Log.Format, next.Log.Format},
 	} {
 		if !reflect.DeepEqual(s.was, s.want) {

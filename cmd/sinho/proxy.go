@@ -63,6 +63,7 @@ func recovered(log *slog.Logger, next http.Handler) http.Handler {
 				if own, ok := what.(runtime.Error); ok {
 					why = own.Error()
 				}
+				noteOn(r.Context(), ref, "")
 				log.ErrorContext(r.Context(), "panic", "ref", ref, "why", why, "stack", string(debug.Stack()))
 				http.Error(w, "잠시 후 다시 시도해 주세요. 문의번호 "+ref+"\nPlease try again in a moment. Reference "+ref, http.StatusInternalServerError)
 			}

@@ -107,7 +107,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.close()) }()
+	defer func() { err = errors.Join(err, n.close(ctx)) }()
 	doors, scraped, err := openDoors(ctx, o, cfg)
 	if err != nil {
 		return err

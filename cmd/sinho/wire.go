@@ -112,7 +112,7 @@ func newFront(f front) (http.Handler, error) {
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
 		},
-		Board: f.lights.Board, Log: f.log, Version: version, Now: f.clock.Now,
+		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})
 	if err != nil {
@@ -148,6 +148,7 @@ func hooks(l *live.Live) broker.Hooks {
 		Started:  func(t broker.Trip) { l.Started(trip(t)) },
 		Returned: func(t broker.Trip) { l.Returned(trip(t)) },
 		Ended:    func(t broker.Trip) { l.Ended(trip(t)) },
+		Noted:    noteOn,
 	}
 }
 
@@ -278,10 +279,18 @@ type generation struct {
 	handler  http.Handler
 }
 
+// outside is what outlives generations.
+type outside struct {
+	store   store.Store
+	stands  standing
+	metrics *metrics // nil: none
+	traces  *traces  // nil: none
+}
+
 // nextGeneration makes what cfg says. Lights stay when the list of providers
 // does, and so does every adapter whose settings are the same, with what it has
 // learnt.
-func nextGeneration(cfg *config.Config, before *generation, sec secrets, st store.Store, at standing, m *metrics, log *slog.Logger) (*generation, error) {
+func nextGeneration(cfg *config.Config, before *generation, sec secrets, out outside, log *slog.Logger) (*generation, error) {
 	g := &generation{cfg: cfg, secrets: sec}
 	var err error
 	if g.identity, err = loadCertificate(cfg); err != nil {
@@ -293,7 +302,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 		g.lights = before.lights
 	} else {
 		g.newborn = true
-		if g.lights, err = newLights(watched, cfg.MaxWatchers, at, log); err != nil {
+		if g.lights, err = newLights(watched, cfg.MaxWatchers, out.stands, log); err != nil {
 			return nil, err
 		}
 	}
@@ -303,21 +312,21 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, st stor
 			g.adapters[i] = before.adapters[i]
 			continue
 		}
-		if g.adapters[i], err = providers.NewAt(p.Settings(), g.lights.Client(p.ID), at.clock.Now); err != nil {
+		if g.adapters[i], err = providers.NewAt(p.Settings(), out.traces.legs(p.ID, g.lights.Client(p.ID)), out.stands.clock.Now); err != nil {
 			return nil, err
 		}
 	}
 	if g.newborn {
 		g.lights.use(g.adapters)
 	}
-	m.expect(g.adapters)
+	out.metrics.expect(g.adapters)
 	registry, err := client.NewRegistry(cfg.Registrations()...)
 	if err != nil {
 		return nil, err
 	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: st, adapters: g.adapters, lights: g.lights, clock: at.clock,
-		pushes: cfg.PushesPerMinute, metrics: m, log: log,
+		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: out.store, adapters: g.adapters, lights: g.lights, clock: out.stands.clock,
+		pushes: cfg.PushesPerMinute, metrics: out.metrics, log: log,
 	})
 	if err != nil {
 		return nil, err

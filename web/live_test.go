@@ -12,37 +12,39 @@ const timers = new Map(), log = [], listeners = {};
 const note = what => log.push({ at: now / 1000, what });
 const board = JSON.stringify({ at: "2026-03-02T03:00:00Z", providers: [] });
 class Socket {
-  constructor(kind) {
+  constructor(kind, url) {
+    if (plan.base) note(url);
     note(kind); open++; note("open " + open);
     const up = plan[kind] === "up" || (plan[kind] === "breaks" && log.filter(e => e.what === kind).length === 1);
-    setTimeout(() => {
+    later(() => {
       if (this.closed) return;
       if (up && this.onmessage) this.onmessage({ data: board });
       else this.end();
     }, 10);
     if (up) {
-      const again = () => { if (!this.closed && this.onmessage) { this.onmessage({ data: board }); setTimeout(again, 30000); } };
-      if (plan[kind] === "up") setTimeout(again, 30000);
-      else setTimeout(() => this.end(), 20000);
+      const again = () => { if (!this.closed && this.onmessage) { this.onmessage({ data: board }); later(again, 30000); } };
+      if (plan[kind] === "up") later(again, 30000);
+      else later(() => this.end(), 20000);
     }
   }
   end() { if (this.closed) return; this.closed = true; open--; const f = this.onclose || this.onerror; if (f) f(); }
   close() { if (!this.closed) { this.closed = true; open--; } }
 }
 const setTimeout = (f, ms) => { timers.set(next, { f, at: now + ms }); return next++; };
+const later = (f, ms) => { timers.set(next++, { f, at: now + ms, server: true }); };
 const world = {
-  WebSocket: class extends Socket { constructor() { super("ws"); } },
-  EventSource: class extends Socket { constructor() { super("sse"); } },
+  WebSocket: class extends Socket { constructor(url) { super("ws", url); } },
+  EventSource: class extends Socket { constructor(url) { super("sse", url); } },
   location: { protocol: "https:", host: "x" }, JSON, Math, Array,
-  document: { hidden: false, addEventListener: (n, f) => { listeners[n] = f; } },
-  addEventListener: (n, f) => { listeners[n] = f; },
+  document: { hidden: false, addEventListener: (n, f) => { listeners[n] = f; }, removeEventListener: n => { delete listeners[n]; } },
+  addEventListener: (n, f) => { listeners[n] = f; }, removeEventListener: n => { delete listeners[n]; },
   setTimeout, clearTimeout: id => timers.delete(id),
-  fetch: () => { note("poll"); return Promise.resolve({ ok: plan.poll === "up", status: plan.poll === "up" ? 200 : 503, headers: { get: () => "" }, text: () => Promise.resolve(board) }); },
+  fetch: url => { if (plan.base) note(url); note("poll"); return Promise.resolve({ ok: plan.poll === "up", status: plan.poll === "up" ? 200 : 503, headers: { get: () => "" }, text: () => Promise.resolve(board) }); },
 };
 vm.createContext(world);
 vm.runInContext(fs.readFileSync(process.argv[1], "utf8"), world);
 let stale = false;
-world.sinho.live.start(() => {}, s => { if (s !== stale) note(s ? "stale" : "fresh"); stale = s; });
+const end = world.sinho.live.start(() => {}, s => { if (s !== stale) note(s ? "stale" : "fresh"); stale = s; }, plan.base);
 (async () => {
   while (now < plan.seconds * 1000) {
     for (let i = 0; i < 20; i++) await null;
@@ -52,6 +54,11 @@ world.sinho.live.start(() => {}, s => { if (s !== stale) note(s ? "stale" : "fre
     now = due[1].at;
     if (plan.hide && now >= plan.hide * 1000 && !world.document.hidden) { world.document.hidden = true; listeners.visibilitychange(); }
     due[1].f();
+    if (plan.end && now >= plan.end * 1000) {
+      end();
+      note("ended with " + open + " open, " + [...timers.values()].filter(t => !t.server).length + " timers, " + Object.keys(listeners).length + " listeners");
+      break;
+    }
   }
   console.log(JSON.stringify(log));
 })();
@@ -141,6 +148,28 @@ func TestBoardsReachThePageHoweverTheNetworkIs(t *testing.T) {
 		}
 		if n := len(times(log, "poll")); n > 60 {
 			t.Errorf("got %d polls of a busy server in 15 minutes, want fewer", n)
+		}
+	})
+	t.Run("another origin is asked in all three ways", func(t *testing.T) {
+		log := world(t, map[string]any{"ws": "down", "sse": "down", "poll": "up", "seconds": 10, "base": "https://id.example.kr"})
+		for _, want := range []string{"wss://id.example.kr/signal/ws", "https://id.example.kr/signal/sse", "https://id.example.kr/signal"} {
+			if len(times(log, want)) == 0 {
+				t.Errorf("got %v, want %s asked", log, want)
+			}
+		}
+	})
+	t.Run("an end leaves nothing behind, whatever was under way", func(t *testing.T) {
+		for _, plan := range []map[string]any{
+			{"ws": "up", "sse": "up", "poll": "up", "end": 40},
+			{"ws": "breaks", "sse": "up", "poll": "up", "end": 21},
+			{"ws": "down", "sse": "down", "poll": "up", "end": 30},
+			{"ws": "up", "sse": "up", "poll": "up", "end": 65, "hide": 60},
+		} {
+			plan["seconds"] = 200
+			log := world(t, plan)
+			if len(times(log, "ended with 0 open, 0 timers, 0 listeners")) != 1 {
+				t.Errorf("%v: got %v", plan, log)
+			}
 		}
 	})
 	t.Run("a page nobody looks at gives its connection back", func(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -115,6 +116,23 @@ func TestTheSystemdUnitFitsTheProgram(t *testing.T) {
 	}
 	if got := u["Service.ExecReload"][0]; got != "/bin/kill -HUP $MAINPID" {
 		t.Errorf("got ExecReload %q; serve takes its settings anew on SIGHUP", got)
+	}
+}
+
+// HAProxy must leave a node out before it stops answering.
+func TestHAProxyNoticesANodeThatLeavesInTime(t *testing.T) {
+	cfg := loaded(t, deployed(t, "container/config/sinho.yaml"), []string{"REDIS_PASSWORD", "NAVER_SECRET"}) // it has the defaults
+	m := regexp.MustCompile(`(?m)^\s+default-server check inter (\S+) fall (\d+) `).FindStringSubmatch(deployed(t, "haproxy/haproxy.cfg"))
+	if m == nil {
+		t.Fatal("got no default-server with checks")
+	}
+	every, err := time.ParseDuration(m[1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	times, err := strconv.Atoi(m[2])
+	if notice := every * time.Duration(times); err != nil || notice >= cfg.Drain.Delay {
+		t.Errorf("got %v (%v) to notice, want less than drain.delay %v", notice, err, cfg.Drain.Delay)
 	}
 }
 

@@ -1,0 +1,101 @@
+package signal
+
+import (
+	"testing"
+	"time"
+)
+
+func TestAMinuteSumsItsSecondsUnderTheWorstLight(t *testing.T) {
+	var h History
+	second := func(at int64, took time.Duration) Bucket {
+		b := Bucket{Second: at, Started: 2}
+		b.Came(at, 1, 0)
+		b.Legs.Observe(took)
+		b.Errors[TimedOut] = 1
+		return b
+	}
+	if closed := h.Take([]Bucket{second(120, 100*time.Millisecond), second(121, 2*time.Second)}, Green, false); closed != nil {
+		t.Fatalf("got %v closed, want none yet", closed)
+	}
+	h.Take([]Bucket{second(121, time.Second), second(179, 100*time.Millisecond)}, Red, true)
+	closed := h.Take([]Bucket{second(180, time.Second)}, Yellow, false)
+	if len(closed) != 1 {
+		t.Fatalf("got %d closed, want 1", len(closed))
+	}
+	got := closed[0]
+	if got.At != 2 || got.Light != Red || !got.Override || got.Started != 6 || got.Returned != 3 || got.Legs != 3 || got.Failed != 3 {
+		t.Errorf("got %+v, want three seconds, each once, under red", got)
+	}
+	if got.P50 > 120*time.Millisecond || got.P99 < 2*time.Second || got.P99 > 2400*time.Millisecond {
+		t.Errorf("got p50 %v, p99 %v, want about 0.1 s and 2 s", got.P50, got.P99)
+	}
+	if all := h.Minutes(0, 10); len(all) != 2 || all[1].At != 3 || all[1].Light != Yellow {
+		t.Errorf("got %+v, want the minute under way too", all)
+	}
+}
+
+func TestAHistoryForgetsAfterADayAndKeepsItsOwn(t *testing.T) {
+	var h History
+	const first = int64(10_000)
+	for at := first; at < first+HistoryMinutes+5; at++ {
+		h.Take([]Bucket{{Second: at * 60}}, Green, false)
+	}
+	last := first + HistoryMinutes + 4
+	all := h.Minutes(0, last)
+	if len(all) != HistoryMinutes || all[0].At != first+5 || all[len(all)-1].At != last {
+		t.Errorf("got %d minutes from %d, want the last day", len(all), all[0].At)
+	}
+	h.Put(Minute{At: last - 3, Light: Red})              // recorded here already
+	h.Put(Minute{At: first + 2, Light: Red})             // its place is taken by a newer one
+	h.Put(Minute{At: last - HistoryMinutes, Light: Red}) // the place of the one under way
+	if all := h.Minutes(0, last); all[len(all)-4].Light != Green || len(all) != HistoryMinutes {
+		t.Error("a loaded minute replaced one that was recorded here")
+	}
+	var empty History
+	empty.Put(Minute{At: 7, Light: Red})
+	empty.Put(Minute{})
+	if all := empty.Minutes(0, 20); len(all) != 1 || all[0].Light != Red {
+		t.Errorf("got %+v, want the loaded minute alone", all)
+	}
+}
+
+func TestQuantilesAreBoundsOfBuckets(t *testing.T) {
+	var h Histogram
+	if got := h.Quantile(0.5); got != 0 {
+		t.Errorf("empty: got %v, want 0", got)
+	}
+	for range 99 {
+		h.Observe(time.Second)
+	}
+	h.Observe(time.Hour)
+	if p50, p99, p100 := h.Quantile(0.5), h.Quantile(0.99), h.Quantile(1); p50 != time.Second || p99 != time.Second || p100 != Bound(HistogramBuckets-2) {
+		t.Errorf("got %v, %v, %v, want 1 s, 1 s and the last bound", p50, p99, p100)
+	}
+}
+
+func TestAViewHasTheNumbersTheLightIsJudgedBy(t *testing.T) {
+	r := DefaultRules()
+	var l Lamp
+	now := time.Unix(1_000_000, 0)
+	var seconds []Bucket
+	for i := range int64(20) {
+		b := Bucket{Second: now.Unix() + i}
+		for range 4 {
+			b.Legs.Observe(100 * time.Millisecond)
+		}
+		b.Legs.Observe(7 * time.Second)
+		b.Errors[Faulty] = 1
+		seconds = append(seconds, b)
+		l = l.Step(r, Sample{Buckets: seconds}, now.Add(time.Duration(i+1)*time.Second))
+	}
+	v := l.View(r, Sample{Buckets: seconds})
+	if v.N != 50 || v.Slow != 10 || v.VerySlow != 10 || v.Failed != 10 || v.Seconds != 10 {
+		t.Errorf("got %+v, want ten seconds of five, one of them slow and failed", v)
+	}
+	if v.SlowShare != 0.2 || v.LeastSlow <= 0.1 || v.LeastSlow >= 0.2 || v.LeastSlow != LowerBound(10, 50) {
+		t.Errorf("got %+v, want a share of 0.2 and its lower bound", v)
+	}
+	if empty := (Lamp{}).View(r, Sample{}); empty.N != 0 || empty.LeastSlow != 0 {
+		t.Errorf("got %+v, want nothing", empty)
+	}
+}

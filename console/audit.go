@@ -1,0 +1,82 @@
+package console
+
+import (
+	"net/http"
+	"slices"
+	"strconv"
+
+	"sinho/operator"
+	"sinho/signal"
+)
+
+type auditView struct {
+	frame
+
+	Chain   operator.Chain
+	Entries []auditLine
+	Older   int64
+	Newest  bool
+}
+
+type auditLine struct {
+	operator.Entry
+
+	Name signal.Text // of the provider
+	Did  signal.Text
+	By   string
+}
+
+// audit shows a page of a trail.
+func (c *Console) audit(w http.ResponseWriter, r *http.Request, v visitor) {
+	chain, ko, en := operator.Changes, "조치 기록", "Audit trail"
+	if r.URL.Query().Get("of") == string(operator.SignIns) {
+		chain, ko, en = operator.SignIns, "로그인 기록", "Sign-ins"
+	}
+	n, err := strconv.ParseInt(r.URL.Query().Get("page"), 10, 64)
+	if err != nil || n < 0 {
+		n = 0
+	}
+	entries, older, err := c.cfg.Desk.Trail(r.Context(), chain, n)
+	if err != nil {
+		c.cfg.Log.ErrorContext(r.Context(), "audit trail", "error", err)
+		c.problem(w, r, http.StatusServiceUnavailable, problemStore)
+		return
+	}
+	view := auditView{frame: c.frame(r, v, string(chain), ko, en), Chain: chain, Older: older, Newest: n == 0}
+	names := c.cfg.Lights.Board().Providers
+	for _, e := range entries {
+		line := auditLine{Entry: e, Did: didText(e), By: e.By, Name: signal.Text{KO: e.Provider, EN: e.Provider}}
+		if i := slices.IndexFunc(names, func(s signal.Status) bool { return s.ID == e.Provider }); i >= 0 {
+			line.Name = names[i].Name
+		}
+		view.Entries = append(view.Entries, line)
+	}
+	c.render(w, "audit", http.StatusOK, view)
+}
+
+func didText(e operator.Entry) signal.Text {
+	ways := map[string]signal.Text{
+		byPassword: {KO: "비밀번호", EN: "password"}, byOnce: {KO: "일회용 비밀번호", EN: "one-time password"}, byOIDC: {KO: "조직 계정", EN: "organisation account"},
+	}
+	way := ways[e.How]
+	switch e.What {
+	case string(operator.Grey):
+		return signal.Text{KO: "선택불가로", EN: "Set to grey"}
+	case string(operator.Disable):
+		return signal.Text{KO: "사용 중지", EN: "Disabled"}
+	case string(operator.Back):
+		return signal.Text{KO: "되돌림", EN: "Taken back"}
+	case operator.SignedIn:
+		return signal.Text{KO: "로그인 (" + way.KO + ")", EN: "Signed in (" + way.EN + ")"}
+	case operator.SignedOut:
+		return signal.Text{KO: "로그아웃", EN: "Signed out"}
+	case operator.Refused:
+		t := signal.Text{KO: "로그인 거절 (" + way.KO + ")", EN: "Refused (" + way.EN + ")"}
+		if e.Count > 1 {
+			t.KO += " " + strconv.Itoa(e.Count) + "번"
+			t.EN += ", " + strconv.Itoa(e.Count) + " times"
+		}
+		return t
+	}
+	return signal.Text{KO: e.What, EN: e.What}
+}

@@ -49,6 +49,10 @@ type Config struct {
 	// another folder needs a restart.
 	KeysDir string `yaml:"keys_dir"`
 
+	// The operators' console, on a listener of its own. Without this group there
+	// is none.
+	Console *Console `yaml:"console"`
+
 	// How this node says goodbye when it is asked to end.
 	Drain Drain `yaml:"drain"`
 	// What is logged, on standard error.
@@ -115,6 +119,63 @@ type Redis struct {
 	ReplicaWait time.Duration `yaml:"replica_wait"`
 	// The end of every call, retries included, at most 30s.
 	Timeout time.Duration `yaml:"timeout"`
+}
+
+// Console is the operators' console and who may sign in there: by a password,
+// by the organisation's own provider, or both.
+type Console struct {
+	// Where to listen, host:port. Other machines reach it only by TLS: set tls, or
+	// an https public_url here and the proxy that speaks it in trusted_proxies. A
+	// change needs a restart.
+	Listen string `yaml:"listen"`
+	// The address by which browsers reach it: scheme, host and port. Left out:
+	// http, or with tls https, and listen.
+	PublicURL string `yaml:"public_url"`
+	// How long a sign-in lasts, 5m to 24h.
+	Session time.Duration `yaml:"session"`
+	// People who sign in by name and password.
+	Operators []Operator `yaml:"operators"`
+	// The organisation's own OpenID Provider. What is registered there as redirect
+	// URI is public_url/callback.
+	OIDC *ConsoleOIDC `yaml:"oidc"`
+}
+
+// Operator is one person at the console.
+type Operator struct {
+	// What the audit trail calls them, and what they type: at most 64 characters.
+	// Needed.
+	Name string `yaml:"name"`
+	// What `sinho operators hash` has printed, or `${NAME}` with it. Needed.
+	PasswordHash string `yaml:"password_hash"`
+}
+
+// ConsoleOIDC is how operators sign in at the organisation's provider. At least
+// one of allowed_subjects, allowed_emails and claim says who.
+type ConsoleOIDC struct {
+	// What the button says. Left out: the issuer.
+	Name string `yaml:"name"`
+	// The issuer, compared exactly. https, or http on a loopback host. Needed.
+	Issuer string `yaml:"issuer"`
+	// Who we are there. Needed.
+	ClientID string `yaml:"client_id"`
+	// The secret as `${NAME}` from the environment, if not by the next two. A
+	// public client has none.
+	ClientSecret Secret `yaml:"client_secret"`
+	// The environment variable that holds the secret.
+	ClientSecretEnv string `yaml:"client_secret_env"`
+	// The file that holds the secret.
+	ClientSecretFile string `yaml:"client_secret_file"`
+	// Scopes asked for beside openid. Left out: email and profile.
+	Scopes []string `yaml:"scopes"`
+	// Subjects (sub) who may sign in, compared exactly.
+	AllowedSubjects []string `yaml:"allowed_subjects"`
+	// Addresses who may sign in, if the provider says that they are verified.
+	AllowedEmails []string `yaml:"allowed_emails"`
+	// A claim of the ID token, such as groups; whoever has one of
+	// claim_values in it may sign in.
+	Claim string `yaml:"claim"`
+	// The values of it that let somebody in.
+	ClaimValues []string `yaml:"claim_values"`
 }
 
 // Drain is the way out.
@@ -290,6 +351,8 @@ func Default() Config {
 func defaultRedis() Redis {
 	return Redis{Prefix: "sinho:", ReplicaWait: 500 * time.Millisecond, Timeout: 3 * time.Second}
 }
+
+func defaultConsole() Console { return Console{Listen: "127.0.0.1:9463", Session: 8 * time.Hour} }
 
 func defaultClient() Client { return Client{Algorithm: "ES256"} }
 

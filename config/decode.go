@@ -80,6 +80,8 @@ func split(message string) (what, do string) {
 // preset fills in what counts where nothing is written.
 func preset(v reflect.Value) {
 	switch one := v.Addr().Interface().(type) {
+	case *Console:
+		*one = defaultConsole()
 	case *Redis:
 		*one = defaultRedis()
 	case *Client:

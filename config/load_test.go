@@ -24,7 +24,7 @@ const example = "../docs/sinho.example.yaml"
 // environment knows every variable of the example, and a few of the mistakes.
 func environment(name string) (string, bool) {
 	known := []string{
-		"NAVER_SECRET", "KAKAO_SECRET", "PASS_SECRET", "TOSS_SECRET", "NARA_SECRET", "REDIS_PASSWORD", "SENTINEL_PASSWORD",
+		"NAVER_SECRET", "KAKAO_SECRET", "PASS_SECRET", "TOSS_SECRET", "NARA_SECRET", "REDIS_PASSWORD", "SENTINEL_PASSWORD", "CONSOLE_SECRET",
 	}
 	if name == "EMPTY" {
 		return "", true
@@ -236,5 +236,21 @@ func TestSamplesMayHoldSecrets(t *testing.T) {
 	c := load(t, write(t, "b.yaml", "insecure_sample: true\n"+text))
 	if got := c.Providers[0].Settings().ClientSecret; got != "open ${secret}" {
 		t.Errorf("got %q, want the secret of the file", got)
+	}
+}
+
+func TestTheConsoleIsOffUntilItIsWritten(t *testing.T) {
+	if c := load(t, write(t, "sinho.yaml", smallest)); c.Console != nil || c.Origin() != "" {
+		t.Errorf("got %+v, want no console", c.Console)
+	}
+	const hash = "$argon2id$v=19$m=19456,t=2,p=1$b75mXA0sIv7OVAFX6hTXdQ$sFeWjpdShIpNxZ6D8pxhLL2Zm7qvG5w5xsrcmAV6qZM"
+	const one = "console:\n  operators: [{name: jimin, password_hash: " + hash + "}]\n"
+	c := load(t, write(t, "sinho.yaml", smallest+strings.ReplaceAll(one, hash, `"`+hash+`"`)))
+	if c.Console.Listen != "127.0.0.1:9463" || c.Origin() != "http://127.0.0.1:9463" || c.Console.Session.Hours() != 8 {
+		t.Errorf("got %+v, want the defaults", c.Console)
+	}
+	c.Console.PublicURL = "https://console.example.kr"
+	if c.Origin() != "https://console.example.kr" {
+		t.Errorf("got %s, want what is written", c.Origin())
 	}
 }

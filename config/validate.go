@@ -29,6 +29,7 @@ func (c *Config) Validate() error {
 	r := &review{c: c}
 	r.address()
 	r.listeners()
+	r.console()
 	r.secretsInside()
 	r.store()
 	r.numbers()

@@ -71,6 +71,9 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 	if cfg.MetricsListen != "" {
 		line("metrics", "http://%s/metrics", cfg.MetricsListen)
 	}
+	if cfg.Console != nil {
+		line("console", "%s, %d by password%s", cfg.Origin(), len(cfg.Console.Operators), map[bool]string{true: ", and by " + consoleIssuer(cfg)}[cfg.Console.OIDC != nil])
+	}
 	if cert != nil {
 		line("tls", "%s, until %s", strings.Join(cert.leaf.DNSNames, ", "), cert.leaf.NotAfter.In(cfg.TimeZone.Location()).Format(readable))
 	}
@@ -94,4 +97,12 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 	if cfg.InsecureSample {
 		fmt.Fprintln(w, "warning: insecure_sample allows secrets in this file; remove it before anybody real logs in")
 	}
+}
+
+// consoleIssuer is the organisation's provider, if operators sign in there.
+func consoleIssuer(cfg *config.Config) string {
+	if cfg.Console.OIDC == nil {
+		return ""
+	}
+	return cfg.Console.OIDC.Issuer
 }

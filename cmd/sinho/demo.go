@@ -23,6 +23,7 @@ var (
 	placeBroker  = place{"broker", 0}
 	placeBooking = place{"booking site", 1}
 	placeSchool  = place{"school platform", 2}
+	placeConsole = place{"operator console", 3}
 )
 
 func simPlace(i int, id string) place { return place{id, 10 + i} }
@@ -39,7 +40,7 @@ type demoOptions struct {
 func (d demoOptions) url(p place) string { return fmt.Sprintf("http://localhost:%d", d.base+p.offset) }
 
 func (d demoOptions) places() []place {
-	all := []place{placeBroker, placeBooking, placeSchool}
+	all := []place{placeBroker, placeBooking, placeSchool, placeConsole}
 	for i, p := range simulatedProviders() {
 		all = append(all, simPlace(i, p.id))
 	}
@@ -68,7 +69,7 @@ Everything listens on localhost only. Ctrl-C ends it.`,
 		},
 	}
 	f := cmd.Flags()
-	f.IntVar(&d.base, "base-port", 8080, "port N of the broker; booking site N+1, school platform N+2, simulators N+10 to N+14")
+	f.IntVar(&d.base, "base-port", 8080, "port N of the broker; booking site N+1, school platform N+2, operator console N+3, simulators N+10 to N+14")
 	f.Float64Var(&d.rate, "rate", 10, "logins a second by synthetic citizens, all providers together, 0 to 200; 0 for none; until every light is measured at least 20")
 	f.StringVar(&d.data, "data", "", "folder for state that stays: store and keys (default: temporary, removed at the end)")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of all that is left to chance in the simulators and the crowd")
@@ -117,7 +118,10 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	if err != nil {
 		return err
 	}
-	welcome(stdout, d)
+	if err := firstLook(ctx, h.desk); err != nil {
+		return errors.Join(err, h.close())
+	}
+	welcome(stdout, d, h.once.Password())
 
 	// People leave first, then the doors close, then what stood behind them.
 	people, sendHome := context.WithCancel(ctx)
@@ -126,11 +130,14 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	defer lightsOut()
 	var g errgroup.Group
 	g.Go(func() error { return settle(behind, h.live.Run(behind)) })
+	g.Go(func() error { return settle(behind, h.desk.Run(behind)) })
+	g.Go(func() error { return settle(behind, h.desk.write(behind, func() *lights { return h.lights })) })
 	g.Go(func() error { return settle(behind, h.stage.Run(behind)) })
 	g.Go(func() error { return settle(people, h.crowd.Run(people)) })
 	g.Go(func() error { return warmUp(people, d, h, stdout) })
 	err = serve(people, doors, h.serving, func() {
 		lightsOut() // open event streams end with the lights
+		h.console.Close()
 		for _, one := range h.sims {
 			one.Close()
 		}
@@ -182,13 +189,15 @@ func serve(ctx context.Context, doors map[string][]net.Listener, handlers map[st
 	return g.Wait()
 }
 
-func welcome(w io.Writer, d demoOptions) {
+func welcome(w io.Writer, d demoOptions, password string) {
 	fmt.Fprintf(w, `Sinho demo · everything on localhost, every person fictional
 
   %-24s the stage: lights, people, buttons that break things
   %-24s a booking site: log in by any of five providers, book, log out
   %-24s a school platform: knows you after one "Continue"
-`, d.url(placeBroker), d.url(placeBooking), d.url(placeSchool))
+  %-24s the operator console: why a light has its colour, and a word to overrule it
+  %-24s one-time password %s (good for one sign-in; a restart gives a fresh one)
+`, d.url(placeBroker), d.url(placeBooking), d.url(placeSchool), d.url(placeConsole), "", password)
 	for i, p := range simulatedProviders() {
 		fmt.Fprintf(w, "  %-24s simulated %s: faults by sliders\n", d.url(simPlace(i, p.id)), p.id)
 	}

@@ -35,6 +35,7 @@ type node struct {
 	stands  standing
 	metrics *metrics // nil: none
 	traces  *traces  // nil: none
+	desk    desk
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
@@ -71,10 +72,16 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		n.store = n.metrics.timing(n.store)
 	}
 	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
-	err = claimStore(ctx, n.store, n.pepper)
+	n.desk = newDesk(n.store, n.knows, n.stands.clock.Now, n.log)
+	if err = claimStore(ctx, n.store, n.pepper); err == nil {
+		err = firstLook(ctx, n.desk)
+	}
 	var first *generation
 	if err == nil {
 		first, err = nextGeneration(cfg, nil, sec, n.outside(), n.log)
+	}
+	if err == nil {
+		err = n.furnish(first)
 	}
 	if err != nil {
 		return nil, errors.Join(err, n.traces.close(ctx), n.store.Close())
@@ -115,6 +122,10 @@ func (n *node) start(behind context.Context) {
 	n.behind = behind
 	first := n.current.Load()
 	n.light(first) //nolint:contextcheck // lights live as long as the node
+	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
+	n.running.Go(func() error {
+		return settle(behind, n.desk.write(behind, func() *lights { return n.current.Load().lights }))
+	})
 	n.running.Go(func() error {
 		n.warm(behind, first.adapters, nil)
 		return nil
@@ -137,6 +148,7 @@ func (n *node) dark() {
 	defer n.mu.Unlock()
 	n.behind = nil
 	n.darken()
+	n.current.Load().close()
 }
 
 // close waits for what ran behind and closes the store.
@@ -171,6 +183,11 @@ func (n *node) reload(ctx context.Context, why string) {
 		return // leaving
 	}
 	end := n.darken
+	if err := n.furnish(next); err != nil {
+		n.refuse(ctx, "configuration", why, err)
+		return
+	}
+	defer old.close()
 	if next.newborn {
 		n.light(next) //nolint:contextcheck // lights live as long as the node
 	} else {
@@ -256,6 +273,7 @@ func frozen(old, next *config.Config) config.Mistakes {
 		{"listen", old.Listen, next.Listen},
 		{"metrics_listen", old.MetricsListen, next.MetricsListen},
 		{"metrics_profile", old.MetricsProfile, next.MetricsProfile},
+		{"console.listen", consoleListen(old), consoleListen(next)},
 		{"tls", old.TLS != nil, next.TLS != nil},
 		{"store", old.Store, next.Store},
 		{"redis", old.Redis, next.Redis},

@@ -112,6 +112,14 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	operated, err := openConsole(ctx, o, cfg)
+	if err != nil {
+		shut(doors)
+		if scraped != nil {
+			scraped.Close()
+		}
+		return err
+	}
 	behind, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	n.start(behind)
@@ -126,7 +134,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		// It would name people's addresses; panics are logged by recovered.
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
 	}
-	aside := n.metrics.server(cfg.MetricsProfile)
+	aside, operators := n.metrics.server(cfg.MetricsProfile), n.consoleServer()
 	g, serving := errgroup.WithContext(ctx)
 	for _, l := range doors {
 		g.Go(func() error { return answer(server, l, n) })
@@ -139,6 +147,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 			return nil
 		})
 	}
+	g.Go(func() error { return n.operate(serving, operators, operated) })
 	g.Go(func() error {
 		n.watch(serving, o)
 		return nil
@@ -150,7 +159,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	g.Go(func() error {
 		<-serving.Done()
 		n.drain(context.WithoutCancel(ctx), server, o, ctx.Err() != nil)
-		return aside.Close()
+		return errors.Join(aside.Close(), operators.Close())
 	})
 	n.log.InfoContext(ctx, "serving", "public_url", cfg.PublicURL, "listen", cfg.Listen, "version", version,
 		"pepper", fingerprint(n.pepper), "durability", n.health.durability)

@@ -16,6 +16,7 @@ import (
 	"sinho/broker/client"
 	"sinho/clock"
 	"sinho/config"
+	"sinho/console"
 	"sinho/demo"
 	"sinho/providers"
 	"sinho/providers/sim"
@@ -164,8 +165,12 @@ func trip(t broker.Trip) live.Trip {
 type house struct {
 	store   *embedded.Store
 	live    *live.Live
+	lights  *lights
 	crowd   *demo.Crowd
 	stage   *demo.Stage
+	desk    desk
+	console *console.Console
+	once    *console.Once // the password printed at the start
 	sims    []*sim.Sim
 	serving map[string]http.Handler // by place name
 }
@@ -201,11 +206,12 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 	}
 	at := newStanding(log)
 	s.ring.SetClock(at.clock.Now)
+	s.keys.SetClock(at.clock.Now)
 	lights, err := newLights(watched, 0, at, log)
 	if err != nil {
 		return nil, err
 	}
-	h.live = lights.Live
+	h.live, h.lights = lights.Live, lights
 	adapters := make([]providers.Provider, len(settings))
 	for i, set := range settings {
 		if adapters[i], err = providers.NewAt(set, lights.Client(set.ID), at.clock.Now); err != nil {
@@ -227,6 +233,11 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 // rooms builds what people and sites meet in a demo: broker, sites, stage.
 func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
 	issuer := d.url(placeBroker)
+	var err error
+	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, lights, s.ring, at.clock.Now, log); err != nil {
+		return err
+	}
+	h.serving[placeConsole.name] = h.console.Handler()
 	booking := demo.SiteConfig{Base: d.url(placeBooking), Issuer: issuer, ClientID: "booking", Log: log}
 	school := demo.SiteConfig{Base: d.url(placeSchool), Issuer: issuer, ClientID: "school", Log: log}
 	registry, err := demoClients(&booking, &school)
@@ -236,7 +247,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
 		return err
 	}
-	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Crowd: h.crowd, Log: log}
+	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Console: d.url(placeConsole), Crowd: h.crowd, Log: log}
 	for i, p := range simulatedProviders() {
 		name := adapters[i].Info().Name
 		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})
@@ -277,6 +288,7 @@ type generation struct {
 	newborn  bool // the lights are not those of the generation before
 	adapters []providers.Provider
 	handler  http.Handler
+	console  *console.Console // nil: none
 }
 
 // outside is what outlives generations.

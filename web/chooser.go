@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -37,9 +38,10 @@ type chooserView struct {
 	Local    bool
 	Expiring bool
 	Left     string // until the request expires
-	LeftMS   int64
+	LeftMS   string
 	Legend   []lightView
 	Script   string // JSON: words for the script
+	Slot     string // stands for the cards in a kept frame
 }
 
 // notice is a broker.Notice with its words.
@@ -90,7 +92,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	v := chooserView{
 		page: web.page(w, r, l.Locale), Login: l, Site: siteName(l.Site), Host: host(l.Site.Origin),
 		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n),
-		Local: board.Local, Legend: legend(),
+		Local: board.Local, Legend: legend(), LeftMS: "0",
 	}
 	v.Self = chooserURL(l.Sealed, n, "")
 	v.Switch = chooserURL(l.Sealed, n, v.Other)
@@ -99,7 +101,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	if left := l.Expires.Sub(now); !l.Expires.IsZero() {
 		left = max(left, 0)
-		v.Left, v.LeftMS, v.Expiring = v.duration(left), left.Milliseconds(), left < soon
+		v.Left, v.LeftMS, v.Expiring = v.duration(left), strconv.FormatInt(left.Milliseconds(), 10), left < soon
 	}
 	names := map[string]providers.Text{}
 	for _, p := range l.Routes {
@@ -113,16 +115,21 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	}
 	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n), n, typed)
 	v.AllShut = len(v.Cards) > 0 && v.Cards[0].Shut
-	v.Script = v.script(v.Site)
-	title := "choose.title"
-	if v.Notice != nil {
-		title = v.Notice.Key
-		v.Title, _ = v.T(title, "p", v.Notice.From)
-	} else {
-		v.Title, _ = v.T(title, "site", v.Site)
-	}
 	allowForms(w.Header(), l)
-	web.render(w, "chooser", status, v)
+	if typed != nil || !web.showKept(w, status, &v, (*chooserView).words) {
+		v.words()
+		web.render(w, "chooser", status, v)
+	}
+}
+
+// words adds title and script, which are the same for many.
+func (v *chooserView) words() {
+	v.Script = v.script(v.Site)
+	if v.Notice != nil {
+		v.Title, _ = v.T(v.Notice.Key, "p", v.Notice.From)
+	} else {
+		v.Title, _ = v.T("choose.title", "site", v.Site)
+	}
 }
 
 // settle keeps of a notice, which came by the URL, only what has words and a

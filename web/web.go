@@ -14,6 +14,7 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"time"
 
 	"sinho/broker"
@@ -67,6 +68,7 @@ type Web struct {
 	pages  map[string]*template.Template
 	assets map[string]asset
 	script []byte // lights.js
+	kept   *kept
 }
 
 // New parses the templates and reports the first thing missing.
@@ -88,7 +90,7 @@ func New(cfg Config) (*Web, error) {
 	if err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	w := &Web{cfg: cfg, words: dictionary(), pages: map[string]*template.Template{}, assets: assets}
+	w := &Web{cfg: cfg, words: dictionary(), pages: map[string]*template.Template{}, assets: assets, kept: newKept()}
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
@@ -159,11 +161,16 @@ func (web *Web) render(w http.ResponseWriter, name string, status int, view any)
 		http.Error(w, "잠시 후 다시 시도해 주세요. Please try again in a moment.", http.StatusInternalServerError)
 		return
 	}
+	web.send(w, status, buf.Bytes())
+}
+
+func (web *Web) send(w http.ResponseWriter, status int, body []byte) {
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Add("Vary", "Accept-Language, Cookie")
 	w.WriteHeader(status)
-	_, _ = w.Write(buf.Bytes())
+	_, _ = w.Write(body)
 }
 
 // step answers with what broker decided. Cookies are on w already.

@@ -1,0 +1,198 @@
+package web
+
+import (
+	"bytes"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// A chooser is the same for everybody but for a few values and the order of its
+// routes, and most of a login's processor time on pages went into saying it
+// anew. So its parts are rendered once with marks where the person's own values
+// go, and kept until the board, the site or the language is another: the frame,
+// and each route's card. What a person has typed, and what a browser inside an
+// app is told, is rendered for that person alone.
+
+// mostKept bounds the parts in memory. When there are more, all are forgotten:
+// those of a second ago are of no use.
+const mostKept = 512
+
+// part is HTML with holes.
+type part struct {
+	text  []string // one more than holes
+	holes []hole
+}
+
+// hole is a value of one person's.
+type hole uint8
+
+const (
+	holeSealed hole = iota
+	holeSeed
+	holeRef
+	holeLeft
+	holeLeftMS
+	holeRoutes
+	holes
+)
+
+// kept are rendered parts by what they depend on.
+type kept struct {
+	marks [holes]string // random, so that no text can hold one by design
+
+	mu    sync.Mutex // guards parts
+	parts map[string]part
+}
+
+func newKept() *kept {
+	k := &kept{parts: map[string]part{}}
+	for i := range k.marks {
+		k.marks[i] = rand.Text()
+	}
+	return k
+}
+
+// of is the part of a key, rendered if it is not there.
+func (k *kept) of(key string, render func() ([]byte, error)) (part, error) {
+	k.mu.Lock()
+	p, ok := k.parts[key]
+	k.mu.Unlock()
+	if ok {
+		return p, nil
+	}
+	body, err := render()
+	if err != nil {
+		return p, err
+	}
+	p = k.cut(string(body))
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.parts) >= mostKept {
+		clear(k.parts)
+	}
+	k.parts[key] = p
+	return p, nil
+}
+
+// cut finds the marks.
+func (k *kept) cut(body string) (p part) {
+	for {
+		at, which := len(body), holes
+		for h, mark := range k.marks {
+			if i := strings.Index(body, mark); i >= 0 && i < at {
+				at, which = i, hole(h) //nolint:gosec // a handful of marks
+			}
+		}
+		p.text = append(p.text, body[:at])
+		if which == holes {
+			return p
+		}
+		p.holes = append(p.holes, which)
+		body = body[at+len(k.marks[which]):]
+	}
+}
+
+func (p part) fill(out *bytes.Buffer, values *[holes]string) {
+	for i, h := range p.holes {
+		out.WriteString(p.text[i])
+		out.WriteString(values[h])
+	}
+	out.WriteString(p.text[len(p.text)-1])
+}
+
+// inert says that a value means nothing in HTML or a URL, so that escaping would
+// leave it as it is.
+func inert(s string) bool {
+	for i := range len(s) {
+		switch c := s[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '-', c == '_', c == '.':
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// frameKey is everything the chooser without its cards depends on, but for what
+// goes into holes.
+func (v *chooserView) frameKey() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d\x00%t%t%t%t%t",
+		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Epoch, v.AtMS,
+		v.Local, v.AllShut, v.Expiring, v.Login.Continue, len(v.Cards) > 0)
+	if v.Notice != nil {
+		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN)
+	}
+	for _, p := range v.Login.Routes {
+		b.WriteString("\x00" + p.ID)
+	}
+	return b.String()
+}
+
+// cardKey is everything a card depends on, but for the sealed request.
+func (c *card) cardKey() string {
+	flags := 0
+	for i, f := range []bool{c.Push, c.First, c.Shut, c.Open, c.Demo} {
+		if f {
+			flags |= 1 << i
+		}
+	}
+	return strings.Join([]string{
+		"card", c.Lang, c.ID, c.Name.KO, c.Name.EN, c.Light, c.Why, c.Until,
+		strconv.FormatFloat(c.Factor, 'g', -1, 64), strconv.Itoa(flags),
+	}, "\x00")
+}
+
+// showKept writes the chooser from kept parts; false: it cannot, and nothing has
+// been written. words adds what only rendering needs.
+func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, words func(*chooserView)) bool {
+	own := [holes]string{
+		holeSealed: v.Login.Sealed, holeSeed: v.Login.Seed, holeRef: v.Login.Ref,
+		holeLeft: v.Left, holeLeftMS: v.LeftMS,
+	}
+	if web.kept == nil || v.InApp != nil || !inert(own[holeSealed]) || !inert(own[holeSeed]) || !inert(own[holeRef]) {
+		return false
+	}
+	marks := &web.kept.marks
+	var routes bytes.Buffer
+	for i := range v.Cards {
+		p, err := web.kept.of(v.Cards[i].cardKey(), func() ([]byte, error) {
+			c := v.Cards[i]
+			c.Sealed = marks[holeSealed]
+			var buf bytes.Buffer
+			err := web.pages["chooser"].ExecuteTemplate(&buf, "route", c)
+			return buf.Bytes(), err
+		})
+		if err != nil {
+			return false
+		}
+		p.fill(&routes, &own)
+	}
+	own[holeRoutes] = routes.String()
+	frame, err := web.kept.of(v.frameKey(), func() ([]byte, error) {
+		f := *v
+		f.Self = strings.Replace(v.Self, v.Login.Sealed, marks[holeSealed], 1)
+		f.Switch = strings.Replace(v.Switch, v.Login.Sealed, marks[holeSealed], 1)
+		f.Login.Sealed, f.Login.Seed, f.Login.Ref = marks[holeSealed], marks[holeSeed], marks[holeRef]
+		if !v.Login.Expires.IsZero() {
+			f.Left, f.LeftMS = marks[holeLeft], marks[holeLeftMS]
+		}
+		f.Slot = marks[holeRoutes]
+		words(&f)
+		var buf bytes.Buffer
+		err := web.pages["chooser"].Execute(&buf, f)
+		return buf.Bytes(), err
+	})
+	if err != nil {
+		return false
+	}
+	var page bytes.Buffer
+	page.Grow(len(own[holeRoutes]) + 16<<10)
+	frame.fill(&page, &own)
+	web.send(w, status, page.Bytes())
+	return true
+}

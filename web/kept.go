@@ -84,7 +84,7 @@ func (k *kept) cut(body string) (p part) {
 		at, which := len(body), holes
 		for h, mark := range k.marks {
 			if i := strings.Index(body, mark); i >= 0 && i < at {
-				at, which = i, hole(h) //nolint:gosec // a handful of marks
+				at, which = i, hole(h)
 			}
 		}
 		p.text = append(p.text, body[:at])

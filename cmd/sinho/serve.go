@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -63,6 +64,7 @@ way finish, then it ends.`,
 			defer signal.Stop(hup)
 			look := time.NewTicker(lookEvery)
 			defer look.Stop()
+			roomForGarbage()
 			return runServe(cmd.Context(), serveOptions{
 				path: path, env: os.LookupEnv, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(),
 				listen: listenTCP, hup: hup, look: look.C, after: time.After,
@@ -71,6 +73,18 @@ way finish, then it ends.`,
 	}
 	configFlag(cmd, &path)
 	return cmd
+}
+
+// garbageShare is how much a node's memory may grow, in percent of what lives,
+// before the collector runs: little lives (some tens of MB) and much is made, so
+// Go's usual 100 would collect several times a second in a storm.
+const garbageShare = 400
+
+// roomForGarbage sets it, unless whoever runs the node says otherwise by GOGC.
+func roomForGarbage() {
+	if _, said := os.LookupEnv("GOGC"); !said {
+		debug.SetGCPercent(garbageShare)
+	}
 }
 
 func configFlag(cmd *cobra.Command, path *string) {

@@ -16,7 +16,7 @@ import (
 // freeRun finds a base port whose simulators' places are free.
 func freeRun(t *testing.T) int {
 	t.Helper()
-	for base := 30_000 + os.Getpid()%10_000; base < 60_000; base += 20 {
+	for base := 21_000 + os.Getpid()%9_000; base < 32_000; base += 20 {
 		var held []net.Listener
 		for i, p := range simulatedProviders() {
 			ls, err := bind(t.Context(), simPlace(i, p.id), base)

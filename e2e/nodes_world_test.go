@@ -33,7 +33,7 @@ import (
 type fleet struct {
 	t        *testing.T
 	dir      string
-	redis    *redisServer
+	redis    *mortalRedis
 	nodes    []*node
 	balancer *balancer
 	site     *httptest.Server
@@ -242,23 +242,23 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// redisServer forgets everything when it is stopped.
-type redisServer struct {
+// mortalRedis forgets everything when it is stopped.
+type mortalRedis struct {
 	t       *testing.T
 	address string
 	dir     string
 	cmd     *exec.Cmd
 }
 
-func startRedis(t *testing.T) *redisServer {
+func startRedis(t *testing.T) *mortalRedis {
 	t.Helper()
-	r := &redisServer{t: t, address: freeAddress(t), dir: t.TempDir()}
+	r := &mortalRedis{t: t, address: freeAddress(t), dir: t.TempDir()}
 	t.Cleanup(r.stop)
 	r.start()
 	return r
 }
 
-func (r *redisServer) start() {
+func (r *mortalRedis) start() {
 	r.t.Helper()
 	_, port, _ := net.SplitHostPort(r.address)
 	r.cmd = exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", r.dir, "--maxmemory-policy", "noeviction")
@@ -271,7 +271,7 @@ func (r *redisServer) start() {
 	})
 }
 
-func (r *redisServer) stop() {
+func (r *mortalRedis) stop() {
 	if r.cmd == nil {
 		return
 	}
@@ -281,7 +281,7 @@ func (r *redisServer) stop() {
 }
 
 // figure is a number of INFO.
-func (r *redisServer) figure(name string) (float64, error) {
+func (r *mortalRedis) figure(name string) (float64, error) {
 	c, err := net.DialTimeout("tcp", r.address, time.Second)
 	if err != nil {
 		return 0, err

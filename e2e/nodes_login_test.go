@@ -9,7 +9,7 @@ import (
 	"sinho/citizen"
 )
 
-func (f *fleet) login(w citizen.Walk) citizen.Outcome {
+func (f *cluster) login(w citizen.Walk) citizen.Outcome {
 	w.Start = f.site.URL + "/"
 	return citizen.Login(f.t.Context(), citizen.New(citizen.Config{}), w)
 }
@@ -17,7 +17,7 @@ func (f *fleet) login(w citizen.Walk) citizen.Outcome {
 // TestALoginGoesOnAtAnotherNode begins at one node, comes back to another, and
 // has its code redeemed at the third.
 func TestALoginGoesOnAtAnotherNode(t *testing.T) {
-	f := newFleet(t, "", "", "")
+	f := newCluster(t, "", "", "")
 	var met sync.Map
 	route := func(r *http.Request) int {
 		i := 0
@@ -48,7 +48,7 @@ func TestALoginGoesOnAtAnotherNode(t *testing.T) {
 // could write anything down. The person is back at the chooser with the same
 // request, and in by one tap.
 func TestKillingANodeLosesNoLogin(t *testing.T) {
-	f := newFleet(t, "", "")
+	f := newCluster(t, "", "")
 	route := func(r *http.Request) int {
 		if strings.HasPrefix(r.URL.Path, "/callback/") {
 			return 0

@@ -32,7 +32,7 @@ type witness struct {
 	boards []map[time.Time]shown
 }
 
-func (w *witness) watch(ctx context.Context, f *fleet) {
+func (w *witness) watch(ctx context.Context, f *cluster) {
 	w.boards = make([]map[time.Time]shown, len(f.nodes))
 	var watching sync.WaitGroup
 	for i, n := range f.nodes {
@@ -181,7 +181,7 @@ func (c *comparison) second(at time.Time, boards map[int]shown, contents map[int
 }
 
 // storeCost is what Redis was asked in a while, for each node and second.
-func (f *fleet) storeCost(over time.Duration) map[string]any {
+func (f *cluster) storeCost(over time.Duration) map[string]any {
 	names := []string{"total_commands_processed", "total_net_input_bytes", "total_net_output_bytes", "used_cpu_user", "used_cpu_sys"}
 	read := func() (all []float64) {
 		for _, name := range names {
@@ -216,7 +216,7 @@ func TestNodesShowOneLight(t *testing.T) {
 	e := newEvidence("nodes")
 	e.Seed = 1
 	defer e.close(t)
-	f := newFleet(t, "", "", "7s")
+	f := newCluster(t, "", "", "7s")
 	names := []string{f.nodes[0].name, f.nodes[1].name, f.nodes[2].name + " (7 s off)"}
 	cost := f.storeCost(2 * scale)
 
@@ -300,7 +300,7 @@ func TestNodesShowOneLight(t *testing.T) {
 }
 
 // locals is how many nodes say that they go by themselves.
-func (f *fleet) locals() (n int) {
+func (f *cluster) locals() (n int) {
 	client := &http.Client{Timeout: time.Second}
 	for _, one := range f.nodes {
 		resp, err := client.Get("http://" + one.address + "/signal")

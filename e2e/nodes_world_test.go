@@ -28,9 +28,9 @@ import (
 	"sinho/providers/sim"
 )
 
-// fleet is what several nodes of `sinho serve` are in the field: a Redis, a
+// cluster is what several nodes of `sinho serve` are in the field: a Redis, a
 // balancer in front, providers and a site around them.
-type fleet struct {
+type cluster struct {
 	t        *testing.T
 	dir      string
 	redis    *mortalRedis
@@ -42,7 +42,7 @@ type fleet struct {
 
 // node is one process.
 type node struct {
-	f       *fleet
+	f       *cluster
 	name    string
 	binary  string
 	skew    string // of its machine's clock, for a binary that knows how
@@ -60,11 +60,11 @@ type simulator struct {
 	before atomic.Pointer[func(*http.Request)]
 }
 
-// newFleet starts everything and as many nodes as there are skews. A node with a
+// newCluster starts everything and as many nodes as there are skews. A node with a
 // skew needs the test build.
-func newFleet(t *testing.T, skews ...string) *fleet {
+func newCluster(t *testing.T, skews ...string) *cluster {
 	t.Helper()
-	f := &fleet{t: t, dir: t.TempDir(), sims: map[string]*simulator{}}
+	f := &cluster{t: t, dir: t.TempDir(), sims: map[string]*simulator{}}
 	f.redis = startRedis(t)
 	f.balancer = newBalancer(t)
 	for _, id := range []string{"naver", "kakao", "oidc"} {
@@ -101,14 +101,14 @@ func newFleet(t *testing.T, skews ...string) *fleet {
 	return f
 }
 
-func (f *fleet) run(name string, args ...string) {
+func (f *cluster) run(name string, args ...string) {
 	f.t.Helper()
 	if out, err := exec.Command(name, args...).CombinedOutput(); err != nil {
 		f.t.Fatalf("%s %v: %v\n%s", name, args, err, out)
 	}
 }
 
-func (f *fleet) simulate(id string) {
+func (f *cluster) simulate(id string) {
 	f.t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	s := &simulator{base: "http://" + server.Listener.Addr().String()}
@@ -133,7 +133,7 @@ func (f *fleet) simulate(id string) {
 }
 
 // control sets a simulator's fault.
-func (f *fleet) control(id, body string) {
+func (f *cluster) control(id, body string) {
 	f.t.Helper()
 	req, err := http.NewRequestWithContext(f.t.Context(), http.MethodPut, f.sims[id].base+"/control", strings.NewReader(body))
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *fleet) control(id, body string) {
 	}
 }
 
-func (f *fleet) write(n *node, secret string) {
+func (f *cluster) write(n *node, secret string) {
 	f.t.Helper()
 	hash := sha256.Sum256([]byte(secret))
 	base := "http://" + f.site.Listener.Addr().String()

@@ -98,12 +98,3 @@ func replace(path string, body []byte) (err error) {
 	}
 	return syncFolder(filepath.Dir(path))
 }
-
-// syncFolder makes a rename outlive a power cut.
-func syncFolder(dir string) error {
-	d, err := os.Open(dir) //nolint:gosec // the operator's own folder
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}

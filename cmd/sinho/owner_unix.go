@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -20,4 +21,13 @@ func sameOwner(f *os.File, info fs.FileInfo) error {
 		return fmt.Errorf("%w: run this as the user who owns the keys, or as root", err)
 	}
 	return nil
+}
+
+// syncFolder makes a rename outlive a power cut.
+func syncFolder(dir string) error {
+	d, err := os.Open(dir) //nolint:gosec // the operator's own folder
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

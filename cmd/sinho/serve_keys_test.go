@@ -21,6 +21,16 @@ func (w *world) published() int {
 	return len(all)
 }
 
+// swap replaces a file at once, as `sinho keys` does: the node may be looking
+// just now.
+func swap(t *testing.T, path, body string) {
+	t.Helper()
+	writeFile(t, path+".new", body)
+	if err := os.Rename(path+".new", path); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func (r *running) in(what string) {
 	r.t.Helper()
 	if out := r.login(r.t.Context(), citizen.Named("naver")); !out.In {
@@ -63,7 +73,7 @@ func TestChangedKeysAreTakenWithoutARestart(t *testing.T) {
 			r.t = t
 			path := filepath.Join(dir, bad.file)
 			before := r.log.count("keys refused, the old ones stay")
-			writeFile(t, path, bad.body)
+			swap(t, path, bad.body)
 			r.look <- time.Time{}
 			r.look <- time.Time{}
 			if n := r.log.count("keys refused, the old ones stay"); n != before+1 || !strings.Contains(r.log.String(), bad.want) {
@@ -73,7 +83,7 @@ func TestChangedKeysAreTakenWithoutARestart(t *testing.T) {
 				t.Errorf("got %d keys published, want the old 4", n)
 			}
 			r.in("with the old keys")
-			writeFile(t, path, good[path])
+			swap(t, path, good[path])
 			r.look <- time.Time{}
 			r.look <- time.Time{}
 		})

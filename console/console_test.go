@@ -327,9 +327,6 @@ func TestAWordFromTheFormToTheLightsAndBack(t *testing.T) {
 	if w.By != "jimin" || w.Disabled || w.Until.Sub(w.At) != 30*time.Minute || w.Reason.KO != "점검 중" {
 		t.Errorf("got %+v, want jimin's grey for half an hour", w)
 	}
-	if r.lights.Insights()[1].Override == nil {
-		t.Error("the lights were not told")
-	}
 	b.get("/").says(t, http.StatusOK, "운영자가 선택불가로", "측정으로는")
 	b.word("kakao", "do", "disable", "for", "1440").says(t, http.StatusOK, "사용 중지했습니다", "운영자가 사용 중지")
 	if !r.lights.Disabled("kakao") {

@@ -11,10 +11,9 @@ type Insight struct {
 	ID   string
 	Name signal.Text
 	// Own is the light by itself, without any operator's word; its share is not
-	// set. Override is that word while it is in force.
-	Own      signal.Status
-	Override *signal.Override
-	Epoch    int64 // grows with every change of the light
+	// set.
+	Own   signal.Status
+	Epoch int64 // grows with every change of the light
 	// View is what the light is judged by, under the bounds Slow (t1) and
 	// VerySlow (t2).
 	View           signal.View
@@ -56,7 +55,7 @@ func (l *Live) insight(p *provider, now time.Time) Insight {
 		ID: p.ID, Name: p.Name, Light: lamp.Light, Measured: lamp.Measured,
 		Since: lamp.Since.UTC().Truncate(time.Second), Reason: lamp.Reason,
 	}
-	in.Override, in.Epoch = lamp.Override(now), lamp.Epoch
+	in.Epoch = lamp.Epoch
 	in.View = lamp.View(l.rules, signal.Sample{Buckets: p.buckets, InFlight: ages})
 	in.Slow, in.VerySlow = lamp.Slow, lamp.VerySlow
 	for i := range p.buckets {

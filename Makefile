@@ -6,7 +6,7 @@ CACHE := $(CURDIR)/.cache
 LINT := $(CACHE)/golangci-lint
 FUMPT := $(CACHE)/gofumpt
 
-.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys evidence-login evidence-failover
+.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys evidence-login evidence-failover evidence-console
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -68,6 +68,10 @@ evidence-login: ## what a login costs on both stores, then 556 a second for ten 
 evidence-failover: ## three nodes behind HAProxy while one is killed, one drained, and Redis fails over (4 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestLoginsOutlive ./e2e
+
+evidence-console: ## how soon an operator's word is seen on open choosers of two nodes
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 10m -v -run TestOverridesReachAllNodes ./e2e
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

@@ -171,7 +171,7 @@ type ConsoleOIDC struct {
 	AllowedSubjects []string `yaml:"allowed_subjects"`
 	// Addresses who may sign in, if the provider says that they are verified.
 	AllowedEmails []string `yaml:"allowed_emails"`
-	// A claim of the ID token, such as groups; whoever has one of
+	// A claim of the ID token or userinfo, such as groups; whoever has one of
 	// claim_values in it may sign in.
 	Claim string `yaml:"claim"`
 	// The values of it that let somebody in.

@@ -25,7 +25,8 @@ type OIDCConfig struct {
 	Scopes                         []string // beside openid; nil: email and profile
 	Subjects                       []string // exact
 	Emails                         []string // verified ones, letters' case does not matter
-	// Claim must be, or be a list with, one of Values.
+	// Claim, of the ID token or else of userinfo, must be, or be a list with, one
+	// of Values.
 	Claim  string
 	Values []string
 	// Client reaches the provider; nil: one with a time-out of 5 s.
@@ -77,10 +78,9 @@ func (cfg OIDCConfig) allows(via string) bool {
 
 // person of an ID token.
 type person struct {
-	Subject  string `json:"sub"`
-	Email    string `json:"email"`
-	Verified bool   `json:"email_verified"`
-	Name     string `json:"name"`
+	Subject  string
+	Email    string
+	Verified bool
 }
 
 // admit says by what somebody may sign in, "" if by nothing, and what to call
@@ -265,8 +265,35 @@ func (o *OIDC) redeem(ctx context.Context, q map[string][]string, t voyage) (p p
 	if token.Nonce != t.Nonce {
 		return p, nil, errors.New("the ID token is for another sign-in")
 	}
-	if err := errors.Join(token.Claims(&p), token.Claims(&claims)); err != nil {
+	if err := token.Claims(&claims); err != nil {
 		return p, nil, err
 	}
-	return p, claims, nil
+	if via, _ := o.cfg.admit(personOf(claims), claims); via == "" && provider.UserInfoEndpoint() != "" {
+		// Many providers tell addresses and groups there alone.
+		info, err := provider.UserInfo(ctx, oauth2.StaticTokenSource(tokens))
+		if err != nil {
+			return p, nil, err
+		}
+		more := map[string]any{}
+		if err := info.Claims(&more); err != nil {
+			return p, nil, err
+		}
+		if info.Subject != token.Subject {
+			return p, nil, errors.New("userinfo is about somebody else")
+		}
+		for name, v := range more {
+			if _, told := claims[name]; !told {
+				claims[name] = v
+			}
+		}
+	}
+	return personOf(claims), claims, nil
+}
+
+// personOf reads claims; a value of another type is as if it were not there.
+func personOf(claims map[string]any) (p person) {
+	p.Subject, _ = claims["sub"].(string)
+	p.Email, _ = claims["email"].(string)
+	p.Verified, _ = claims["email_verified"].(bool)
+	return p
 }

@@ -204,7 +204,7 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request, v visitor) {
 	switch {
 	case err == nil:
 		c.cfg.Log.InfoContext(r.Context(), "operator's word", "by", v.By, "provider", id, "do", f.Do)
-		seeOther(w, "/providers/"+id+"?done="+f.Do)
+		seeOther(w, "/providers/"+id+"?done="+f.Do+"#done")
 	case errors.Is(err, store.ErrUnavailable) || errors.Is(err, operator.ErrBusy):
 		c.cfg.Log.ErrorContext(r.Context(), "operator's word", "by", v.By, "provider", id, "error", err)
 		c.problem(w, r, http.StatusServiceUnavailable, problemStore)

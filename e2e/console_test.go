@@ -179,6 +179,9 @@ func TestTheConsoleRefusesBadFormsKindly(t *testing.T) {
 		if text := eval[string](t, desk, `document.querySelector("#wrong") ? document.querySelector("#wrong").innerText : document.body.innerText`); !strings.Contains(text, tt.says) {
 			t.Errorf("%s: got %q, want %q", tt.name, text, tt.says)
 		}
+		waitFor(t, patience, "what is wrong is in sight", func() bool {
+			return eval[bool](t, desk, `(function(r){ return r.top >= 0 && r.bottom <= window.innerHeight; })(document.querySelector("#wrong").getBoundingClientRect())`)
+		})
 		demandTidy(t, desk, tt.name)
 	}
 	shoot(t, desk, "console-mistake-phone")

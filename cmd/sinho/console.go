@@ -86,6 +86,10 @@ func (n *node) furnish(g *generation) (err error) {
 	if g.console, err = consoleOf(g.cfg, n.desk, g.lights, g.secrets.ring, n.log); err != nil {
 		return err
 	}
+	g.operators = http.NotFoundHandler()
+	if g.console != nil {
+		g.operators = behindProxies(g.cfg.Proxies(), g.console.Handler())
+	}
 	if g.newborn {
 		n.desk.Use(g.lights.Override)
 	}
@@ -120,12 +124,7 @@ func consoleListen(cfg *config.Config) string {
 // consoleServer answers operators by the current generation.
 func (n *node) consoleServer() *http.Server {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		g := n.current.Load()
-		if g.console == nil {
-			http.NotFound(w, r)
-			return
-		}
-		behindProxies(g.cfg.Proxies(), g.console.Handler()).ServeHTTP(w, r)
+		n.current.Load().operators.ServeHTTP(w, r)
 	})
 	return &http.Server{
 		Handler:           recovered(n.log, handler),

@@ -288,7 +288,9 @@ type generation struct {
 	newborn  bool // the lights are not those of the generation before
 	adapters []providers.Provider
 	handler  http.Handler
-	console  *console.Console // nil: none
+
+	console   *console.Console // nil: none
+	operators http.Handler     // what the console's listener answers
 }
 
 // outside is what outlives generations.

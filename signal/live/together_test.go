@@ -305,6 +305,7 @@ func TestWhatADeadNodeHadInFlightIsSoonForgotten(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		upto := time.Now().Unix() - 1
 		count := func() int {
+			synctest.Wait()
 			next := 0
 			for _, f := range c.nodes[0].together.flights {
 				legs := f.legs["kakao"]

@@ -44,8 +44,8 @@ type together struct {
 	second   int64  // taken in last by the lamps, with the others or alone
 	seq      int64  // of the state, and what its content was
 	shown    string
-	fetched  int64 // what others left is known up to here
-	flights  map[string]flight
+	fetched  int64               // what others left is known up to here
+	flights  map[string]flight   // changed under Live.turn
 	others   []signal.SharedLamp // of providers this node does not have
 	heard    time.Time           // when it met the others last
 	leads    bool                // it advanced the last state
@@ -339,11 +339,13 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 // that has seen.
 func (l *Live) propose(upto int64, at time.Time) (next []stepped, anew []time.Time) {
 	t := &l.together
+	l.turn.Lock()
 	for node, f := range t.flights {
 		if f.second <= upto-gaugeFor {
 			delete(t.flights, node)
 		}
 	}
+	l.turn.Unlock()
 	for _, p := range l.providers {
 		var inFlight signal.Histogram
 		for _, f := range t.flights {

@@ -305,9 +305,11 @@ func TestWhatADeadNodeHadInFlightIsSoonForgotten(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		upto := time.Now().Unix() - 1
 		count := func() int {
-			synctest.Wait()
+			node := c.nodes[0]
+			node.turn.Lock()
+			defer node.turn.Unlock()
 			next := 0
-			for _, f := range c.nodes[0].together.flights {
+			for _, f := range node.together.flights {
 				legs := f.legs["kakao"]
 				next += legs.Total()
 			}

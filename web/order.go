@@ -12,8 +12,10 @@ import (
 // been let down.
 const failedThere = 0.1
 
-// arrange puts the routes of l into this person's own order: signal's, with the
-// route that was asked for (favour) in front unless it is closed. The script on
+// arrange puts the routes of l into this person's own order: signal's, but for
+// where they were just let down, which does not come first while another route
+// is green or yellow, and with the route that was asked for (favour) in front
+// unless it is closed. The script on
 // the page does the same with each new board; its epoch stays the one of the
 // page, so that an open page moves only when the lights do.
 func arrange(l broker.Login, board signal.Board, epoch int64, n broker.Notice) []string {
@@ -23,12 +25,21 @@ func arrange(l broker.Login, board signal.Board, epoch int64, n broker.Notice) [
 		list = append(list, known[p.ID])
 	}
 	order := signal.Order(list, l.Seed, epoch, func(id string) float64 { return factor(id, n) })
-	if first := favour(l, n); first != "" && known[first].Light.Choosable() {
-		if i := slices.Index(order, first); i > 0 {
-			order = slices.Insert(slices.Delete(order, i, i+1), 0, first)
+	if len(order) > 0 && factor(order[0], n) < 1 {
+		if i := slices.IndexFunc(order[1:], func(id string) bool { return !known[id].Light.Worse(signal.Yellow) }); i >= 0 {
+			order = front(order, i+1)
 		}
 	}
+	if first := favour(l, n); first != "" && known[first].Light.Choosable() {
+		order = front(order, slices.Index(order, first))
+	}
 	return order
+}
+
+// front moves the i-th to the front.
+func front(order []string, i int) []string {
+	id := order[i]
+	return slices.Insert(slices.Delete(order, i, i+1), 0, id)
 }
 
 // statuses of the routes, by id. A route the board lacks is not yet measured

@@ -29,11 +29,20 @@
       .map(function (k) { return k.id; });
   }
 
-  // The favoured route in front, unless it is closed.
+  function front(ids, first) {
+    return [first].concat(ids.filter(function (id) { return id !== first; }));
+  }
+
+  // Where this person was just let down comes not first while another route is
+  // green or yellow; the favoured one does, unless it is closed.
   function arrange(statuses, seed, epoch, factor, favour) {
-    var ids = order(statuses, seed, epoch, factor);
-    var open = statuses.some(function (s) { return s.id === favour && s.light !== "grey"; });
-    return open ? [favour].concat(ids.filter(function (id) { return id !== favour; })) : ids;
+    var ids = order(statuses, seed, epoch, factor), light = {};
+    statuses.forEach(function (s) { light[s.id] = s.light; });
+    if (ids.length && factor(ids[0]) < 1) {
+      var next = ids.slice(1).filter(function (id) { return light[id] === "green" || light[id] === "yellow"; })[0];
+      if (next) ids = front(ids, next);
+    }
+    return light[favour] && light[favour] !== "grey" ? front(ids, favour) : ids;
   }
 
   var api = { hash: hash, order: order, arrange: arrange };

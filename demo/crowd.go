@@ -43,7 +43,7 @@ type CrowdConfig struct {
 	Seed uint64
 	// Transport is shared by all browsers; nil is SharedTransport().
 	Transport http.RoundTripper
-	// People to type into push forms; nil is People().
+	// People to type into push forms; nil is citizen.People().
 	People []citizen.Person
 	// Language of the browsers, "" is Korean.
 	Language string
@@ -77,7 +77,7 @@ func (c CrowdConfig) withDefaults() CrowdConfig {
 		c.Transport = SharedTransport()
 	}
 	if c.People == nil {
-		c.People = People()
+		c.People = citizen.People()
 	}
 	return c
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -106,8 +107,8 @@ func newApart(t *testing.T, simLatency int) *apart {
 	t.Helper()
 	a := &apart{t: t, dir: filepath.Join(t.TempDir(), "sim"), base: freeBase(t)}
 	a.issuer = fmt.Sprintf("http://localhost:%d", a.base)
-	a.sims = launch(t, "ready ", binary, "sim", "--dir", a.dir, "--base-port", itoa(a.base), "--broker", a.issuer,
-		"--latency", itoa(simLatency), "--capacity", "20000")
+	a.sims = launch(t, "ready ", binary, "sim", "--dir", a.dir, "--base-port", strconv.Itoa(a.base), "--broker", a.issuer,
+		"--latency", strconv.Itoa(simLatency), "--capacity", "20000")
 	if out, err := exec.Command(binary, "keys", "init", "--dir", filepath.Join(a.dir, "keys")).CombinedOutput(); err != nil {
 		t.Fatalf("keys init: %v: %s", err, out)
 	}
@@ -151,7 +152,7 @@ func redisServer(t *testing.T, more ...string) (*process, int) {
 	t.Helper()
 	port := freePort(t)
 	args := append([]string{
-		"--port", itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
 		"--dir", t.TempDir(), "--maxmemory-policy", "noeviction",
 	}, more...)
 	return launch(t, "Ready to accept connections", "redis-server", args...), port
@@ -217,7 +218,7 @@ func (a *apart) rush(pids []int, args ...string) (r rushReport, err error) {
 	}
 	args = append([]string{"login", "--json", "--issuer", a.issuer}, args...)
 	for _, pid := range pids {
-		args = append(args, "--pid", itoa(pid))
+		args = append(args, "--pid", strconv.Itoa(pid))
 	}
 	cmd := exec.CommandContext(a.t.Context(), rush, args...)
 	var out, progress bytes.Buffer

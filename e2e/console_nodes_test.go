@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"sinho/evidence"
 )
 
 // nodes are two `sinho serve` on one Redis, each with a console.
@@ -133,7 +135,7 @@ func (n *nodes) chooser(t *testing.T, tab context.Context, node int) {
 // keeps the figures and demands a second.
 func TestOverridesReachAllNodes(t *testing.T) {
 	rounds := 2
-	if collecting() {
+	if evidence.Collecting() {
 		rounds = 20
 	}
 	n := startNodes(t)
@@ -145,7 +147,7 @@ func TestOverridesReachAllNodes(t *testing.T) {
 	n.chooser(t, there, 1)
 	marks := []float64{eval[float64](t, here, "window.never = Math.random()"), eval[float64](t, there, "window.never = Math.random()")}
 
-	ev := newEvidence("console")
+	ev := evidence.New("console", 0)
 	took := map[string][]time.Duration{}
 	for range rounds {
 		do(t, desk, "open Kakao", chromedp.Navigate(n.console[0]+"/providers/kakao"))
@@ -169,7 +171,7 @@ func TestOverridesReachAllNodes(t *testing.T) {
 		ms := func(d time.Duration) int64 { return d.Milliseconds() }
 		worst := all[len(all)-1]
 		ev.Figures[what] = map[string]any{"n": len(all), "median_ms": ms(all[len(all)/2]), "max_ms": ms(worst)}
-		ev.demand(worst <= time.Second, fmt.Sprintf("%s took up to %v, want 1 s at most", what, worst))
+		ev.Demand(worst <= time.Second, fmt.Sprintf("%s took up to %v, want 1 s at most", what, worst))
 		t.Logf("%s: median %v, at most %v", what, all[len(all)/2], worst)
 	}
 	do(t, desk, "read the trail at the other node", chromedp.Navigate(n.console[1]), chromedp.WaitVisible(chromedp.CSS("#live")),
@@ -178,5 +180,5 @@ func TestOverridesReachAllNodes(t *testing.T) {
 		t.Errorf("got %d lines in the trail, want %d", lines, 2*rounds)
 	}
 	ev.Figures["trail_lines"] = 2 * rounds
-	ev.close(t)
+	ev.Close(t)
 }

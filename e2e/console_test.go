@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -151,7 +152,7 @@ func TestTheConsoleFromSignInToSignOut(t *testing.T) {
 	demandTidy(t, desk, "audit")
 	shoot(t, desk, "console-audit")
 	for i, want := range []string{"되돌림", "선택불가로"} {
-		line := eval[string](t, desk, `document.querySelectorAll(".trail li")[`+itoa(i)+`].innerText`)
+		line := eval[string](t, desk, `document.querySelectorAll(".trail li")[`+strconv.Itoa(i)+`].innerText`)
 		if !strings.Contains(line, want) || !strings.Contains(line, "카카오") || !strings.Contains(line, "demo") {
 			t.Errorf("line %d of the trail: got %q, want %s of Kakao by demo", i, line, want)
 		}

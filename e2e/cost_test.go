@@ -5,10 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"sinho/evidence"
 )
 
 // The published goals of docs/design.md: milliseconds of processor time of the
@@ -41,9 +44,8 @@ func spanOf(t *testing.T, usual time.Duration) time.Duration {
 // ten minutes (SINHO_EVIDENCE_FOR=1h for an hour). As a miniature it sends a few
 // people through and judges no times.
 func TestWhatALoginCosts(t *testing.T) {
-	e := newEvidence("login")
-	e.Seed = 1
-	defer e.close(t)
+	e := evidence.New("login", 1)
+	defer e.Close(t)
 	a := newApart(t, 0)
 	var port int
 	a.redis, port = redisServer(t)
@@ -70,9 +72,9 @@ type cost struct {
 
 // costs measures all setups in turn, several rounds, so that whatever else the
 // machine does meets all of them.
-func costs(t *testing.T, e *evidence, a *apart, redis string) {
+func costs(t *testing.T, e *evidence.Run, a *apart, redis string) {
 	rounds, span, rate, most := 3, 20*time.Second, "4000", "160"
-	if !collecting() {
+	if !evidence.Collecting() {
 		rounds, span, rate, most = 1, 2*time.Second, "20", "100"
 	}
 	const peer = "floor: a skeleton in memory, ES256"
@@ -108,18 +110,18 @@ func costs(t *testing.T, e *evidence, a *apart, redis string) {
 		case goal == 0:
 			goal = goalRS256
 		}
-		e.demand(c.Median <= goal, fmt.Sprintf("%s: %.2f ms of processor time a login, want %.2f", s.name, c.Median, goal))
+		e.Demand(c.Median <= goal, fmt.Sprintf("%s: %.2f ms of processor time a login, want %.2f", s.name, c.Median, goal))
 		if s.name == "redis ES256" {
 			slices.Sort(c.Redis)
 			m := c.Redis[len(c.Redis)/2]
-			e.demand(m <= goalServer, fmt.Sprintf("Redis itself: %.2f ms a login, want %.2f", m, goalServer))
+			e.Demand(m <= goalServer, fmt.Sprintf("Redis itself: %.2f ms a login, want %.2f", m, goalServer))
 		}
 	}
 	for _, s := range setups {
 		all[s.name].Ratio = all[s.name].Median / all[peer].Median
 		t.Logf("%s: broker %v ms, %.2f times the floor, redis %v ms, %v logins/s", s.name, all[s.name].Broker, all[s.name].Ratio, all[s.name].Redis, all[s.name].InRate)
 	}
-	e.demand(all["embedded ES256"].Ratio <= 1.6, fmt.Sprintf("embedded ES256: %.2f times the floor, want 1.6", all["embedded ES256"].Ratio))
+	e.Demand(all["embedded ES256"].Ratio <= 1.6, fmt.Sprintf("embedded ES256: %.2f times the floor, want 1.6", all["embedded ES256"].Ratio))
 	e.Figures["cost"] = all
 }
 
@@ -132,7 +134,7 @@ func storeOf(s, fresh string) []string {
 }
 
 func (c *cost) measure(t *testing.T, a *apart, s setup, round int, span time.Duration, rate, most string) {
-	name := strings.ReplaceAll(s.name, " ", "-") + "-" + itoa(round)
+	name := strings.ReplaceAll(s.name, " ", "-") + "-" + strconv.Itoa(round)
 	var broker *process
 	if strings.HasPrefix(s.name, "floor") {
 		broker = a.floor(t)
@@ -147,7 +149,7 @@ func (c *cost) measure(t *testing.T, a *apart, s setup, round int, span time.Dur
 	args := []string{"--provider", "oidc", "--client-id", s.client, "--rate", rate, "--max-in-flight", most}
 	a.mustRush(nil, append(args, "--for", (span/4).String())...) // connections, pages of memory
 	var looking sync.WaitGroup
-	if collecting() && round == 0 && !strings.HasPrefix(s.name, "floor") {
+	if evidence.Collecting() && round == 0 && !strings.HasPrefix(s.name, "floor") {
 		looking.Go(func() { c.Flat, c.Through = a.profile(int(span.Seconds()) - 5) })
 	}
 	r := a.mustRush(pids, append(args, "--for", span.String())...)
@@ -170,10 +172,10 @@ type minute struct {
 }
 
 // open is the open loop: everybody comes when they come.
-func open(t *testing.T, e *evidence, a *apart, name, store string, rate int, span time.Duration) {
+func open(t *testing.T, e *evidence.Run, a *apart, name, store string, rate int, span time.Duration) {
 	t.Helper()
 	every := time.Minute
-	if !collecting() {
+	if !evidence.Collecting() {
 		rate, span, every = 10, 5*time.Second, time.Second
 	}
 	file := "open-" + name
@@ -198,7 +200,7 @@ func open(t *testing.T, e *evidence, a *apart, name, store string, rate int, spa
 			}
 		}
 	})
-	r := a.mustRush(pids, "--rate", itoa(rate), "--for", span.String(), "--follow", "1")
+	r := a.mustRush(pids, "--rate", strconv.Itoa(rate), "--for", span.String(), "--follow", "1")
 	close(stop)
 	watching.Wait()
 	e.Figures["open loop, "+name] = map[string]any{
@@ -206,14 +208,14 @@ func open(t *testing.T, e *evidence, a *apart, name, store string, rate int, spa
 		"errors": r.Errors, "examples": r.Examples, "notices": r.Notices, "times_ms": r.Times, "load_late_max_ms": r.LateMax,
 		"broker_ms_each": r.each(0), "simulators_ms_each": r.each(1), "minutes": looks, "processes": r.Process,
 	}
-	if r.In == 0 || !collecting() && r.Failed > 0 {
+	if r.In == 0 || !evidence.Collecting() && r.Failed > 0 {
 		t.Errorf("%s: %d in, %d failed: %v %v", name, r.In, r.Failed, r.Errors, r.Examples)
 	}
-	e.demand(r.Failed == 0 && r.Shed == 0, fmt.Sprintf("%s at %d/s: %d failed, %d shed", name, rate, r.Failed, r.Shed))
+	e.Demand(r.Failed == 0 && r.Shed == 0, fmt.Sprintf("%s at %d/s: %d failed, %d shed", name, rate, r.Failed, r.Shed))
 	p99 := r.Times["beyond"].P99
-	e.demand(p99 <= goalBeyond, fmt.Sprintf("%s at %d/s: p99 %.1f ms beyond others, want %.0f", name, rate, p99, goalBeyond))
+	e.Demand(p99 <= goalBeyond, fmt.Sprintf("%s at %d/s: p99 %.1f ms beyond others, want %.0f", name, rate, p99, goalBeyond))
 	flat, grew := level(looks)
-	e.demand(flat, fmt.Sprintf("%s at %d/s: memory grew by %.0f %% in the second half", name, rate, 100*grew))
+	e.Demand(flat, fmt.Sprintf("%s at %d/s: memory grew by %.0f %% in the second half", name, rate, 100*grew))
 }
 
 // level says whether memory is flat: once everything that is kept for minutes is

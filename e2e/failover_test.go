@@ -7,11 +7,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"sinho/evidence"
 )
 
 // fleet is three nodes behind HAProxy, and a Redis with a replica under three
@@ -62,7 +65,7 @@ func newFleet(t *testing.T) *fleet {
 	t.Helper()
 	f := &fleet{apart: newApart(t, 20)}
 	f.master, f.mPort = redisServer(t, "--repl-diskless-sync-delay", "0")
-	f.replica, f.rPort = redisServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+itoa(f.mPort))
+	f.replica, f.rPort = redisServer(t, "--repl-diskless-sync-delay", "0", "--replicaof", "127.0.0.1 "+strconv.Itoa(f.mPort))
 	addrs := make([]string, 3)
 	for i := range addrs {
 		file := filepath.Join(t.TempDir(), "sentinel.conf")
@@ -111,7 +114,7 @@ func (f *fleet) getsReady() bool {
 }
 
 func redisCLI(port int, args ...string) string {
-	out, _ := exec.Command("redis-cli", append([]string{"-p", itoa(port)}, args...)...).Output() // judged by what it says
+	out, _ := exec.Command("redis-cli", append([]string{"-p", strconv.Itoa(port)}, args...)...).Output() // judged by what it says
 	return string(out)
 }
 
@@ -121,7 +124,7 @@ func (f *fleet) node(i int) *process {
 	original := f.config
 	f.config = f.configs[i]
 	defer func() { f.config = original }()
-	return f.serve("node"+itoa(i+1), "redis: {replicas: 1, replica_wait: 300ms}\ntrusted_proxies: [127.0.0.1]\ndrain: {delay: 2s, limit: 20s}\n")
+	return f.serve("node"+strconv.Itoa(i+1), "redis: {replicas: 1, replica_wait: 300ms}\ntrusted_proxies: [127.0.0.1]\ndrain: {delay: 2s, limit: 20s}\n")
 }
 
 // happening is something done to the fleet.
@@ -137,20 +140,19 @@ type happening struct {
 // once gets a page or an answer with a next step, takes it, and is in.
 func TestLoginsOutliveNodesAndRedis(t *testing.T) {
 	rate, phase := 150, 30*time.Second
-	if !collecting() {
+	if !evidence.Collecting() {
 		rate, phase = 25, 6*time.Second
 	}
 	phase = min(phase, spanOf(t, 5*phase)/5)
-	e := newEvidence("failover")
-	e.Seed = 1
-	defer e.close(t)
+	e := evidence.New("failover", 1)
+	defer e.Close(t)
 	f := newFleet(t)
 	began := time.Now()
 	var report rushReport
 	var failed error
 	var load sync.WaitGroup
 	load.Go(func() {
-		report, failed = f.rush(nil, "--rate", itoa(rate), "--for", (5 * phase).String(), "--follow", "1", "--seed", "1",
+		report, failed = f.rush(nil, "--rate", strconv.Itoa(rate), "--for", (5 * phase).String(), "--follow", "1", "--seed", "1",
 			"--retries", "3", "--reload", "5", "--again", "2")
 	})
 	var done []happening
@@ -176,8 +178,8 @@ func TestLoginsOutliveNodesAndRedis(t *testing.T) {
 		waitFor(t, time.Minute, "the replica leads", func() bool { return strings.Contains(redisCLI(f.rPort, "role"), "master") })
 	})
 	happen("the old Redis started again as a replica", func() {
-		launch(t, "MASTER <-> REPLICA sync: Finished", "redis-server", "--port", itoa(f.mPort), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-			"--dir", t.TempDir(), "--replicaof", "127.0.0.1 "+itoa(f.rPort))
+		launch(t, "MASTER <-> REPLICA sync: Finished", "redis-server", "--port", strconv.Itoa(f.mPort), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
+			"--dir", t.TempDir(), "--replicaof", "127.0.0.1 "+strconv.Itoa(f.rPort))
 	})
 	load.Wait()
 	if failed != nil {
@@ -190,11 +192,11 @@ func TestLoginsOutliveNodesAndRedis(t *testing.T) {
 	}
 	t.Logf("%d came, %d in at once, %d offered the next step and in (%v), %d lost %v %v; %v", report.Came, report.AtOnce, report.Detoured,
 		report.Notices, report.Failed+report.Shed, report.Errors, report.Examples, done)
-	if report.In == 0 || report.Detoured == 0 && collecting() {
+	if report.In == 0 || report.Detoured == 0 && evidence.Collecting() {
 		t.Error("nobody got in, or no fault was felt: the run shows nothing")
 	}
 	if report.Failed+report.Shed > 0 {
 		t.Errorf("%d of %d lost: %v %v", report.Failed+report.Shed, report.Came, report.Errors, report.Examples)
 	}
-	e.demand(report.Failed+report.Shed == 0, fmt.Sprintf("%d logins lost", report.Failed+report.Shed))
+	e.Demand(report.Failed+report.Shed == 0, fmt.Sprintf("%d logins lost", report.Failed+report.Shed))
 }

@@ -3,8 +3,11 @@ package e2e
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
+
+	"sinho/evidence"
 )
 
 // fault is one way Kakao breaks, and how its light must follow.
@@ -50,16 +53,15 @@ const lightOnPage = `document.querySelector('#routes [data-id="kakao"]').dataset
 // rates, on a chooser that stands open and is never reloaded, against the
 // published limits. As a miniature: one fault, once.
 func TestFaultsMoveTheLight(t *testing.T) {
-	e := newEvidence("faults")
-	e.Seed = 1
-	defer e.close(t)
+	e := evidence.New("faults", 1)
+	defer e.Close(t)
 	rounds, rates, some := 2, []int{10, 20}, faults
-	if !collecting() {
+	if !evidence.Collecting() {
 		rounds, rates, some = 1, []int{20}, faults[:1]
 	}
 	for _, rate := range rates {
 		t.Run(fmt.Sprintf("rate %d", rate), func(t *testing.T) {
-			d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
+			d := startDemo(t, "--rate", strconv.Itoa(rate), "--seed", "1")
 			tab := browser(t, 360, 800)
 			openChooser(t, d, tab, atBooking)
 			eval[bool](t, tab, `window.sinhoNotReloaded = true`)
@@ -76,8 +78,8 @@ func TestFaultsMoveTheLight(t *testing.T) {
 				}
 				name := fmt.Sprintf("%s at %d/s", f.name, rate)
 				e.Figures[name] = map[string]any{"seconds_to_" + f.light: broke, "limit_s": limit.Seconds(), "seconds_to_green_after": healed}
-				e.demand(eval[bool](t, tab, `window.sinhoNotReloaded === true`), name+": the page was not reloaded")
-				e.demand(slices.Max(broke) <= limit.Seconds(), fmt.Sprintf("%s: %s after %.1f s, limit %.0f s", name, f.light, slices.Max(broke), limit.Seconds()))
+				e.Demand(eval[bool](t, tab, `window.sinhoNotReloaded === true`), name+": the page was not reloaded")
+				e.Demand(slices.Max(broke) <= limit.Seconds(), fmt.Sprintf("%s: %s after %.1f s, limit %.0f s", name, f.light, slices.Max(broke), limit.Seconds()))
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -15,6 +16,7 @@ import (
 	"time"
 
 	sites "sinho/demo"
+	"sinho/evidence"
 )
 
 // shown is a board as one node showed it at one second of its own telling.
@@ -157,7 +159,7 @@ func (c *comparison) second(at time.Time, boards map[int]shown, contents map[int
 		return
 	}
 	c.Seconds++
-	c.ByNodes[itoa(len(boards))]++
+	c.ByNodes[strconv.Itoa(len(boards))]++
 	var first shown
 	for i := range 10 {
 		s, there := boards[i]
@@ -200,7 +202,7 @@ func (f *cluster) storeCost(over time.Duration) map[string]any {
 	for i, name := range names {
 		out[name] = (after[i] - before[i]) / parts
 	}
-	out["of"] = "each node and second, scripts' own commands counted, " + itoa(len(f.nodes)) + " nodes, nobody logging in"
+	out["of"] = "each node and second, scripts' own commands counted, " + strconv.Itoa(len(f.nodes)) + " nodes, nobody logging in"
 	return out
 }
 
@@ -210,12 +212,11 @@ func (f *cluster) storeCost(over time.Duration) map[string]any {
 // stopped for ten seconds, and Redis restarted empty. As a miniature: a minute.
 func TestNodesShowOneLight(t *testing.T) {
 	scale, rate := 5*time.Second, 12.0
-	if !collecting() {
+	if !evidence.Collecting() {
 		scale, rate = time.Second, 8
 	}
-	e := newEvidence("nodes")
-	e.Seed = 1
-	defer e.close(t)
+	e := evidence.New("nodes", 1)
+	defer e.Close(t)
 	f := newCluster(t, "", "", "7s")
 	names := []string{f.nodes[0].name, f.nodes[1].name, f.nodes[2].name + " (7 s off)"}
 	cost := f.storeCost(2 * scale)
@@ -283,7 +284,7 @@ func TestNodesShowOneLight(t *testing.T) {
 	}
 	t.Logf("%+v; logins in %d, gave up %d %v", c, counts.In, counts.GaveUp, counts.Reasons)
 	judge := func(holds bool, what string) {
-		e.demand(holds, what)
+		e.Demand(holds, what)
 		if !holds {
 			t.Error(what)
 		}
@@ -292,7 +293,7 @@ func TestNodesShowOneLight(t *testing.T) {
 	judge(c.SeqReused == 0, fmt.Sprintf("%d boards with a number that another content had", c.SeqReused))
 	judge(corrected == 1, fmt.Sprintf("the node that is off said so %d times, want once", corrected))
 	judge(c.Changes > 2 && counts.In > 0, fmt.Sprintf("%d changes of a light and %d logins: too quiet to show anything", c.Changes, counts.In))
-	if collecting() { // a slow machine may miss seconds; what is shown must be one all the same
+	if evidence.Collecting() { // a slow machine may miss seconds; what is shown must be one all the same
 		judge(c.Seq == 0, fmt.Sprintf("%d seconds in which the same lights had different numbers", c.Seq))
 		judge(c.LocalStray == 0, fmt.Sprintf("%d boards of a node by itself that nothing explains", c.LocalStray))
 		judge(c.Seconds >= 270, fmt.Sprintf("%d seconds compared, want 270 of 300", c.Seconds))

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sinho/evidence"
 )
 
 // look is one look at a running demo.
@@ -65,13 +67,12 @@ func rss(t *testing.T, pid int) float64 {
 // back to the chooser takes the next route; nobody who can be helped may fail.
 func TestWalkUnderAFault(t *testing.T) {
 	rate, phase, settle, tail := 50, 30*time.Second, 4*time.Minute, 2*time.Minute
-	if !collecting() {
+	if !evidence.Collecting() {
 		rate, phase, settle, tail = 30, 10*time.Second, 0, 0
 	}
-	e := newEvidence("walk")
-	e.Seed = 1
-	defer e.close(t)
-	d := startDemo(t, "--rate", itoa(rate), "--seed", "1")
+	e := evidence.New("walk", 1)
+	defer e.Close(t)
+	d := startDemo(t, "--rate", strconv.Itoa(rate), "--seed", "1")
 
 	began := time.Now().Add(settle) // of what is judged
 	var looks []look
@@ -125,10 +126,10 @@ func TestWalkUnderAFault(t *testing.T) {
 	if success < 0.99 {
 		t.Errorf("success %.4f (%v in, %v not), want 0.99", success, in, gaveUp)
 	}
-	e.demand(success >= 0.99, fmt.Sprintf("success %.4f, want 0.99", success))
-	e.demand(helped >= 0.99, fmt.Sprintf("of those who retried once %.4f got in, want 0.99", helped))
-	e.demand(heapAfter <= 1.25*heapBefore, fmt.Sprintf("live heap %.1f MiB after the fault, %.1f before", heapAfter, heapBefore))
-	e.demand(end.Goroutines <= 1.25*calm.Goroutines, fmt.Sprintf("%.0f goroutines at the end, %.0f before the fault", end.Goroutines, calm.Goroutines))
+	e.Demand(success >= 0.99, fmt.Sprintf("success %.4f, want 0.99", success))
+	e.Demand(helped >= 0.99, fmt.Sprintf("of those who retried once %.4f got in, want 0.99", helped))
+	e.Demand(heapAfter <= 1.25*heapBefore, fmt.Sprintf("live heap %.1f MiB after the fault, %.1f before", heapAfter, heapBefore))
+	e.Demand(end.Goroutines <= 1.25*calm.Goroutines, fmt.Sprintf("%.0f goroutines at the end, %.0f before the fault", end.Goroutines, calm.Goroutines))
 }
 
 // meanHeap of the looks in a span of the run, in MiB.

@@ -124,16 +124,7 @@ func (o loginOptions) validate() error {
 // crowd is who comes: the people of --person, or the simulators' own.
 func (o loginOptions) crowd() ([]citizen.Person, error) {
 	if len(o.people) == 0 {
-		return []citizen.Person{
-			{Name: "홍길동", Birthdate: "19900512", Phone: "01000000000"},
-			{Name: "김하늘", Birthdate: "19850821", Phone: "01000000001"},
-			{Name: "이바다", Birthdate: "19721130", Phone: "01000000002"},
-			{Name: "박나무", Birthdate: "20010228", Phone: "01000000003"},
-			{Name: "최가을", Birthdate: "19590909", Phone: "01000000004"},
-			{Name: "정새봄", Birthdate: "19960331", Phone: "01000000005"},
-			{Name: "강여울", Birthdate: "19881225", Phone: "01000000006"},
-			{Name: "윤슬기", Birthdate: "19790707", Phone: "01000000007"},
-		}, nil
+		return citizen.People(), nil
 	}
 	var out []citizen.Person
 	for _, p := range o.people {

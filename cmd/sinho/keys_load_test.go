@@ -23,6 +23,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 
 	"sinho/citizen"
+	"sinho/evidence"
 )
 
 // TestKeysRotateUnderLoad runs two processes of `sinho serve` on one Redis and
@@ -34,16 +35,13 @@ import (
 //
 // Times are short by flags: the overlap is after, /jwks is kept for keep.
 func TestKeysRotateUnderLoad(t *testing.T) {
-	if testing.Short() {
-		t.Skip("runs for half a minute")
-	}
 	after, calm, browsers := 9*time.Second, 2*time.Second, 2
-	if collecting() {
+	if evidence.Collecting() {
 		after, calm, browsers = 30*time.Second, 75*time.Second, 4
 	}
 	const seed = 10
-	e := newEvidence("keys", seed)
-	defer e.close(t)
+	e := evidence.New("keys", seed)
+	defer e.Close(t)
 
 	p := newPair(t)
 	audit := &auditor{base: &http.Transport{MaxIdleConnsPerHost: 64}, jwks: p.public + "/jwks", keep: after / 3, kids: map[string]int{}, sealed: map[string]int{}}
@@ -70,12 +68,12 @@ func TestKeysRotateUnderLoad(t *testing.T) {
 	e.Figures["signing_keys_seen"] = audit.kids
 	e.Figures["configurations_taken"], e.Figures["configurations_refused"] = p.count(`"msg":"configuration taken"`), p.count(`"msg":"configuration refused`)
 	e.Figures["sealing_keys_seen"] = audit.sealed
-	e.demand(people.out.Load() == 0, "a login failed")
-	e.demand(len(audit.failures) == 0, "an ID token did not verify")
-	e.demand(len(audit.kids) == 3, "three keys should have signed")
-	e.demand(len(audit.sealed) == 3, "three keys should have sealed")
-	e.demand(people.in.Load() > 20 && people.slow.Load() > 0 && people.again.Load() > 0, "too few logins to say anything")
-	e.demand(p.count(`"msg":"configuration refused`) > 0 && p.count(`"msg":"configuration taken"`) > 4, "the configuration was not changed under load")
+	e.Must(t, people.out.Load() == 0, "a login failed")
+	e.Must(t, len(audit.failures) == 0, "an ID token did not verify")
+	e.Must(t, len(audit.kids) == 3, "three keys should have signed")
+	e.Must(t, len(audit.sealed) == 3, "three keys should have sealed")
+	e.Must(t, people.in.Load() > 20 && people.slow.Load() > 0 && people.again.Load() > 0, "too few logins to say anything")
+	e.Must(t, p.count(`"msg":"configuration refused`) > 0 && p.count(`"msg":"configuration taken"`) > 4, "the configuration was not changed under load")
 	for _, f := range append(audit.failures, people.failures()...) {
 		t.Error(f)
 	}

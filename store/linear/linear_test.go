@@ -1,40 +1,26 @@
 package linear
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/anishathalye/porcupine"
-)
 
-// collecting says whether this run is for docs/evidence: full length. Otherwise
-// the same code runs as a miniature.
-func collecting() bool { return os.Getenv("SINHO_EVIDENCE") != "" }
+	"sinho/evidence"
+)
 
 // leastOperations of a full run.
 const leastOperations = 100_000
 
-// report is docs/evidence/store.json.
+// report adds up what all runs have shown.
 type report struct {
-	Name     string             `json:"name"`
-	Commit   string             `json:"commit"`
-	Machine  string             `json:"machine"`
-	Seed     uint64             `json:"seed"`
-	Began    time.Time          `json:"began"`
-	Seconds  float64            `json:"duration_s"`
-	Total    verdict            `json:"total"`
-	Faults   map[string]int     `json:"faults"`
-	Stores   map[string]verdict `json:"stores"`
-	Breaches int                `json:"attempts_answered_anew"`
-	Verdict  string             `json:"verdict"`
+	total    verdict
+	faults   map[string]int
+	stores   map[string]verdict
+	breaches int
 }
 
 // TestStoresAreLinearizable is `make evidence-store`: every store, under every
@@ -42,13 +28,12 @@ type report struct {
 func TestStoresAreLinearizable(t *testing.T) {
 	const seed = 1
 	rounds, again := 1, 1
-	if collecting() {
+	if evidence.Collecting() {
 		rounds, again = 6, 5
 	}
-	out := report{
-		Name: "store", Seed: seed, Began: time.Now().UTC(), Commit: commit(), Machine: machine(),
-		Faults: map[string]int{}, Stores: map[string]verdict{},
-	}
+	e := evidence.New("store", seed)
+	defer e.Close(t)
+	out := report{faults: map[string]int{}, stores: map[string]verdict{}}
 	worlds := []struct {
 		name  string
 		again int // fresh servers each time
@@ -72,7 +57,13 @@ func TestStoresAreLinearizable(t *testing.T) {
 			})
 		}
 	}
-	out.close(t)
+	e.Figures = map[string]any{
+		"total": out.total, "faults": out.faults, "stores": out.stores, "attempts_answered_anew": out.breaches,
+	}
+	e.Demand(out.total.Operations >= leastOperations, fmt.Sprintf("%d operations, want %d", out.total.Operations, leastOperations))
+	e.Demand(out.total.Twice == 0, fmt.Sprintf("%d values taken twice", out.total.Twice))
+	e.Demand(out.total.Illegal == 0 && out.total.Unknown == 0, fmt.Sprintf("%d histories not linearizable, %d not decided", out.total.Illegal, out.total.Unknown))
+	e.Demand(out.breaches == 0, fmt.Sprintf("%d attempts answered anew", out.breaches))
 }
 
 // judge decides a run and says what is wrong with it.
@@ -102,11 +93,11 @@ func judge(t *testing.T, r *run) verdict {
 
 func (r *report) add(name string, of *run, v verdict) {
 	for _, f := range of.windows {
-		r.Faults[f.name]++
+		r.faults[f.name]++
 	}
-	r.Breaches += len(of.breaches)
-	r.Stores[name] = sum(r.Stores[name], v)
-	r.Total = sum(r.Total, v)
+	r.breaches += len(of.breaches)
+	r.stores[name] = sum(r.stores[name], v)
+	r.total = sum(r.total, v)
 }
 
 func sum(a, b verdict) verdict {
@@ -115,55 +106,4 @@ func sum(a, b verdict) verdict {
 		InFaults: a.InFaults + b.InFaults, Taken: a.Taken + b.Taken, Twice: a.Twice + b.Twice,
 		Illegal: a.Illegal + b.Illegal, Unknown: a.Unknown + b.Unknown, Losses: a.Losses + b.Losses,
 	}
-}
-
-// close writes the file when collecting.
-func (r *report) close(t *testing.T) {
-	t.Helper()
-	if !collecting() {
-		return
-	}
-	r.Seconds = time.Since(r.Began).Seconds()
-	var missed []string
-	demand := func(holds bool, what string) {
-		if !holds {
-			missed = append(missed, what)
-		}
-	}
-	demand(r.Total.Operations >= leastOperations, fmt.Sprintf("%d operations, want %d", r.Total.Operations, leastOperations))
-	demand(r.Total.Twice == 0, fmt.Sprintf("%d values taken twice", r.Total.Twice))
-	demand(r.Total.Illegal == 0 && r.Total.Unknown == 0, fmt.Sprintf("%d histories not linearizable, %d not decided", r.Total.Illegal, r.Total.Unknown))
-	demand(r.Breaches == 0, fmt.Sprintf("%d attempts answered anew", r.Breaches))
-	demand(!t.Failed(), "a test failed")
-	r.Verdict = "met"
-	if len(missed) > 0 {
-		r.Verdict = "missed: " + strings.Join(missed, "; ")
-		t.Error(r.Verdict)
-	}
-	body, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(os.Getenv("SINHO_EVIDENCE"), r.Name+".json"), append(body, '\n'), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	t.Logf("%s", body)
-}
-
-func commit() string {
-	out, err := exec.Command("git", "describe", "--always", "--dirty", "--abbrev=12").Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(out))
-}
-
-func machine() string {
-	model := "unknown processor"
-	info, _ := os.ReadFile("/proc/cpuinfo") // elsewhere there is none
-	if i := slices.IndexFunc(strings.Split(string(info), "\n"), func(l string) bool { return strings.HasPrefix(l, "model name") }); i >= 0 {
-		_, value, _ := strings.Cut(strings.Split(string(info), "\n")[i], ":")
-		model = strings.TrimSpace(value)
-	}
-	return fmt.Sprintf("%s, %s/%s, %d cores, %s", model, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 }

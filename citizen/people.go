@@ -1,11 +1,9 @@
-package demo
-
-import "sinho/citizen"
+package citizen
 
 // People are the test persons the simulated providers know. The first one is
 // preselected everywhere.
-func People() []citizen.Person {
-	return []citizen.Person{
+func People() []Person {
+	return []Person{
 		{Name: "홍길동", Birthdate: "19900512", Phone: "01000000000"},
 		{Name: "김하늘", Birthdate: "19850821", Phone: "01000000001"},
 		{Name: "이바다", Birthdate: "19721130", Phone: "01000000002"},

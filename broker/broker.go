@@ -36,6 +36,8 @@ type Config struct {
 	Hooks     Hooks
 	// Page shows a Problem and logs it once (nil: plain text).
 	Page func(http.ResponseWriter, *http.Request, *Problem)
+	// Post shows the page of a FormPost (nil: form_post is not offered).
+	Post func(http.ResponseWriter, *http.Request, *FormPost)
 	Log  *slog.Logger // nil: none
 	// Now is the clock (nil: time.Now).
 	Now func() time.Time
@@ -59,6 +61,7 @@ type Broker struct {
 	infos     map[string]providers.Info // as configured: shape, assurance, freshness
 	hooks     Hooks
 	page      func(http.ResponseWriter, *http.Request, *Problem)
+	post      func(http.ResponseWriter, *http.Request, *FormPost)
 	logger    *slog.Logger
 	now       func() time.Time
 	box       boxes
@@ -95,7 +98,7 @@ func New(cfg Config) (*Broker, error) {
 		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
 		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, pepper: append([]byte(nil), cfg.Pepper...), store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
-		hooks: cfg.Hooks, page: cfg.Page, logger: cfg.Log, now: cfg.Now,
+		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
 		looks:   newLooks(rememberLooks),

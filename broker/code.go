@@ -56,6 +56,10 @@ type grant struct {
 	Scope  scope
 	SID    string
 	Txn    string
+	Wants  wants
+	// Resources the access token may be for (RFC 8707), none for ours alone.
+	Resources []string
+	Session   id // it came of
 }
 
 const (
@@ -66,6 +70,9 @@ const (
 	tagGrantScope
 	tagGrantSID
 	tagGrantTxn
+	tagGrantWants
+	tagGrantResource // once for each
+	tagGrantSession
 )
 
 func (g *grant) marshal() ([]byte, error) {
@@ -81,12 +88,18 @@ func (g *grant) marshal() ([]byte, error) {
 	f.number(tagGrantScope, int64(g.Scope))
 	f.text(tagGrantSID, g.SID)
 	f.text(tagGrantTxn, g.Txn)
+	f.bytes(tagGrantWants, g.Wants.marshal())
+	for _, r := range g.Resources {
+		f.text(tagGrantResource, r)
+	}
+	f.id(tagGrantSession, g.Session)
 	return f, nil
 }
 
 func (g *grant) unmarshal(p []byte) error {
 	*g = grant{}
 	var who []byte
+	var inner error
 	err := fields(p, func(tag byte, v []byte) {
 		switch tag {
 		case tagGrantPerson:
@@ -98,13 +111,22 @@ func (g *grant) unmarshal(p []byte) error {
 		case tagGrantAt:
 			g.At = moment(v)
 		case tagGrantScope:
-			g.Scope = scope(number(v) & 0xff)
+			g.Scope = scope(number(v) & 0xffff)
 		case tagGrantSID:
 			g.SID = string(v)
 		case tagGrantTxn:
 			g.Txn = string(v)
+		case tagGrantWants:
+			inner = g.Wants.unmarshal(v)
+		case tagGrantResource:
+			g.Resources = append(g.Resources, string(v))
+		case tagGrantSession:
+			g.Session.read(v)
 		}
 	})
+	if err == nil {
+		err = inner
+	}
 	if err != nil {
 		return err
 	}
@@ -135,6 +157,7 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 	g := grant{
 		Person: l.person, Who: trimmed(l.who), Nonce: q.Nonce, At: l.at, Scope: q.Scope,
 		SID: b.sid(s.ID, c.ID), Txn: q.Ref + "." + encode(txn[:12]),
+		Wants: q.Wants, Resources: q.Resources, Session: s.ID,
 	}
 	plain, err := g.marshal()
 	if err != nil {

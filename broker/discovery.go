@@ -40,7 +40,7 @@ func (b *Broker) discovery() ([]byte, error) {
 		Userinfo:          b.issuer + "/userinfo",
 		JWKS:              b.issuer + "/jwks",
 		EndSession:        b.issuer + "/logout",
-		Scopes:            scopeNames[:],
+		Scopes:            scopeNames[:4],
 		ResponseTypes:     []string{"code"},
 		ResponseModes:     []string{"query"},
 		GrantTypes:        []string{"authorization_code"},

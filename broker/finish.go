@@ -29,10 +29,10 @@ type answer struct {
 // give answers a browser that has j: where it goes, and cookies on the way.
 func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error) {
 	if a.refusal != "" {
-		return Step{Redirect: b.answerURL(&j.Request, "error", a.refusal)}, nil
+		return b.reply(&j.Request, "error", a.refusal), nil
 	}
 	end := j.ended()
-	step := Step{Redirect: b.answerURL(&j.Request, "code", a.code)}
+	step := b.reply(&j.Request, "code", a.code)
 	if a.code != "" {
 		end.Phase, end.Code, end.Until = phaseFinished, a.code, a.until
 	} else {
@@ -231,7 +231,7 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 	}
 	switch {
 	case j.Phase == phaseFinished && b.now().Before(j.Until):
-		return Step{Redirect: b.answerURL(&j.Request, "code", j.Code)}, true
+		return b.reply(&j.Request, "code", j.Code), true
 	case j.Phase == phaseFinished:
 		// The code is dead; whoever comes back this late may go on in one tap.
 		return b.toChooser(j, NoticeAgain)

@@ -234,29 +234,29 @@ func (b *Broker) usable(s *session, q *request) bool {
 }
 
 // reuse answers a request from a session: one read, one Apply.
-func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (location string, err error) {
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (Step, error) {
 	share, err := b.store.Read(ctx, s.Shard, s.key())
 	if errors.Is(err, store.ErrAbsent) {
-		return "", errNoSession
+		return Step{}, errNoSession
 	}
 	if err != nil {
-		return "", fmt.Errorf("read session: %w", away(err))
+		return Step{}, fmt.Errorf("read session: %w", away(err))
 	}
 	l, err := b.openPerson(s, share)
 	if err != nil {
-		return "", errNoSession
+		return Step{}, errNoSession
 	}
 	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
-		return "", errOtherPerson
+		return Step{}, errOtherPerson
 	}
 	if seed == nil {
 		seed = append(q.ID[:], s.ID[:]...)
 	}
 	code, _, err := b.issue(ctx, q, c, l, s, seed, false)
 	if err != nil {
-		return "", err
+		return Step{}, err
 	}
-	return b.answerURL(q, "code", code), nil
+	return b.reply(q, "code", code), nil
 }
 
 // Continue answers a request from the live session after the person has agreed
@@ -277,7 +277,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
-	location, err := b.reuse(ctx, &q, c, s, nil)
+	step, err := b.reuse(ctx, &q, c, s, nil)
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
@@ -296,7 +296,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	http.SetCookie(w, cookie)
-	return Step{Redirect: location}, nil
+	return step, nil
 }
 
 // trimmed drops what no cookie could carry; a dropped value is one not given.
@@ -315,6 +315,14 @@ func trimmed(who providers.Identity) providers.Identity {
 		{&who.Carrier, 20},
 		{&who.Nickname, 100},
 		{&who.Picture, 400},
+		{&who.GivenName, 100},
+		{&who.FamilyName, 100},
+		{&who.MiddleName, 100},
+		{&who.Username, 100},
+		{&who.Profile, 200},
+		{&who.Website, 200},
+		{&who.ZoneInfo, 40},
+		{&who.Locale, 20},
 	} {
 		if len(*f.value) > f.most {
 			*f.value = ""

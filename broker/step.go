@@ -66,7 +66,22 @@ type Step struct {
 	Redirect string
 	// Wait is a push under way, to be shown as a waiting page.
 	Wait *Wait
+	// Post is an answer to the site that travels in a form (form_post), to be
+	// shown as a page that sends it.
+	Post *FormPost
 }
+
+// FormPost is an answer to a site by OAuth 2.0 Form Post Response Mode: a page
+// posts the fields to the action, by itself or by its button.
+type FormPost struct {
+	Action string // the redirect URI, registered exactly so
+	Origin string // of Action, for CSP form-action
+	Site   providers.Text
+	Fields []Field
+}
+
+// Field is one hidden field.
+type Field struct{ Name, Value string }
 
 // Wait is a push under way in this browser.
 type Wait struct {

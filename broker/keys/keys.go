@@ -25,6 +25,8 @@ import (
 const (
 	ES256 = string(jose.ES256)
 	RS256 = string(jose.RS256)
+	PS256 = string(jose.PS256)
+	EdDSA = string(jose.EdDSA) // with Ed25519, of RFC 8037 §3.1
 )
 
 // ErrAlgorithm: asked to sign with an algorithm we have no key for.

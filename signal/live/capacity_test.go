@@ -40,6 +40,7 @@ func TestAllNodesKnowOneCapacityWhoeverDies(t *testing.T) {
 		if !now.Measured || !now.Congested || now.Estimate < 5 || now.Estimate > 13 {
 			t.Errorf("slow for half a minute: got %+v, want it measured by what completes", now)
 		}
+		synctest.Wait()
 		for i, m := range c.nodes {
 			if m.together.leads {
 				c.kill(i)

@@ -353,7 +353,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 func watchedProviders(cfg *config.Config) []live.Provider {
 	var all []live.Provider
 	for _, p := range cfg.Enabled() {
-		all = append(all, live.Provider{ID: p.ID, Name: signal.Text(p.Settings().Title()), Capacity: p.Capacity})
+		all = append(all, live.Provider{ID: p.ID, Name: signal.Text(p.Settings().Title()), Capacity: p.Capacity, CapacityCap: p.CapacityCap})
 	}
 	return all
 }

@@ -34,8 +34,11 @@ const (
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
-// gives, so that a replay finds what to revoke.
-func codeKey(secret []byte) string { return "c:" + encode(named("code", secret)) }
+// gives, so that a replay, and a log-out, find what to revoke.
+func codeKey(name []byte) string { return "c:" + encode(name) }
+
+// familyKey names the record of the refresh tokens that come of a code.
+func familyKey(name []byte) string { return "f:" + encode(name) }
 
 func accessKey(name []byte) string { return "a:" + encode(name) }
 
@@ -137,7 +140,8 @@ func (g *grant) unmarshal(p []byte) error {
 }
 
 // issue makes the code of a login, and writes it with the share of a new
-// session, or on condition that the old one lives, in one Apply. seed names the
+// session, or on condition that the old one lives, and with an entry of the
+// person's list, in one Apply. seed names the
 // occasion: the same seed gives the same record, whoever asks, so a repeated
 // request neither doubles nor fails. fresh says that a new session was written.
 func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
@@ -168,7 +172,7 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 		return "", false, fmt.Errorf("issue code: %w", err)
 	}
 	ops := []store.Op{
-		{Kind: store.PutNew, Key: codeKey(k.Secret), Value: []byte(record), TTL: codeTTL, Fenced: true},
+		{Kind: store.PutNew, Key: codeKey(accessName(k.Secret)), Value: []byte(record), TTL: codeTTL, Fenced: true},
 		{Kind: store.Alive, Key: s.key()},
 	}
 	if renew {
@@ -177,7 +181,19 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 			ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
 		}
 	}
+	visit, err := b.appendVisit(l.person, &visit{
+		Session: s.ID, Client: [markSize]byte(mark(c.ID)), Name: [16]byte(accessName(k.Secret)), At: now, Provider: [markSize]byte(mark(s.Provider)),
+	}, listed(c, q.Scope))
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	ops = append(ops, visit)
 	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", q.Began, seed)[:16]), false, ops...)
+	if err == nil && done.Conflict != nil && done.Conflict.Op == len(ops)-1 {
+		// A list of another form, such as of a cell's former name, gives way.
+		ops[len(ops)-1].Kind, ops[len(ops)-1].Keep = store.Put, 0
+		done, err = b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt anew", q.Began, seed)[:16]), false, ops...)
+	}
 	if err != nil {
 		return "", false, fmt.Errorf("issue code: %w", away(err))
 	}
@@ -231,7 +247,7 @@ func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, s
 	_, _ = rand.Read(share) // never fails, see crypto/rand
 	access := accessKey(accessName(k.Secret))
 	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
-		store.Op{Kind: store.Take, Key: codeKey(k.Secret), Value: []byte("used"), TTL: tombstoneTTL},
+		store.Op{Kind: store.Take, Key: codeKey(accessName(k.Secret)), Value: []byte("used"), TTL: tombstoneTTL},
 		store.Op{Kind: store.Put, Key: access, Value: share, TTL: accessTTL},
 	)
 	switch {

@@ -18,6 +18,7 @@ const (
 	maxCookies       = 12 << 10
 	maxJourneys      = 4  // a browser
 	maxContinued     = 16 // sites a session remembers
+	maxVisits        = 32 // codes a person's list remembers
 )
 
 // Lifetimes.

@@ -96,7 +96,9 @@ func (s *session) unmarshal(p []byte) error {
 	return err
 }
 
-func (s *session) key() string { return "s:" + s.ID.String() }
+func (s *session) key() string { return sessionKey(s.ID) }
+
+func sessionKey(n id) string { return "s:" + n.String() }
 
 func mark(client string) []byte {
 	sum := sha256.Sum256([]byte("sinho continued " + client))

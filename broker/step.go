@@ -146,8 +146,17 @@ type Trip struct {
 	Err *providers.Error
 }
 
+// Ending is the end of a session as one site knows it (OpenID Connect
+// Back-Channel Logout 1.0).
+type Ending struct {
+	Client  string // client_id
+	Subject string // sub towards it
+	Session string // sid towards it
+}
+
 // Hooks let the signal and the lobby see and admit journeys without broker
-// knowing them. Every field may be nil. They must not block.
+// knowing them. Every field may be nil. They must not block,
+// but for Tell.
 type Hooks struct {
 	// Admit refuses a provider at Begin with a Notice code ("" admits).
 	Admit func(provider string) (notice string)
@@ -158,6 +167,10 @@ type Hooks struct {
 	Started  func(Trip)
 	Returned func(Trip) // the person came back (with whatever)
 	Ended    func(Trip) // identity read, or failed
+	// Tell queues that a session has ended, for a site that asked to be told by
+	// the broker itself; the same Ending may come again. nil tells nobody. It
+	// blocks until the message is safe, or says why it is not.
+	Tell func(context.Context, Ending) error
 	// Noted says whose request ctx is of, as far as it is known by now: its
 	// 문의번호 and its client, either "" for not known.
 	Noted func(ctx context.Context, ref, client string)

@@ -153,6 +153,9 @@ func (c *change) do(shard store.Shard, op store.Op) error {
 		if old, found := c.find(key); found {
 			r.fenced, r.run = old.fenced, old.run
 			r.value, _ = grown(op, old) // nothing objected
+			if op.Kind == store.Append {
+				r.expires = max(r.expires, old.expires)
+			}
 		}
 	}
 	if op.Fenced {

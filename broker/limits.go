@@ -34,6 +34,8 @@ const (
 	idTokenTTL   = time.Hour
 	sessionTTL   = 12 * time.Hour
 	browserTTL   = 24 * time.Hour
+	agreedFor    = 365 * 24 * time.Hour
+	provedTTL    = 10 * time.Minute // to agree, after the login that was asked for
 	leaseTTL     = 30 * time.Second
 	pushTwice    = 5 * time.Second  // a second click within this is the same push
 	pushGrace    = 10 * time.Minute // a push that expired can still say so

@@ -24,6 +24,8 @@ type Login struct {
 	Routes []providers.Info
 	// Continue is set when a live session may be used after one "Continue".
 	Continue bool
+	// Agreement is what going on means to agree to, nil for nothing to be asked.
+	Agreement *Agreement
 	// Hint is the provider the site asked for ("" for none).
 	Hint string
 }

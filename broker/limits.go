@@ -16,9 +16,11 @@ const (
 	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
 	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
 	maxCookies       = 12 << 10
-	maxJourneys      = 4  // a browser
-	maxContinued     = 16 // sites a session remembers
-	maxVisits        = 32 // codes a person's list remembers
+	maxJourneys      = 4       // a browser
+	maxContinued     = 16      // sites a session remembers
+	maxVisits        = 32      // codes a person's list remembers
+	maxFrames        = 12      // sites told in the browser at one log-out
+	maxFrameBytes    = 4 << 10 // of their addresses together
 )
 
 // Lifetimes.

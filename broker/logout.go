@@ -112,23 +112,32 @@ func (b *Broker) departure(v url.Values) departure {
 }
 
 func (b *Broker) depart(w http.ResponseWriter, r *http.Request, d departure) error {
-	s, have := b.session(r)
-	if have {
-		l, err := b.owner(r.Context(), s)
-		if err != nil {
-			return err
-		}
-		if l != nil {
-			if !b.names(d, l) {
-				return b.askFirst(w, s)
-			}
-			if err := b.endSession(r.Context(), s, l); err != nil {
-				return err
-			}
-		}
+	s, l, err := b.me(r)
+	switch {
+	case errors.Is(err, errNobody):
+		b.dropSession(w)
+		redirect(w, d.location())
+		return nil
+	case err != nil:
+		return err
+	case !b.names(d, l):
+		return b.askFirst(w, s)
+	}
+	return b.leave(w, r, s, l, d.location())
+}
+
+// leave ends the session of this browser and leads to a place, past those sites
+// that are told in the browser.
+func (b *Broker) leave(w http.ResponseWriter, r *http.Request, s *session, l *login, to string) error {
+	frames, err := b.endHere(r.Context(), s, l)
+	if err != nil {
+		return err
+	}
+	if to, err = b.farewell(frames, to); err != nil {
+		return err
 	}
 	b.dropSession(w)
-	redirect(w, d.location())
+	redirect(w, to)
 	return nil
 }
 
@@ -181,21 +190,17 @@ func (b *Broker) askFirst(w http.ResponseWriter, s *session) error {
 }
 
 func (b *Broker) confirmed(w http.ResponseWriter, r *http.Request, token string) error {
-	if s, have := b.session(r); have {
-		if _, err := b.box.logout.Open(token, b.now(), b.issuer, "confirm", s.ID.String()); err != nil {
-			return b.askFirst(w, s)
-		}
-		l, err := b.owner(r.Context(), s)
-		if err != nil {
-			return err
-		}
-		if l != nil {
-			if err := b.endSession(r.Context(), s, l); err != nil {
-				return err
-			}
-		}
+	s, l, err := b.me(r)
+	switch {
+	case errors.Is(err, errNobody):
 		b.dropSession(w)
+		redirect(w, loggedOut)
+		return nil
+	case err != nil:
+		return err
 	}
-	redirect(w, loggedOut)
-	return nil
+	if _, err := b.box.logout.Open(token, b.now(), b.issuer, "confirm", s.ID.String()); err != nil {
+		return b.askFirst(w, s)
+	}
+	return b.leave(w, r, s, l, loggedOut)
 }

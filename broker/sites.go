@@ -98,21 +98,18 @@ func (b *Broker) visits(ctx context.Context, shard store.Shard, person []byte) (
 	return all, nil
 }
 
-// endSession tells the sites of a session that it ends and deletes what it gave
+// end tells the sites of a session that it ends and deletes what it gave
 // them, its own record last: whoever fails in between begins again, and what is
 // told twice is told under one id. A failure is told, never swallowed.
-func (b *Broker) endSession(ctx context.Context, s *session, l *login) error {
-	return b.end(ctx, s.ID, s.Shard, l.person)
-}
-
-func (b *Broker) end(ctx context.Context, session id, shard store.Shard, person []byte) error {
+// It gives the entries of the session, oldest first.
+func (b *Broker) end(ctx context.Context, session id, shard store.Shard, person []byte) ([]visit, error) {
 	all, err := b.visits(ctx, shard, person)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	all = slices.DeleteFunc(all, func(v visit) bool { return v.Session != session })
 	if err := b.tellSites(ctx, session, person, all); err != nil {
-		return b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
+		return nil, b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
 	}
 	var keys []string
 	for _, v := range all {
@@ -121,7 +118,7 @@ func (b *Broker) end(ctx context.Context, session id, shard store.Shard, person 
 		}
 		keys = append(keys, accessKey(v.Name[:]), familyKey(v.Name[:]))
 	}
-	return b.remove(ctx, shard, append(keys, sessionKey(session)))
+	return all, b.remove(ctx, shard, append(keys, sessionKey(session)))
 }
 
 // remove deletes records of one shard, in their order.

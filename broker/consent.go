@@ -24,8 +24,8 @@ func agreementOf(q *request, c client.Client) *Agreement {
 	}
 	a := &Agreement{Lasting: q.Scope.has(scopeOffline) && c.Refresh != client.RefreshNone, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI}
 	out := scopeClaims(q.Scope) | q.Wants.IDToken | q.Wants.Userinfo
-	for i, name := range claimNames {
-		if out&(1<<i) != 0 && claimNamed(name)&technical == 0 {
+	for _, name := range Claims() {
+		if out&claimNamed(name) != 0 {
 			a.Claims = append(a.Claims, name)
 		}
 	}
@@ -85,4 +85,15 @@ func (b *Broker) Decline(w http.ResponseWriter, r *http.Request, sealed string) 
 	}
 	b.log(r.Context(), level(nil), "consent declined", q.Ref, "access_denied", nil)
 	return b.reply(&q, "error", "access_denied", "error_description", "the person does not agree"), nil
+}
+
+// Claims are the names an Agreement may have.
+func Claims() []string {
+	var all []string
+	for _, name := range claimNames {
+		if claimNamed(name)&technical == 0 {
+			all = append(all, name)
+		}
+	}
+	return all
 }

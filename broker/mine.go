@@ -91,9 +91,9 @@ func (b *Broker) Mine(w http.ResponseWriter, r *http.Request) (m Mine, live bool
 // mySessions groups a list by the sessions in it that live.
 func (b *Broker) mySessions(ctx context.Context, here *session, all []visit) (mine []MySession, err error) {
 	order := []id{here.ID}
-	for i := len(all) - 1; i >= 0; i-- {
-		if !slices.Contains(order, all[i].Session) {
-			order = append(order, all[i].Session)
+	for _, v := range slices.Backward(all) {
+		if !slices.Contains(order, v.Session) {
+			order = append(order, v.Session)
 		}
 	}
 	for _, n := range order {
@@ -111,8 +111,7 @@ func (b *Broker) mySessions(ctx context.Context, here *session, all []visit) (mi
 			one.Provider = b.infos[here.Provider].Name
 		}
 		told := map[[markSize]byte]bool{}
-		for i := len(all) - 1; i >= 0; i-- {
-			v := all[i]
+		for _, v := range slices.Backward(all) {
 			if v.Session != n {
 				continue
 			}

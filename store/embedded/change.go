@@ -16,6 +16,7 @@ type change struct {
 	records *bolt.Bucket
 	expiry  *bolt.Bucket
 	log     *bolt.Bucket // of answers
+	queues  *bolt.Bucket
 	now     time.Time
 	run     runID
 	writes  int
@@ -30,6 +31,7 @@ func newChange(tx *bolt.Tx, now time.Time, run runID, known *answers) *change {
 		records: tx.Bucket([]byte(bucketRecords)),
 		expiry:  tx.Bucket([]byte(bucketExpiry)),
 		log:     tx.Bucket([]byte(bucketAnswers)),
+		queues:  tx.Bucket([]byte(bucketQueues)),
 		now:     now,
 		run:     run,
 		known:   known,

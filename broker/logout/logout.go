@@ -54,7 +54,8 @@ type Config struct {
 	Site func(client string) (uri, algorithm string, wants bool)
 	// Sign makes a compact JWS of claims with the key of an algorithm and this typ.
 	Sign func(algorithm string, claims []byte, typ string) (string, error)
-	Ring *seal.Ring
+	// Ring seals what waits: the keys in use now.
+	Ring func() *seal.Ring
 	// Queue keeps what has not been told yet.
 	Queue store.Queue
 	// Transport carries the requests (nil: one of TLS 1.2 and 1.3).
@@ -68,7 +69,6 @@ type Config struct {
 // Deliveries tells sites. It is safe for concurrent use.
 type Deliveries struct {
 	cfg   Config
-	box   *seal.Box
 	http  *http.Client
 	nudge chan struct{}
 }
@@ -95,7 +95,7 @@ func New(cfg Config) (*Deliveries, error) {
 		cfg.Now = time.Now
 	}
 	return &Deliveries{
-		cfg: cfg, box: cfg.Ring.Box("logout delivery"), nudge: make(chan struct{}, 1),
+		cfg: cfg, nudge: make(chan struct{}, 1),
 		http: &http.Client{
 			Transport: cfg.Transport, Timeout: callWait,
 			// A site that answers with a redirect would have us ask whom it names.
@@ -103,6 +103,8 @@ func New(cfg Config) (*Deliveries, error) {
 		},
 	}, nil
 }
+
+func (d *Deliveries) box() *seal.Box { return d.cfg.Ring().Box("logout delivery") }
 
 // message is what a site is to be told, as it waits in the queue, sealed.
 type message struct {
@@ -120,7 +122,7 @@ func (d *Deliveries) Tell(ctx context.Context, clientID, subject, session string
 		return fmt.Errorf("queue logout: %w", err)
 	}
 	now := d.cfg.Now()
-	item, err := d.box.Seal(plain, now.Add(giveUp+lastRetry), d.cfg.Issuer)
+	item, err := d.box().Seal(plain, now.Add(giveUp+lastRetry), d.cfg.Issuer)
 	if err != nil {
 		return fmt.Errorf("queue logout: %w", err)
 	}

@@ -74,7 +74,7 @@ func newWorld(t *testing.T, status ...int) *world {
 	server := httptest.NewServer(w.site)
 	t.Cleanup(server.Close)
 	w.Deliveries, err = New(Config{
-		Issuer: "https://login.example", Ring: ring, Queue: s,
+		Issuer: "https://login.example", Ring: func() *seal.Ring { return ring }, Queue: s,
 		Site: func(c string) (string, string, bool) { return server.URL + "/back", "ES256", c == "booking" },
 		Sign: func(alg string, claims []byte, typ string) (string, error) {
 			return alg + "." + base64.RawURLEncoding.EncodeToString(claims) + "." + typ, nil

@@ -82,7 +82,7 @@ func (d *Deliveries) done(ctx context.Context, item store.Leased) {
 }
 
 func (d *Deliveries) open(item store.Leased) (m message, err error) {
-	plain, err := d.box.Open(string(item.Item), d.cfg.Now(), d.cfg.Issuer)
+	plain, err := d.box().Open(string(item.Item), d.cfg.Now(), d.cfg.Issuer)
 	if err != nil {
 		return m, err
 	}

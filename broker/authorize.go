@@ -26,7 +26,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	s, have := b.session(r)
 	usable := have && b.usable(s, q)
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
-		step, err := b.reuse(r.Context(), q, c, s, nil)
+		step, err := b.reuse(r.Context(), q, c, s, false)
 		switch {
 		case err == nil:
 			b.send(w, r, step)
@@ -41,6 +41,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			usable = false
 		case errors.Is(err, errOtherPerson):
 			usable = false
+		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
+			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}
+		case errors.Is(err, errConsent): // on the page
 		default:
 			return err
 		}

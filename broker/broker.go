@@ -66,6 +66,8 @@ type Broker struct {
 	now       func() time.Time
 	box       boxes
 	metadata  []byte
+	marked    map[[markSize]byte]client.Client // by mark, for lists
+	entry     int                              // bytes of a list's entry
 
 	answers *recall[id, answer]
 	pushes  *recall[[32]byte, sentPush]
@@ -75,7 +77,7 @@ type Broker struct {
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout *seal.Box
+	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout, visit *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -147,7 +149,17 @@ func New(cfg Config) (*Broker, error) {
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
 		claims: r.Box("claims"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
+		visit: r.Box("visit"),
 	}
+	b.marked = map[[markSize]byte]client.Client{}
+	for c := range cfg.Clients.All() {
+		b.marked[[markSize]byte(mark(c.ID))] = c
+	}
+	sample, err := b.appendVisit(make([]byte, 32), &visit{}, sessionTTL)
+	if err != nil {
+		return nil, fmt.Errorf("new broker: %w", err)
+	}
+	b.entry = len(sample.Value)
 	b.metadata, err = b.discovery()
 	if err != nil {
 		return nil, fmt.Errorf("new broker: discovery: %w", err)

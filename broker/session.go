@@ -96,7 +96,9 @@ func (s *session) unmarshal(p []byte) error {
 	return err
 }
 
-func (s *session) key() string { return "s:" + s.ID.String() }
+func (s *session) key() string { return sessionKey(s.ID) }
+
+func sessionKey(n id) string { return "s:" + n.String() }
 
 func mark(client string) []byte {
 	sum := sha256.Sum256([]byte("sinho continued " + client))
@@ -224,8 +226,13 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 // usable applies policy again: assurance, freshness and whether the provider
 // may still be used.
 func (b *Broker) usable(s *session, q *request) bool {
+	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.At.Add(provedTTL))
 	switch {
-	case s.Assurance < q.Need, q.Prompt.has(promptLogin), b.disabled(s.Provider):
+	case s.Assurance < q.Need, b.disabled(s.Provider):
+		return false
+	case proved:
+		return true // by the login that led here
+	case q.Prompt.has(promptLogin):
 		return false
 	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
 		return false
@@ -234,7 +241,8 @@ func (b *Broker) usable(s *session, q *request) bool {
 }
 
 // reuse answers a request from a session: one read, one Apply.
-func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (Step, error) {
+// agreed says that the person has just consented.
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, agreed bool) (Step, error) {
 	share, err := b.store.Read(ctx, s.Shard, s.key())
 	if errors.Is(err, store.ErrAbsent) {
 		return Step{}, errNoSession
@@ -249,10 +257,7 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
 		return Step{}, errOtherPerson
 	}
-	if seed == nil {
-		seed = append(q.ID[:], s.ID[:]...)
-	}
-	code, _, err := b.issue(ctx, q, c, l, s, seed, false)
+	code, _, err := b.issue(ctx, &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed})
 	if err != nil {
 		return Step{}, err
 	}
@@ -277,12 +282,12 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
-	step, err := b.reuse(ctx, &q, c, s, nil)
+	step, err := b.reuse(ctx, &q, c, s, true)
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
-	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent):
+	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent), errors.Is(err, errConsent):
 		return back(NoticeSession)
 	case errors.Is(err, store.ErrUnavailable):
 		b.log(ctx, level(err), "session not used", q.Ref, NoticeStore, err)

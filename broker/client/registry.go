@@ -231,9 +231,9 @@ func (k *check) policy() {
 	switch c.Algorithm {
 	case "":
 		c.Algorithm = ES256
-	case ES256, RS256:
+	case ES256, RS256, PS256, EdDSA:
 	default:
-		k.wrong("algorithm", "%q is not %s or %s", c.Algorithm, ES256, RS256)
+		k.wrong("algorithm", "%q is none of ES256, RS256, PS256 and EdDSA", c.Algorithm)
 	}
 	switch c.MinAssurance {
 	case 0:

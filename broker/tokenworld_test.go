@@ -46,6 +46,11 @@ func tokenWorld(t testing.TB, tweaks ...func(*Config)) *world {
 		site("plain", func(c *client.Client) { c.Scopes = []string{"openid", "email"} }),
 		site("poster", func(c *client.Client) { c.AuthMethod = client.AuthSecretPost }),
 		site("basic", func(c *client.Client) { c.AuthMethod = client.AuthSecretBasic }),
+		site("signer", signing),
+		site("lenient", func(c *client.Client) {
+			signing(c)
+			c.AssertionAudience = client.AudienceTokenEndpoint
+		}),
 		site("api", func(c *client.Client) { c.Serves = []string{apiResource} }),
 		site("mobile", func(c *client.Client) {
 			c.Public, c.SecretHash, c.Refresh, c.RefreshTTL = true, [32]byte{}, client.RefreshRotating, month

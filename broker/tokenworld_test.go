@@ -6,10 +6,12 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"sinho/broker/client"
+	"sinho/broker/keys"
 	"sinho/providers"
 )
 
@@ -31,6 +33,8 @@ func site(id string, changes func(*client.Client)) client.Client {
 
 func secretOf(id string) string { return strings.Repeat(id+"-secret-", 4) }
 
+var everyKey = sync.OnceValues(keys.GenerateAll)
+
 var everyScope = []string{"openid", "profile", "email", "phone", "address", "offline_access", "identity"}
 
 // tokenWorld has clients for every policy of tokens.
@@ -46,6 +50,9 @@ func tokenWorld(t testing.TB, tweaks ...func(*Config)) *world {
 		site("plain", func(c *client.Client) { c.Scopes = []string{"openid", "email"} }),
 		site("poster", func(c *client.Client) { c.AuthMethod = client.AuthSecretPost }),
 		site("basic", func(c *client.Client) { c.AuthMethod = client.AuthSecretBasic }),
+		site("rs", func(c *client.Client) { c.Algorithm = client.RS256 }),
+		site("ps", func(c *client.Client) { c.Algorithm = client.PS256 }),
+		site("ed", func(c *client.Client) { c.Algorithm = client.EdDSA }),
 		site("signer", signing),
 		site("lenient", func(c *client.Client) {
 			signing(c)
@@ -59,7 +66,11 @@ func tokenWorld(t testing.TB, tweaks ...func(*Config)) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := newWorld(t, append([]func(*Config){func(c *Config) { c.Clients = r }}, tweaks...)...)
+	all, err := everyKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWorld(t, append([]func(*Config){func(c *Config) { c.Clients, c.Keys = r, all }}, tweaks...)...)
 	w.pass.who, w.naver.who = whole(w.pass.who), whole(w.naver.who)
 	return w
 }

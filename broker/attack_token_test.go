@@ -17,7 +17,7 @@ import (
 
 func TestAttackClientAssertionReplayed(t *testing.T) {
 	w := tokenWorld(t)
-	nodes := []http.Handler{w.h, w.node().Handler(), w.node().Handler()}
+	nodes := three(w)
 	body := asserting(codeForm("x"), w.proof("signer")).Encode()
 	var (
 		wg  sync.WaitGroup
@@ -26,7 +26,7 @@ func TestAttackClientAssertionReplayed(t *testing.T) {
 	)
 	for i := range 100 {
 		wg.Go(func() {
-			rec := w.raw(nodes[i%len(nodes)], "/token", body)
+			rec := raw(nodes[i%len(nodes)], "/token", body)
 			mu.Lock()
 			defer mu.Unlock()
 			got[decode[tokens](t, rec).Error]++
@@ -37,7 +37,7 @@ func TestAttackClientAssertionReplayed(t *testing.T) {
 		t.Errorf("got %v, want one that was taken and 99 invalid_client", got)
 	}
 	w.clock.add(40 * time.Second) // still within its life
-	w.wantError(w.raw(w.h, "/introspect", body), http.StatusUnauthorized, "invalid_client")
+	w.wantError(raw(w.h, "/introspect", body), http.StatusUnauthorized, "invalid_client")
 	same := newID().String()
 	for _, id := range []string{"signer", "lenient"} { // a jti is its client's own
 		token := signAs(t, client.ES256, "ec", w.assertionOf(id, map[string]any{"jti": same}))
@@ -56,7 +56,7 @@ func TestAttackClientAssertionAudienceInjected(t *testing.T) {
 }
 
 // raw posts a body to one node.
-func (w *world) raw(h http.Handler, path, body string, auth ...string) *httptest.ResponseRecorder {
+func raw(h http.Handler, path, body string, auth ...string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(body))
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	if len(auth) == 2 {
@@ -73,7 +73,7 @@ func TestAttackParallelRedemptionsOfOneCodeRevokeTheFamily(t *testing.T) {
 	w := tokenWorld(t)
 	location := w.browser().login("naver", at("rotating", "scope", "openid offline_access", "prompt", "consent")...)
 	body := codeForm(query(t, location).Get("code"), "redirect_uri", "https://rotating.example/cb").Encode()
-	won := inParallel(t, w, body, "rotating")
+	won := inParallel(t, three(w), body, "rotating")
 	if len(won) != 1 {
 		t.Fatalf("got %d winners, want 1", len(won))
 	}
@@ -81,18 +81,22 @@ func TestAttackParallelRedemptionsOfOneCodeRevokeTheFamily(t *testing.T) {
 	w.wantError(w.as("rotating", "/token", refreshForm(won[0].Refresh)), http.StatusBadRequest, "invalid_grant")
 }
 
+// three nodes on one store.
+func three(w *world) []http.Handler {
+	return []http.Handler{w.h, w.node().Handler(), w.node().Handler()}
+}
+
 // inParallel sends one body a hundred times to three nodes and gives the answers
 // that succeeded; the others must be invalid_grant.
-func inParallel(t *testing.T, w *world, body, id string) (won []tokenSet) {
+func inParallel(t *testing.T, nodes []http.Handler, body, id string) (won []tokenSet) {
 	t.Helper()
-	nodes := []http.Handler{w.h, w.node().Handler(), w.node().Handler()}
 	var (
 		wg sync.WaitGroup
 		mu sync.Mutex
 	)
 	for i := range 100 {
 		wg.Go(func() {
-			rec := w.raw(nodes[i%len(nodes)], "/token", body, id, secretOf(id))
+			rec := raw(nodes[i%len(nodes)], "/token", body, id, secretOf(id))
 			tok := decode[tokenSet](t, rec)
 			mu.Lock()
 			defer mu.Unlock()
@@ -114,7 +118,7 @@ func TestAttackParallelUsesOfOneRefreshToken(t *testing.T) {
 	w := tokenWorld(t)
 	first := w.offline("rotating")
 	w.clock.add(time.Minute)
-	won := inParallel(t, w, refreshForm(first.Refresh).Encode(), "rotating")
+	won := inParallel(t, three(w), refreshForm(first.Refresh).Encode(), "rotating")
 	if len(won) != 100 {
 		t.Fatalf("got %d answers, want 100 alike", len(won))
 	}
@@ -125,7 +129,7 @@ func TestAttackParallelUsesOfOneRefreshToken(t *testing.T) {
 		w.wantInfo(tok.Access, http.StatusOK)
 	}
 	w.clock.add(20 * time.Second)
-	if again := inParallel(t, w, refreshForm(first.Refresh).Encode(), "rotating"); len(again) != 0 {
+	if again := inParallel(t, three(w), refreshForm(first.Refresh).Encode(), "rotating"); len(again) != 0 {
 		t.Errorf("got %d answers after the grace, want none", len(again))
 	}
 	for _, tok := range won[:3] {

@@ -104,6 +104,7 @@ func newFront(f front) (http.Handler, error) {
 		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live)), Log: f.log, PushesPerMinute: f.pushes,
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
+		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
 	})
 	if err != nil {
 		return nil, err

@@ -18,7 +18,7 @@ type idToken struct {
 	Audience string `json:"aud"`
 	Expires  int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
-	AuthTime int64  `json:"auth_time"`
+	AuthTime int64  `json:"auth_time,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 	ACR      string `json:"acr"`
 	Session  string `json:"sid"`
@@ -31,8 +31,8 @@ func (b *Broker) signIDToken(c client.Client, g *grant, subject, access string, 
 	sum := sha256.Sum256([]byte(access)) // ES256 and RS256 both hash with SHA-256
 	claims, err := json.Marshal(&idToken{
 		Issuer: b.issuer, Subject: subject, Audience: c.ID,
-		Expires: now.Add(idTokenTTL).Unix(), Issued: now.Unix(), AuthTime: g.At.Unix(),
-		Nonce: g.Nonce, ACR: acr(g.Who.Assurance), Session: g.SID, AtHash: encode(sum[:16]), Txn: g.Txn,
+		Expires: now.Add(idTokenTTL).Unix(), Issued: now.Unix(), AuthTime: g.authTime(),
+		Nonce: g.Nonce, ACR: acrOf(g.Who.Assurance, g.Fresh, g.ACR), Session: g.SID, AtHash: encode(sum[:16]), Txn: g.Txn,
 	})
 	if err != nil {
 		return "", fmt.Errorf("sign ID token: %w", err)
@@ -42,13 +42,6 @@ func (b *Broker) signIDToken(c client.Client, g *grant, subject, access string, 
 		return "", fmt.Errorf("sign ID token: %w", err)
 	}
 	return signed, nil
-}
-
-func acr(a providers.Assurance) string {
-	if a >= providers.Verified {
-		return ACRVerified
-	}
-	return ACRAsserted
 }
 
 // userClaims are what userinfo answers: the snapshot of the login, by granted

@@ -4,12 +4,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+
+	"sinho/broker/client"
 )
 
 // providerMetadata is OpenID Connect Discovery 1.0 §3, with RFC 9207.
 type providerMetadata struct {
 	Issuer              string   `json:"issuer"`
 	Authorization       string   `json:"authorization_endpoint"`
+	Pushed              string   `json:"pushed_authorization_request_endpoint"`
 	Token               string   `json:"token_endpoint"`
 	Userinfo            string   `json:"userinfo_endpoint"`
 	JWKS                string   `json:"jwks_uri"`
@@ -27,36 +30,45 @@ type providerMetadata struct {
 	Claims              []string `json:"claims_supported"`
 	Locales             []string `json:"ui_locales_supported"`
 	ClaimsParameter     bool     `json:"claims_parameter_supported"`
+	RequestAlgorithms   []string `json:"request_object_signing_alg_values_supported"`
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
 	ResponseISS         bool     `json:"authorization_response_iss_parameter_supported"`
 }
 
 func (b *Broker) discovery() ([]byte, error) {
+	modes := []string{"query"}
+	if b.post != nil {
+		modes = append(modes, "form_post")
+	}
 	return json.Marshal(&providerMetadata{
 		Issuer:            b.issuer,
 		Authorization:     b.issuer + "/authorize",
+		Pushed:            b.issuer + "/par",
 		Token:             b.issuer + "/token",
 		Userinfo:          b.issuer + "/userinfo",
 		JWKS:              b.issuer + "/jwks",
 		EndSession:        b.issuer + "/logout",
-		Scopes:            scopeNames[:4],
+		Scopes:            scopeNames[:],
 		ResponseTypes:     []string{"code"},
-		ResponseModes:     []string{"query"},
+		ResponseModes:     modes,
 		GrantTypes:        []string{"authorization_code"},
 		SubjectTypes:      []string{"pairwise", "public"},
 		SigningAlgorithms: b.keys.Algorithms(),
 		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post", "none"},
 		ChallengeMethods:  []string{"S256"},
-		ACRValues:         []string{ACRAsserted, ACRVerified},
+		ACRValues:         acrNames[:],
 		ClaimTypes:        []string{"normal"},
 		Claims: []string{
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "at_hash", "txn", "assurance",
 			"name", "nickname", "picture", "gender", "birthdate", "updated_at",
 			"email", "email_verified", "phone_number", "phone_number_verified",
 		},
-		Locales:     []string{"ko", "en"},
-		ResponseISS: true,
+		Locales:           []string{"ko", "en"},
+		ClaimsParameter:   true,
+		RequestParameter:  true,
+		RequestAlgorithms: []string{client.RS256, client.PS256, client.ES256, client.EdDSA},
+		ResponseISS:       true,
 	})
 }
 

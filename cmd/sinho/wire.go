@@ -126,7 +126,7 @@ func newFront(f front) (http.Handler, error) {
 // brokerRoutes puts the rooms of the broker's listener side by side.
 func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/authorize", "/token", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
+	for _, path := range []string{"/authorize", "/par", "/token", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
 		mux.Handle(path, op)
 	}
 	for _, path := range []string{"/signal", "/signal/"} {

@@ -102,3 +102,11 @@ func refusedWith2(t testing.TB, rec *httptest.ResponseRecorder, code string) str
 	}
 	return got.Get("state")
 }
+
+// discovered is the discovery document.
+func (w *world) discovered() map[string]any {
+	w.t.Helper()
+	rec := httptest.NewRecorder()
+	w.h.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/.well-known/openid-configuration", nil))
+	return decode[map[string]any](w.t, rec)
+}

@@ -34,6 +34,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		step, err := b.reuse(r.Context(), q, c, s, nil)
 		switch {
 		case err == nil:
+			if err := b.spend(w, r, q, s); err != nil {
+				return err
+			}
 			b.send(w, r, step)
 			return nil
 		case errors.Is(err, store.ErrUnavailable) && q.Prompt.has(promptNone):

@@ -164,6 +164,22 @@ func (b *Broker) claim(w http.ResponseWriter, r *http.Request, q *request, c cli
 	return nil
 }
 
+// spend leaves behind in this browser that a session has answered a pushed
+// request, as a finished journey does for one that a provider has.
+func (b *Broker) spend(w http.ResponseWriter, r *http.Request, q *request, s *session) error {
+	if q.Pushed == (id{}) {
+		return nil
+	}
+	now := b.now()
+	cookie, err := b.journeyCookie(&journey{
+		ID: q.Pushed, Request: *q, Provider: s.Provider, Phase: phaseFinished, Began: now, Expires: now.Add(claimTTL),
+	})
+	if err == nil {
+		b.keepJourney(w, r, cookie)
+	}
+	return err
+}
+
 func usedURI(q *request) *siteError {
 	return &siteError{q: q, code: "invalid_request_uri", desc: "request_uri has been used"}
 }

@@ -313,6 +313,9 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	http.SetCookie(w, cookie)
+	if err := b.spend(w, r, &q, s); err != nil {
+		return Step{}, b.internal(&q, c, err)
+	}
 	return step, nil
 }
 

@@ -1,77 +1,13 @@
 package config
 
 import (
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"strings"
 
-	"sinho/broker/client"
 	"sinho/providers"
 )
-
-// clients checks each site by the rules of the registry itself.
-func (r *review) clients() {
-	first := map[string]int{}
-	for i, c := range r.c.Clients {
-		path := fmt.Sprintf("clients[%d]", i)
-		if other, twice := first[c.ID]; twice && c.ID != "" {
-			r.wrong(path+".id", fmt.Sprintf("%q is the id of clients[%d] too", c.ID, other), "give each client an id of its own")
-		} else {
-			first[c.ID] = i
-		}
-		hash, err := c.hash()
-		if err != nil {
-			r.wrong(path+".secret_sha256", err.Error(), "write 64 hexadecimal digits in quotes: printf %s \"$secret\" | sha256sum")
-			hash[0] = 1 // what the registry would say of none is said already
-		}
-		one := c.client()
-		one.SecretHash = hash
-		_, err = client.NewRegistry(one)
-		for _, wrong := range each(err) {
-			if m, ok := errors.AsType[*client.Mistake](wrong); ok {
-				field := strings.Replace(m.Field, "secret_hash", "secret_sha256", 1)
-				r.wrong(path+"."+field, m.Why, clientAdvice(field))
-			}
-		}
-	}
-}
-
-// each error of a joined one.
-func each(err error) []error {
-	if err == nil {
-		return nil
-	}
-	if many, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []error
-		for _, one := range many.Unwrap() {
-			all = append(all, each(one)...)
-		}
-		return all
-	}
-	return []error{err}
-}
-
-func clientAdvice(field string) string {
-	field, _, _ = strings.Cut(field, "[")
-	advice := map[string]string{
-		"id":               "write the client_id the site uses",
-		"secret_sha256":    "write the secret's SHA-256, or public: true for a client that can keep no secret",
-		"name":             "write name: {ko: …, en: …}, as people shall read it",
-		"redirect_uris":    "write each address letter by letter as the site sends it: https, or http on a loopback host",
-		"post_logout_uris": "write each address letter by letter as the site sends it: https, or http on a loopback host",
-		"start":            "write the page of the site that begins a login, or remove it",
-		"sector":           "write a host name that stays the same for ever: subjects are made from it",
-		"scopes":           "write openid and what else it may ask for, or remove scopes",
-		"algorithm":        "write ES256 or RS256, or remove it",
-	}
-	if a := advice[field]; a != "" {
-		return a
-	}
-	return "shorten it to one plain line"
-}
 
 // providers checks each provider by the rules of the adapters themselves.
 func (r *review) providers() {
@@ -94,6 +30,21 @@ func (r *review) providers() {
 			r.wrong(path+key, what, providerAdvice(strings.TrimPrefix(key, ".")))
 		}
 	}
+}
+
+// each error of a joined one.
+func each(err error) []error {
+	if err == nil {
+		return nil
+	}
+	if many, ok := err.(interface{ Unwrap() []error }); ok {
+		var all []error
+		for _, one := range many.Unwrap() {
+			all = append(all, each(one)...)
+		}
+		return all
+	}
+	return []error{err}
 }
 
 // named are the fields of providers.Settings as its messages spell them.
@@ -155,15 +106,4 @@ func providerAdvice(key string) string {
 		return a
 	}
 	return "correct it, or remove it; docs/config.md says who reads it"
-}
-
-func (c Client) hash() (out [32]byte, err error) {
-	if c.SecretSHA256 == "" {
-		return out, nil
-	}
-	raw, err := hex.DecodeString(c.SecretSHA256)
-	if err != nil || len(raw) != len(out) {
-		return out, errors.New("is not a SHA-256")
-	}
-	return [32]byte(raw), nil
 }

@@ -31,7 +31,8 @@ type Client struct {
 	Public bool
 	// Name is what people read; one language stands in for the other.
 	Name providers.Text
-	// RedirectURIs, one at least: see AllowsRedirect.
+	// RedirectURIs: see AllowsRedirect. One at least, but for a client that only
+	// Serves resources.
 	RedirectURIs []string
 	// PostLogoutURIs of RP-initiated logout; may be empty.
 	PostLogoutURIs []string
@@ -40,7 +41,8 @@ type Client struct {
 	Start string
 	// Sector of pairwise subjects (OpenID Connect Core §8.1), a host name. Empty
 	// means the one host of RedirectURIs; several hosts need it said. A Native
-	// client without a host of its own gets "client:" and its ID.
+	// client without a host of its own, or one without RedirectURIs, gets "client:"
+	// and its ID.
 	Sector string
 	// PublicSubject asks for the same subject as every other such client sees.
 	PublicSubject bool

@@ -307,6 +307,9 @@ type outside struct {
 // learnt.
 func nextGeneration(cfg *config.Config, before *generation, sec secrets, out outside, log *slog.Logger) (*generation, error) {
 	g := &generation{cfg: cfg, secrets: sec}
+	if wrong := unsignable(cfg, sec.keys); len(wrong) > 0 {
+		return nil, wrong
+	}
 	var err error
 	if g.identity, err = loadCertificate(cfg); err != nil {
 		return nil, err

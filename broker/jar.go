@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"errors"
 	"net/url"
 
 	"sinho/broker/client"
@@ -26,6 +27,10 @@ func (b *Broker) unwrap(c client.Client, v url.Values) (inner url.Values, signed
 	}
 	inner, err := c.OpenRequest(v.Get("request"), b.issuer, b.now())
 	switch {
+	case errors.Is(err, client.ErrUnsupported) && !c.RequireSignedRequest:
+		bad = refuse("request_not_supported", "request objects are taken signed only")
+		bad.cause = err
+		return v, false, bad
 	case err != nil:
 		bad = refuse("invalid_request_object", "the request object is not one this client has just signed for us")
 		bad.cause = err

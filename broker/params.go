@@ -95,6 +95,8 @@ func (b *Broker) validate(v url.Values, pushed bool) (*request, client.Client, e
 	}
 	q, p := b.begun(c, v)
 	switch {
+	case p != nil && bad != nil && pushed: // the client itself is told
+		return nil, c, bad.to(&request{Client: c.ID})
 	case p != nil && bad != nil:
 		return nil, c, p.tell("%s: %s", bad.code, bad.desc)
 	case p != nil:

@@ -240,7 +240,6 @@ func TestScopesAreGivenToClientsThatMayHaveThem(t *testing.T) {
 		{"a client as it comes", func(*client.Client) {}, "openid profile email phone address"},
 		{"one with refresh tokens", func(c *client.Client) { c.Refresh = client.RefreshRotating }, "openid profile email phone address offline_access"},
 		{"one that names the scope identity", func(c *client.Client) { c.Scopes = []string{"openid", "identity"} }, "openid identity"},
-		{"one that names offline_access and gets no refresh tokens", func(c *client.Client) { c.Scopes = []string{"openid", "offline_access"} }, "openid"},
 	} {
 		w := protocolWorld(t, c.change)
 		if got := w.browser().wanted("scope", all).Scope.String(); got != c.want {

@@ -71,13 +71,14 @@ type Broker struct {
 
 	answers *recall[id, answer]
 	pushes  *recall[[32]byte, sentPush]
+	firsts  *recall[id, id] // the browser a pushed request belongs to
 	looks   *looks
 	limit   *limiter
 }
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit *seal.Box
+	request, posted, callback, pushed, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -103,6 +104,7 @@ func New(cfg Config) (*Broker, error) {
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
+		firsts:  newRecall[id, id](rememberFirsts, claimTTL),
 		looks:   newLooks(rememberLooks),
 	}
 	for _, p := range cfg.Providers {
@@ -146,7 +148,7 @@ func New(cfg Config) (*Broker, error) {
 	b.limit = newLimiter(most)
 	r := cfg.Ring
 	b.box = boxes{
-		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
+		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
 		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
 		visit: r.Box("visit"),
@@ -193,8 +195,9 @@ func checkIssuer(issuer string) (secure bool, err error) {
 	return false, fmt.Errorf("%q: want https, or http on a loopback host", issuer)
 }
 
-// Handler is the broker's own endpoints: /authorize, /token, /introspect,
-// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
+// Handler is the broker's own endpoints: /authorize, /par, /token, /introspect,
+// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are
+// legitimate.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
 	// GET patterns take HEAD too; a look at a link must not log anybody in or out.
@@ -206,6 +209,7 @@ func (b *Broker) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /authorize", b.handle(b.authorize))
 	mux.HandleFunc("POST /authorize", b.handle(b.authorize))
+	mux.HandleFunc("POST /par", b.handle(b.par))
 	mux.HandleFunc("POST /token", readable(b.handle(b.token)))
 	mux.HandleFunc("GET /userinfo", readable(b.handle(b.userinfo)))
 	mux.HandleFunc("POST /userinfo", readable(b.handle(b.userinfo)))

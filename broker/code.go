@@ -65,7 +65,18 @@ type grant struct {
 	Wants  wants
 	// Resources the access token may be for (RFC 8707), none for ours alone.
 	Resources []string
-	Session   id // it came of
+	Session   id     // it came of
+	Undated   bool   // At is no auth_time, see login
+	Fresh     bool   // proven for this very login
+	ACR       acrSet // asked for
+}
+
+// authTime is the auth_time of the ID token, 0 for none.
+func (g *grant) authTime() int64 {
+	if g.Undated {
+		return 0
+	}
+	return g.At.Unix()
 }
 
 const (
@@ -79,6 +90,9 @@ const (
 	tagGrantWants
 	tagGrantResource // once for each
 	tagGrantSession
+	tagGrantUndated
+	tagGrantFresh
+	tagGrantACR
 )
 
 func (g *grant) marshal() ([]byte, error) {
@@ -99,6 +113,9 @@ func (g *grant) marshal() ([]byte, error) {
 		f.text(tagGrantResource, r)
 	}
 	f.id(tagGrantSession, g.Session)
+	f.flag(tagGrantUndated, g.Undated)
+	f.flag(tagGrantFresh, g.Fresh)
+	f.number(tagGrantACR, int64(g.ACR))
 	return f, nil
 }
 
@@ -128,6 +145,12 @@ func (g *grant) unmarshal(p []byte) error {
 			g.Resources = append(g.Resources, string(v))
 		case tagGrantSession:
 			g.Session.read(v)
+		case tagGrantUndated:
+			g.Undated = flagged(v)
+		case tagGrantFresh:
+			g.Fresh = flagged(v)
+		case tagGrantACR:
+			g.ACR = acrSet(number(v) & 0xff)
 		}
 	})
 	if err == nil {

@@ -119,6 +119,7 @@ func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 		Person: o.l.person, Who: trimmed(o.l.who), Nonce: q.Nonce, At: o.l.at, Scope: q.Scope,
 		SID: b.sid(o.s.ID, o.c.ID), Txn: q.Ref + "." + encode(txn[:12]),
 		Wants: q.Wants, Resources: q.Resources, Session: o.s.ID,
+		Undated: o.l.undated, Fresh: o.l.fresh, ACR: q.ACR,
 	}
 	plain, err := g.marshal()
 	if err != nil {

@@ -57,7 +57,8 @@ func Start(t testing.TB, p Place) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.CommandContext(t.Context(), "haproxy", "-c", "-f", file).CombinedOutput(); err != nil || bytes.Contains(out, []byte("[WARNING]")) {
+	out, err := exec.CommandContext(t.Context(), "haproxy", "-c", "-f", file).CombinedOutput() //nolint:gosec // a test's own file
+	if err != nil || bytes.Contains(out, []byte("[WARNING]")) {
 		t.Fatalf("haproxy -c (make tools installs it): %v\n%s", err, out)
 	}
 	run(t, file)
@@ -68,7 +69,7 @@ func Start(t testing.TB, p Place) {
 
 func run(t testing.TB, file string) {
 	t.Helper()
-	cmd := exec.Command("haproxy", "-db", "-f", file) //nolint:gosec // a test's own file
+	cmd := exec.Command("haproxy", "-db", "-f", file) //nolint:gosec,noctx // a test's own file, and it is ended below
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {
@@ -92,7 +93,7 @@ func reach(t testing.TB, address string) {
 	for {
 		conn, err := dialer.DialContext(t.Context(), "tcp", address)
 		if err == nil {
-			conn.Close()
+			_ = conn.Close() // it has shown what it was for
 			return
 		}
 		select {

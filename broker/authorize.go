@@ -26,10 +26,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	s, have := b.session(r)
 	usable := have && b.usable(s, q)
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
-		location, err := b.reuse(r.Context(), q, c, s, nil)
+		step, err := b.reuse(r.Context(), q, c, s, false)
 		switch {
 		case err == nil:
-			redirect(w, location)
+			b.send(w, r, step)
 			return nil
 		case errors.Is(err, store.ErrUnavailable) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "temporarily_unavailable", desc: "try again in a few seconds", cause: err}
@@ -41,6 +41,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			usable = false
 		case errors.Is(err, errOtherPerson):
 			usable = false
+		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
+			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}
+		case errors.Is(err, errConsent): // on the page
 		default:
 			return err
 		}
@@ -200,6 +203,34 @@ func (b *Broker) answerURL(q *request, params ...string) string {
 	}
 	add("iss", b.issuer)
 	return u.String()
+}
+
+// reply is the way to the site with an answer, as its response_mode asks.
+func (b *Broker) reply(q *request, params ...string) Step {
+	if !q.FormPost {
+		return Step{Redirect: b.answerURL(q, params...)}
+	}
+	post := &FormPost{Action: q.RedirectURI, Origin: origin(q.RedirectURI)}
+	for i := 0; i+1 < len(params); i += 2 {
+		post.Fields = append(post.Fields, Field{params[i], params[i+1]})
+	}
+	if q.State != "" {
+		post.Fields = append(post.Fields, Field{"state", q.State})
+	}
+	post.Fields = append(post.Fields, Field{"iss", b.issuer})
+	if c, known := b.clients.Lookup(q.Client); known {
+		post.Site = c.Name
+	}
+	return Step{Post: post}
+}
+
+// send answers with a step that leads to the site.
+func (b *Broker) send(w http.ResponseWriter, r *http.Request, s Step) {
+	if s.Post != nil {
+		b.post(w, r, s.Post)
+		return
+	}
+	redirect(w, s.Redirect)
 }
 
 // redirect answers 303 to a GET.

@@ -36,6 +36,8 @@ type Config struct {
 	Hooks     Hooks
 	// Page shows a Problem and logs it once (nil: plain text).
 	Page func(http.ResponseWriter, *http.Request, *Problem)
+	// Post shows the page of a FormPost (nil: form_post is not offered).
+	Post func(http.ResponseWriter, *http.Request, *FormPost)
 	Log  *slog.Logger // nil: none
 	// Now is the clock (nil: time.Now).
 	Now func() time.Time
@@ -59,10 +61,13 @@ type Broker struct {
 	infos     map[string]providers.Info // as configured: shape, assurance, freshness
 	hooks     Hooks
 	page      func(http.ResponseWriter, *http.Request, *Problem)
+	post      func(http.ResponseWriter, *http.Request, *FormPost)
 	logger    *slog.Logger
 	now       func() time.Time
 	box       boxes
 	metadata  []byte
+	marked    map[[markSize]byte]client.Client // by mark, for lists
+	entry     int                              // bytes of a list's entry
 
 	answers *recall[id, answer]
 	pushes  *recall[[32]byte, sentPush]
@@ -72,7 +77,7 @@ type Broker struct {
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout *seal.Box
+	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout, visit *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -95,7 +100,7 @@ func New(cfg Config) (*Broker, error) {
 		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
 		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, pepper: append([]byte(nil), cfg.Pepper...), store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
-		hooks: cfg.Hooks, page: cfg.Page, logger: cfg.Log, now: cfg.Now,
+		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
 		looks:   newLooks(rememberLooks),
@@ -144,7 +149,17 @@ func New(cfg Config) (*Broker, error) {
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
 		claims: r.Box("claims"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
+		visit: r.Box("visit"),
 	}
+	b.marked = map[[markSize]byte]client.Client{}
+	for c := range cfg.Clients.All() {
+		b.marked[[markSize]byte(mark(c.ID))] = c
+	}
+	sample, err := b.appendVisit(make([]byte, 32), &visit{}, sessionTTL)
+	if err != nil {
+		return nil, fmt.Errorf("new broker: %w", err)
+	}
+	b.entry = len(sample.Value)
 	b.metadata, err = b.discovery()
 	if err != nil {
 		return nil, fmt.Errorf("new broker: discovery: %w", err)

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"sinho/broker/client"
 	"sinho/providers"
 	"sinho/store"
 )
@@ -34,8 +33,11 @@ const (
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
-// gives, so that a replay finds what to revoke.
-func codeKey(secret []byte) string { return "c:" + encode(named("code", secret)) }
+// gives, so that a replay, and a log-out, find what to revoke.
+func codeKey(name []byte) string { return "c:" + encode(name) }
+
+// familyKey names the record of the refresh tokens that come of a code.
+func familyKey(name []byte) string { return "f:" + encode(name) }
 
 func accessKey(name []byte) string { return "a:" + encode(name) }
 
@@ -56,6 +58,10 @@ type grant struct {
 	Scope  scope
 	SID    string
 	Txn    string
+	Wants  wants
+	// Resources the access token may be for (RFC 8707), none for ours alone.
+	Resources []string
+	Session   id // it came of
 }
 
 const (
@@ -66,6 +72,9 @@ const (
 	tagGrantScope
 	tagGrantSID
 	tagGrantTxn
+	tagGrantWants
+	tagGrantResource // once for each
+	tagGrantSession
 )
 
 func (g *grant) marshal() ([]byte, error) {
@@ -81,12 +90,18 @@ func (g *grant) marshal() ([]byte, error) {
 	f.number(tagGrantScope, int64(g.Scope))
 	f.text(tagGrantSID, g.SID)
 	f.text(tagGrantTxn, g.Txn)
+	f.bytes(tagGrantWants, g.Wants.marshal())
+	for _, r := range g.Resources {
+		f.text(tagGrantResource, r)
+	}
+	f.id(tagGrantSession, g.Session)
 	return f, nil
 }
 
 func (g *grant) unmarshal(p []byte) error {
 	*g = grant{}
 	var who []byte
+	var inner error
 	err := fields(p, func(tag byte, v []byte) {
 		switch tag {
 		case tagGrantPerson:
@@ -98,13 +113,22 @@ func (g *grant) unmarshal(p []byte) error {
 		case tagGrantAt:
 			g.At = moment(v)
 		case tagGrantScope:
-			g.Scope = scope(number(v) & 0xff)
+			g.Scope = scope(number(v) & 0xffff)
 		case tagGrantSID:
 			g.SID = string(v)
 		case tagGrantTxn:
 			g.Txn = string(v)
+		case tagGrantWants:
+			inner = g.Wants.unmarshal(v)
+		case tagGrantResource:
+			g.Resources = append(g.Resources, string(v))
+		case tagGrantSession:
+			g.Session.read(v)
 		}
 	})
+	if err == nil {
+		err = inner
+	}
 	if err != nil {
 		return err
 	}
@@ -112,64 +136,6 @@ func (g *grant) unmarshal(p []byte) error {
 		return errMalformed
 	}
 	return json.Unmarshal(who, &g.Who)
-}
-
-// issue makes the code of a login, and writes it with the share of a new
-// session, or on condition that the old one lives, in one Apply. seed names the
-// occasion: the same seed gives the same record, whoever asks, so a repeated
-// request neither doubles nor fails. fresh says that a new session was written.
-func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
-	now := b.now()
-	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", q.Began, seed), Challenge: q.Challenge}
-	hash := sha256.Sum256([]byte(q.RedirectURI))
-	f := newForm(192)
-	f.text(tagCodeShard, string(k.Shard))
-	f.bytes(tagCodeSecret, k.Secret)
-	f.bytes(tagCodeRedirect, hash[:])
-	f.text(tagCodeChallenge, k.Challenge)
-	expires := now.Add(codeTTL)
-	if out, err = b.box.code.Seal(f, expires, b.issuer, c.ID); err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	txn := b.ring.Derive("txn", q.Began, seed)
-	g := grant{
-		Person: l.person, Who: trimmed(l.who), Nonce: q.Nonce, At: l.at, Scope: q.Scope,
-		SID: b.sid(s.ID, c.ID), Txn: q.Ref + "." + encode(txn[:12]),
-	}
-	plain, err := g.marshal()
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	record, err := b.box.codeRecord.With(k.Secret).Seal(plain, expires, b.issuer, c.ID)
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	ops := []store.Op{
-		{Kind: store.PutNew, Key: codeKey(k.Secret), Value: []byte(record), TTL: codeTTL, Fenced: true},
-		{Kind: store.Alive, Key: s.key()},
-	}
-	if renew {
-		ops[1] = store.Op{Kind: store.Put, Key: s.key(), Value: s.share, TTL: sessionTTL}
-		if s.replaces != "" {
-			ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
-		}
-	}
-	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", q.Began, seed)[:16]), false, ops...)
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", away(err))
-	}
-	switch at := done.Conflict; {
-	case at == nil:
-		return out, renew && !done.Repeated, nil
-	case at.Op == 1:
-		return "", false, errNoSession
-	case at.Why == store.Differs:
-		// Another node answered the same journey: its record opens with this code
-		// too. The session it wrote went out with its answer.
-		return out, false, nil
-	default:
-		return "", false, errSpent
-	}
 }
 
 // openCode reads a code of this client. Any failure is the same to the caller.
@@ -208,7 +174,7 @@ func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, s
 	_, _ = rand.Read(share) // never fails, see crypto/rand
 	access := accessKey(accessName(k.Secret))
 	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
-		store.Op{Kind: store.Take, Key: codeKey(k.Secret), Value: []byte("used"), TTL: tombstoneTTL},
+		store.Op{Kind: store.Take, Key: codeKey(accessName(k.Secret)), Value: []byte("used"), TTL: tombstoneTTL},
 		store.Op{Kind: store.Put, Key: access, Value: share, TTL: accessTTL},
 	)
 	switch {

@@ -30,6 +30,10 @@ type providerMetadata struct {
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
 	ResponseISS         bool     `json:"authorization_response_iss_parameter_supported"`
+	BackLogout          bool     `json:"backchannel_logout_supported"`
+	BackLogoutSession   bool     `json:"backchannel_logout_session_supported"`
+	FrontLogout         bool     `json:"frontchannel_logout_supported"`
+	FrontLogoutSession  bool     `json:"frontchannel_logout_session_supported"`
 }
 
 func (b *Broker) discovery() ([]byte, error) {
@@ -40,7 +44,7 @@ func (b *Broker) discovery() ([]byte, error) {
 		Userinfo:          b.issuer + "/userinfo",
 		JWKS:              b.issuer + "/jwks",
 		EndSession:        b.issuer + "/logout",
-		Scopes:            scopeNames[:],
+		Scopes:            scopeNames[:4],
 		ResponseTypes:     []string{"code"},
 		ResponseModes:     []string{"query"},
 		GrantTypes:        []string{"authorization_code"},
@@ -57,6 +61,8 @@ func (b *Broker) discovery() ([]byte, error) {
 		},
 		Locales:     []string{"ko", "en"},
 		ResponseISS: true,
+		BackLogout:  b.hooks.Tell != nil, BackLogoutSession: b.hooks.Tell != nil,
+		FrontLogout: true, FrontLogoutSession: true,
 	})
 }
 

@@ -80,7 +80,7 @@ func (b *Broker) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 			b.noted(r.Context(), site.q.Ref, site.q.Client)
 			b.log(r.Context(), level(site.cause), "request refused", site.q.Ref, site.code, site.cause,
 				slog.String("client", site.q.Client), slog.String("why", site.desc))
-			redirect(w, b.answerURL(site.q, "error", site.code, "error_description", printable(site.desc)))
+			b.send(w, r, b.reply(site.q, "error", site.code, "error_description", printable(site.desc)))
 		case errors.As(err, &machine):
 			ref := NewReference()
 			b.noted(r.Context(), ref, "")

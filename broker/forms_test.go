@@ -27,6 +27,25 @@ func sampleRequest() request {
 	}
 }
 
+// wideRequest has every field a site can fill beside those of sampleRequest.
+func wideRequest() request {
+	q := sampleRequest()
+	q.FormPost, q.NeedOnly, q.Pushed, q.Proved = true, true, id{7, 7}, id{8, 8}
+	q.Scope |= scopeIdentity
+	q.Resources = []string{"https://api.example/a", "https://api.example/b"}
+	q.Wants = wants{
+		IDToken: claimNamed("name") | claimNamed("auth_time"), Userinfo: claimNamed("provider"),
+		Must: []demand{{Claim: "birthdate", Values: []string{"1990-05-12", "1990-05-13"}, Essential: true, Userinfo: true}, {Claim: "sub", Values: []string{"x"}}},
+	}
+	return q
+}
+
+func wideGrant() grant {
+	g := sampleGrant()
+	g.Wants, g.Resources, g.Session = wideRequest().Wants, wideRequest().Resources, id{3}
+	return g
+}
+
 func sampleJourney() journey {
 	return journey{
 		ID: id{9}, Request: sampleRequest(), Provider: "pass", Phase: phasePushed, Began: time.UnixMilli(1_800_000_000_123),
@@ -58,11 +77,16 @@ func TestSealedFormsAreStable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wideQ, wideG := wideRequest(), wideGrant()
+	wideBytes, err := wideG.marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
 	var out strings.Builder
 	for _, f := range []struct {
 		name  string
 		bytes []byte
-	}{{"request", q.marshal()}, {"journey", j.marshal()}, {"session", s.marshal()}, {"grant", grantBytes}} {
+	}{{"request", q.marshal()}, {"journey", j.marshal()}, {"session", s.marshal()}, {"grant", grantBytes}, {"wide request", wideQ.marshal()}, {"wide grant", wideBytes}} {
 		out.WriteString(f.name + " " + hex.EncodeToString(f.bytes) + "\n")
 	}
 	file := filepath.Join("testdata", "forms.golden")
@@ -90,6 +114,12 @@ func TestSealedFormsComeBackWhole(t *testing.T) {
 	}
 	if diff := cmp.Diff(sampleRequest(), q); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
+	}
+	if err := q.unmarshal(func() []byte { q := wideRequest(); return q.marshal() }()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wideRequest(), q); diff != "" {
+		t.Errorf("wide request (-want +got):\n%s", diff)
 	}
 	none := sampleRequest()
 	none.MaxAge = -1
@@ -123,6 +153,16 @@ func TestSealedFormsComeBackWhole(t *testing.T) {
 	}
 	if diff := cmp.Diff(wantG, g); diff != "" {
 		t.Errorf("grant (-want +got):\n%s", diff)
+	}
+	wideG := wideGrant()
+	if raw, err = wideG.marshal(); err != nil {
+		t.Fatal(err)
+	}
+	if err := g.unmarshal(raw); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wideGrant(), g); diff != "" {
+		t.Errorf("wide grant (-want +got):\n%s", diff)
 	}
 	later := append(q.marshal(), 200, 3, 'n', 'e', 'w')
 	if err := q.unmarshal(later); err != nil {

@@ -16,8 +16,11 @@ const (
 	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
 	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
 	maxCookies       = 12 << 10
-	maxJourneys      = 4  // a browser
-	maxContinued     = 16 // sites a session remembers
+	maxJourneys      = 4       // a browser
+	maxContinued     = 16      // sites a session remembers
+	maxVisits        = 32      // codes a person's list remembers
+	maxFrames        = 12      // sites told in the browser at one log-out
+	maxFrameBytes    = 4 << 10 // of their addresses together
 )
 
 // Lifetimes.
@@ -33,6 +36,8 @@ const (
 	idTokenTTL   = time.Hour
 	sessionTTL   = 12 * time.Hour
 	browserTTL   = 24 * time.Hour
+	agreedFor    = 365 * 24 * time.Hour
+	provedTTL    = 10 * time.Minute // to agree, after the login that was asked for
 	leaseTTL     = 30 * time.Second
 	pushTwice    = 5 * time.Second  // a second click within this is the same push
 	pushGrace    = 10 * time.Minute // a push that expired can still say so

@@ -22,6 +22,7 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 	s, have := b.session(r)
 	login := b.login(&q, c, sealed)
 	login.Continue = have && b.usable(s, &q)
+	login.Agreement = agreementOf(&q, c)
 	return login, nil
 }
 

@@ -22,16 +22,19 @@ const (
 )
 
 // scope is a set of granted scopes.
-type scope uint8
+type scope uint16
 
 const (
 	scopeOpenID scope = 1 << iota
 	scopeProfile
 	scopeEmail
 	scopePhone
+	scopeAddress
+	scopeOffline
+	scopeIdentity
 )
 
-var scopeNames = [...]string{"openid", "profile", "email", "phone"}
+var scopeNames = [...]string{"openid", "profile", "email", "phone", "address", "offline_access", "identity"}
 
 func (s scope) has(x scope) bool { return s&x != 0 }
 
@@ -159,9 +162,12 @@ func grantable(c client.Client, asked string) scope {
 	var s scope
 	for name := range strings.FieldsSeq(asked) {
 		i := slices.Index(scopeNames[:], name)
-		if i >= 0 && (len(c.Scopes) == 0 || slices.Contains(c.Scopes, name)) {
+		if i >= 0 && i < 4 && (len(c.Scopes) == 0 || slices.Contains(c.Scopes, name)) {
 			s |= 1 << i
 		}
+	}
+	if len(c.Scopes) == 0 {
+		s &^= scopeIdentity // verified attributes go to clients that name the scope
 	}
 	return s
 }

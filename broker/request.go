@@ -31,6 +31,12 @@ type request struct {
 	Hint        string // provider id
 	LoginHint   string
 	HintSub     string // sub of a valid id_token_hint
+	FormPost    bool   // response_mode form_post
+	Wants       wants
+	NeedOnly    bool     // acr is essential: less is an error to the site
+	Resources   []string // RFC 8707
+	Pushed      id       // of the pushed request it came by, zero for none
+	Proved      id       // session that proved what fresh asks for, zero for none
 }
 
 // fresh says that the person must prove themselves anew at a provider.
@@ -55,6 +61,12 @@ const (
 	tagHint
 	tagLoginHint
 	tagHintSub
+	tagFormPost
+	tagWants
+	tagNeedOnly
+	tagResource // once for each
+	tagPushed
+	tagProved
 )
 
 func (q *request) marshal() []byte {
@@ -77,11 +89,20 @@ func (q *request) marshal() []byte {
 	f.text(tagHint, q.Hint)
 	f.text(tagLoginHint, q.LoginHint)
 	f.text(tagHintSub, q.HintSub)
+	f.flag(tagFormPost, q.FormPost)
+	f.bytes(tagWants, q.Wants.marshal())
+	f.flag(tagNeedOnly, q.NeedOnly)
+	for _, r := range q.Resources {
+		f.text(tagResource, r)
+	}
+	f.id(tagPushed, q.Pushed)
+	f.id(tagProved, q.Proved)
 	return f
 }
 
 func (q *request) unmarshal(p []byte) error {
 	*q = request{MaxAge: -1}
+	var inner error
 	err := fields(p, func(tag byte, v []byte) {
 		switch tag {
 		case tagID:
@@ -105,7 +126,7 @@ func (q *request) unmarshal(p []byte) error {
 		case tagChallenge:
 			q.Challenge = string(v)
 		case tagScope:
-			q.Scope = scope(number(v) & 0xff)
+			q.Scope = scope(number(v) & 0xffff)
 		case tagPrompt:
 			q.Prompt = prompt(number(v) & 0xff)
 		case tagMaxAge:
@@ -120,8 +141,23 @@ func (q *request) unmarshal(p []byte) error {
 			q.LoginHint = string(v)
 		case tagHintSub:
 			q.HintSub = string(v)
+		case tagFormPost:
+			q.FormPost = flagged(v)
+		case tagWants:
+			inner = q.Wants.unmarshal(v)
+		case tagNeedOnly:
+			q.NeedOnly = flagged(v)
+		case tagResource:
+			q.Resources = append(q.Resources, string(v))
+		case tagPushed:
+			q.Pushed.read(v)
+		case tagProved:
+			q.Proved.read(v)
 		}
 	})
+	if err == nil {
+		err = inner
+	}
 	if err == nil && (q.Client == "" || q.RedirectURI == "" || q.ID == id{}) {
 		return errMalformed
 	}

@@ -96,7 +96,9 @@ func (s *session) unmarshal(p []byte) error {
 	return err
 }
 
-func (s *session) key() string { return "s:" + s.ID.String() }
+func (s *session) key() string { return sessionKey(s.ID) }
+
+func sessionKey(n id) string { return "s:" + n.String() }
 
 func mark(client string) []byte {
 	sum := sha256.Sum256([]byte("sinho continued " + client))
@@ -224,8 +226,13 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 // usable applies policy again: assurance, freshness and whether the provider
 // may still be used.
 func (b *Broker) usable(s *session, q *request) bool {
+	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.At.Add(provedTTL))
 	switch {
-	case s.Assurance < q.Need, q.Prompt.has(promptLogin), b.disabled(s.Provider):
+	case s.Assurance < q.Need, b.disabled(s.Provider):
+		return false
+	case proved:
+		return true // by the login that led here
+	case q.Prompt.has(promptLogin):
 		return false
 	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
 		return false
@@ -234,29 +241,27 @@ func (b *Broker) usable(s *session, q *request) bool {
 }
 
 // reuse answers a request from a session: one read, one Apply.
-func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (location string, err error) {
+// agreed says that the person has just consented.
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, agreed bool) (Step, error) {
 	share, err := b.store.Read(ctx, s.Shard, s.key())
 	if errors.Is(err, store.ErrAbsent) {
-		return "", errNoSession
+		return Step{}, errNoSession
 	}
 	if err != nil {
-		return "", fmt.Errorf("read session: %w", away(err))
+		return Step{}, fmt.Errorf("read session: %w", away(err))
 	}
 	l, err := b.openPerson(s, share)
 	if err != nil {
-		return "", errNoSession
+		return Step{}, errNoSession
 	}
 	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
-		return "", errOtherPerson
+		return Step{}, errOtherPerson
 	}
-	if seed == nil {
-		seed = append(q.ID[:], s.ID[:]...)
-	}
-	code, _, err := b.issue(ctx, q, c, l, s, seed, false)
+	code, _, err := b.issue(ctx, &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed})
 	if err != nil {
-		return "", err
+		return Step{}, err
 	}
-	return b.answerURL(q, "code", code), nil
+	return b.reply(q, "code", code), nil
 }
 
 // Continue answers a request from the live session after the person has agreed
@@ -277,12 +282,12 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
-	location, err := b.reuse(ctx, &q, c, s, nil)
+	step, err := b.reuse(ctx, &q, c, s, true)
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
-	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent):
+	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent), errors.Is(err, errConsent):
 		return back(NoticeSession)
 	case errors.Is(err, store.ErrUnavailable):
 		b.log(ctx, level(err), "session not used", q.Ref, NoticeStore, err)
@@ -296,7 +301,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	http.SetCookie(w, cookie)
-	return Step{Redirect: location}, nil
+	return step, nil
 }
 
 // trimmed drops what no cookie could carry; a dropped value is one not given.
@@ -315,6 +320,14 @@ func trimmed(who providers.Identity) providers.Identity {
 		{&who.Carrier, 20},
 		{&who.Nickname, 100},
 		{&who.Picture, 400},
+		{&who.GivenName, 100},
+		{&who.FamilyName, 100},
+		{&who.MiddleName, 100},
+		{&who.Username, 100},
+		{&who.Profile, 200},
+		{&who.Website, 200},
+		{&who.ZoneInfo, 40},
+		{&who.Locale, 20},
 	} {
 		if len(*f.value) > f.most {
 			*f.value = ""

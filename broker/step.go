@@ -24,6 +24,8 @@ type Login struct {
 	Routes []providers.Info
 	// Continue is set when a live session may be used after one "Continue".
 	Continue bool
+	// Agreement is what going on means to agree to, nil for nothing to be asked.
+	Agreement *Agreement
 	// Hint is the provider the site asked for ("" for none).
 	Hint string
 }
@@ -66,7 +68,22 @@ type Step struct {
 	Redirect string
 	// Wait is a push under way, to be shown as a waiting page.
 	Wait *Wait
+	// Post is an answer to the site that travels in a form (form_post), to be
+	// shown as a page that sends it.
+	Post *FormPost
 }
+
+// FormPost is an answer to a site by OAuth 2.0 Form Post Response Mode: a page
+// posts the fields to the action, by itself or by its button.
+type FormPost struct {
+	Action string // the redirect URI, registered exactly so
+	Origin string // of Action, for CSP form-action
+	Site   providers.Text
+	Fields []Field
+}
+
+// Field is one hidden field.
+type Field struct{ Name, Value string }
 
 // Wait is a push under way in this browser.
 type Wait struct {
@@ -131,8 +148,17 @@ type Trip struct {
 	Err *providers.Error
 }
 
+// Ending is the end of a session as one site knows it (OpenID Connect
+// Back-Channel Logout 1.0).
+type Ending struct {
+	Client  string // client_id
+	Subject string // sub towards it
+	Session string // sid towards it
+}
+
 // Hooks let the signal and the lobby see and admit journeys without broker
-// knowing them. Every field may be nil. They must not block.
+// knowing them. Every field may be nil. They must not block,
+// but for Tell.
 type Hooks struct {
 	// Admit refuses a provider at Begin with a Notice code ("" admits).
 	Admit func(provider string) (notice string)
@@ -143,6 +169,10 @@ type Hooks struct {
 	Started  func(Trip)
 	Returned func(Trip) // the person came back (with whatever)
 	Ended    func(Trip) // identity read, or failed
+	// Tell queues that a session has ended, for a site that asked to be told by
+	// the broker itself; the same Ending may come again. nil tells nobody. It
+	// blocks until the message is safe, or says why it is not.
+	Tell func(context.Context, Ending) error
 	// Noted says whose request ctx is of, as far as it is known by now: its
 	// 문의번호 and its client, either "" for not known.
 	Noted func(ctx context.Context, ref, client string)

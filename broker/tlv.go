@@ -46,6 +46,16 @@ func (f *form) number(tag byte, v int64) {
 	f.bytes(tag, binary.AppendVarint(buf[:0], v))
 }
 
+// flag keeps true.
+func (f *form) flag(tag byte, v bool) {
+	if v {
+		f.number(tag, 1)
+	}
+}
+
+// flagged reads what form.flag wrote.
+func flagged(v []byte) bool { return number(v) != 0 }
+
 // time keeps whole seconds.
 func (f *form) time(tag byte, v time.Time) {
 	if !v.IsZero() {
@@ -82,6 +92,13 @@ func number(v []byte) int64 {
 
 // moment reads what form.time wrote.
 func moment(v []byte) time.Time { return time.Unix(number(v), 0) }
+
+// id leaves out the zero name.
+func (f *form) id(tag byte, v id) {
+	if v != (id{}) {
+		f.bytes(tag, v[:])
+	}
+}
 
 // id is a random 128-bit name.
 type id [16]byte

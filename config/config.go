@@ -219,44 +219,6 @@ type Text struct {
 	EN string `yaml:"en"`
 }
 
-// Client is one site.
-type Client struct {
-	// The client_id: 1 to 64 of A-Z a-z 0-9 . _ ~ - . Needed.
-	ID string `yaml:"id"`
-	// The SHA-256 of the client's secret, 64 hexadecimal digits. Needed but for a
-	// public client. A secret and its hash: `s=$(openssl rand -base64 32)`, then
-	// `printf %s "$s" | sha256sum`.
-	SecretSHA256 string `yaml:"secret_sha256"`
-	// A client that can keep no secret, such as a page or an app: PKCE alone.
-	Public bool `yaml:"public"`
-	// What people read when they are asked to log in. One language at least.
-	Name Text `yaml:"name"`
-	// Where people may be sent back to, compared exactly. Needed.
-	RedirectURIs []string `yaml:"redirect_uris"`
-	// Where people may be sent after logging out.
-	PostLogoutURIs []string `yaml:"post_logout_uris"`
-	// The page of the site that begins a login (initiate_login_uri): the way on
-	// for people whose request has expired.
-	Start string `yaml:"start"`
-	// The host name that subjects are made for: sites of one sector see the same
-	// person under the same subject. Left out: the one host of redirect_uris.
-	Sector string `yaml:"sector"`
-	// The same subject as every other such client sees.
-	PublicSubject bool `yaml:"public_subject"`
-	// asserted, or verified: a person must have been verified by an identity
-	// verification agency.
-	MinAssurance Assurance `yaml:"min_assurance"`
-	// Scopes it may be given, openid among them. Left out: all.
-	Scopes []string `yaml:"scopes"`
-	// What its ID tokens are signed with, ES256 or RS256.
-	Algorithm string `yaml:"algorithm"`
-	// An app on people's own devices: loopback redirect URIs match on any port,
-	// and private-use schemes are allowed.
-	Native bool `yaml:"native"`
-	// How people reach the site's help; shown as it is, at most 200 bytes.
-	Support string `yaml:"support"`
-}
-
 // Provider is one identity provider.
 type Provider struct {
 	// Our name for it, in addresses and logs: 1 to 32 of a-z 0-9 and -. Needed.
@@ -271,9 +233,13 @@ type Provider struct {
 	// Lower comes first where the lights say nothing else; equals stand as
 	// written.
 	Order int `yaml:"order"`
-	// Logins a second it is believed to take, in any unit common to all: how new
-	// logins are shared out. More than 0.
+	// Logins a second it is believed to take, or a weight towards the others where
+	// nobody knows: how new logins are shared out until congestion shows what it
+	// does take. More than 0.
 	Capacity float64 `yaml:"capacity"`
+	// Logins a second it may be sent at most by contract: no more is ever counted
+	// on, whatever is measured. It refuses nobody. 0 is no such bound.
+	CapacityCap float64 `yaml:"capacity_cap"`
 	// For whoever reads this file; nothing else reads it.
 	Notes string `yaml:"notes"`
 
@@ -353,8 +319,6 @@ func defaultRedis() Redis {
 }
 
 func defaultConsole() Console { return Console{Listen: "127.0.0.1:9463", Session: 8 * time.Hour} }
-
-func defaultClient() Client { return Client{Algorithm: "ES256"} }
 
 func defaultProvider() Provider { return Provider{Enabled: true, Capacity: 1} }
 

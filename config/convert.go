@@ -24,11 +24,18 @@ func (c *Config) Registrations() []client.Client {
 
 func (c Client) client() client.Client {
 	hash, _ := c.hash() // Validate has told
+	keys, _ := c.keys()
 	return client.Client{
 		ID: c.ID, SecretHash: hash, Public: c.Public, Name: providers.Text(c.Name),
 		RedirectURIs: c.RedirectURIs, PostLogoutURIs: c.PostLogoutURIs, Start: c.Start,
 		Sector: c.Sector, PublicSubject: c.PublicSubject, MinAssurance: providers.Assurance(c.MinAssurance),
 		Scopes: c.Scopes, Algorithm: c.Algorithm, Native: c.Native, Support: c.Support,
+		AuthMethod: c.AuthMethod, Keys: keys, AssertionAudience: c.AssertionAudience,
+		RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest,
+		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, Consent: c.Consent, TellProvider: c.TellProvider,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelSession,
+		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelSession: c.FrontchannelSession,
+		Resources: c.Resources, Serves: c.Serves, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,
 	}
 }
 

@@ -30,6 +30,10 @@ func (d *document) decode(n ast.Node, path string, into reflect.Value) {
 		d.duration(n, path, into)
 		return
 	}
+	if into.Type() == reflect.TypeFor[KeySet]() {
+		d.keySet(n, path, into)
+		return
+	}
 	if reader, ok := reflect.TypeAssert[encoding.TextUnmarshaler](into.Addr()); ok {
 		if text, ok := d.text(n, path); ok {
 			if err := reader.UnmarshalText([]byte(text)); err != nil {

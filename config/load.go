@@ -42,31 +42,40 @@ func Load(path string, env func(string) (string, bool)) (*Config, error) {
 // take reads what the file says into c, and judges it.
 func (d *document) take(root *ast.MappingNode, c *Config) {
 	d.fields(root.Values, "", reflect.ValueOf(c).Elem())
-	d.publicKeys(c.Providers)
+	d.publicKeys(c)
 	c.settle()
 	if err := c.Validate(); err != nil {
 		d.mistakes = append(d.mistakes, err.(Mistakes)...) //nolint:errorlint // it is nothing else
 	}
 }
 
-// publicKeys reads the key files of providers.
-func (d *document) publicKeys(all []Provider) {
-	for i := range all {
-		p, path := &all[i], fmt.Sprintf("providers[%d].public_key_file", i)
-		if p.PublicKeyFile == "" {
-			continue
-		}
-		if p.PublicKeyPEM != "" {
-			d.refuse(d.find(path), path, "says again what public_key_pem says", "keep one of them")
-			continue
-		}
-		body, err := d.read(p.PublicKeyFile)
-		if err != nil {
-			d.refuse(d.find(path), path, fmt.Sprintf("%s cannot be read: %v", p.PublicKeyFile, err), "correct the path (it is relative to this file) or its rights")
-			continue
-		}
-		p.PublicKeyPEM = string(body)
+// publicKeys reads the key files of providers and clients.
+func (d *document) publicKeys(c *Config) {
+	for i := range c.Providers {
+		p := &c.Providers[i]
+		d.publicKey(fmt.Sprintf("providers[%d].public_key_file", i), p.PublicKeyFile, "public_key_pem", &p.PublicKeyPEM)
 	}
+	for i := range c.Clients {
+		one := &c.Clients[i]
+		d.publicKey(fmt.Sprintf("clients[%d].jwks_file", i), one.JWKSFile, "jwks", (*string)(&one.JWKS))
+	}
+}
+
+// publicKey reads one file, if named, into the value that key may say instead.
+func (d *document) publicKey(path, name, key string, into *string) {
+	if name == "" {
+		return
+	}
+	if *into != "" {
+		d.refuse(d.find(path), path, "says again what "+key+" says", "keep one of them")
+		return
+	}
+	body, err := d.read(name)
+	if err != nil {
+		d.refuse(d.find(path), path, fmt.Sprintf("%s cannot be read: %v", name, err), "correct the path (it is relative to this file) or its rights")
+		return
+	}
+	*into = string(body)
 }
 
 // settle joins relative paths to the folder of the file, and notes the files

@@ -79,8 +79,8 @@ func TestTheSmallestFileHasAllDefaults(t *testing.T) {
 
 func TestTheExampleLoads(t *testing.T) {
 	c := load(t, example)
-	if len(c.Clients) != 2 || len(c.Providers) != 5 || len(c.Enabled()) != 4 {
-		t.Errorf("got %d clients, %d providers, %d of them enabled; want 2, 5, 4", len(c.Clients), len(c.Providers), len(c.Enabled()))
+	if len(c.Clients) != 4 || len(c.Providers) != 5 || len(c.Enabled()) != 4 {
+		t.Errorf("got %d clients, %d providers, %d of them enabled; want 4, 5, 4", len(c.Clients), len(c.Providers), len(c.Enabled()))
 	}
 }
 

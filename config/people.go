@@ -1,40 +1,36 @@
 package config
 
 import (
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"strings"
 
-	"sinho/broker/client"
 	"sinho/providers"
 )
 
-// clients checks each site by the rules of the registry itself.
-func (r *review) clients() {
+// providers checks each provider by the rules of the adapters themselves.
+func (r *review) providers() {
+	if len(r.c.Enabled()) == 0 {
+		r.wrong("providers", "has none that is enabled", "write one provider at least, so that people can log in")
+	}
 	first := map[string]int{}
-	for i, c := range r.c.Clients {
-		path := fmt.Sprintf("clients[%d]", i)
-		if other, twice := first[c.ID]; twice && c.ID != "" {
-			r.wrong(path+".id", fmt.Sprintf("%q is the id of clients[%d] too", c.ID, other), "give each client an id of its own")
+	for i, p := range r.c.Providers {
+		path := fmt.Sprintf("providers[%d]", i)
+		if other, twice := first[p.ID]; twice && p.ID != "" {
+			r.wrong(path+".id", fmt.Sprintf("%q is the id of providers[%d] too", p.ID, other), "give each an id of its own; kind says which adapter serves it")
 		} else {
-			first[c.ID] = i
+			first[p.ID] = i
 		}
-		hash, err := c.hash()
-		if err != nil {
-			r.wrong(path+".secret_sha256", err.Error(), "write 64 hexadecimal digits in quotes: printf %s \"$secret\" | sha256sum")
-			hash[0] = 1 // what the registry would say of none is said already
+		if p.Capacity <= 0 || math.IsInf(p.Capacity, 0) || math.IsNaN(p.Capacity) {
+			r.wrong(path+".capacity", fmt.Sprintf("%v is not more than 0", p.Capacity), "write how many logins a second it takes, or a weight towards the others; enabled: false leaves it out")
 		}
-		one := c.client()
-		one.SecretHash = hash
-		_, err = client.NewRegistry(one)
-		for _, wrong := range each(err) {
-			if m, ok := errors.AsType[*client.Mistake](wrong); ok {
-				field := strings.Replace(m.Field, "secret_hash", "secret_sha256", 1)
-				r.wrong(path+"."+field, m.Why, clientAdvice(field))
-			}
+		if p.CapacityCap < 0 || math.IsInf(p.CapacityCap, 0) || math.IsNaN(p.CapacityCap) {
+			r.wrong(path+".capacity_cap", fmt.Sprintf("%v is no number of logins", p.CapacityCap), "write how many logins a second the contract allows, or 0 for no bound")
+		}
+		for _, wrong := range each(p.Settings().Validate()) {
+			key, what := inOurWords(wrong.Error())
+			r.wrong(path+key, what, providerAdvice(strings.TrimPrefix(key, ".")))
 		}
 	}
 }
@@ -52,48 +48,6 @@ func each(err error) []error {
 		return all
 	}
 	return []error{err}
-}
-
-func clientAdvice(field string) string {
-	field, _, _ = strings.Cut(field, "[")
-	advice := map[string]string{
-		"id":               "write the client_id the site uses",
-		"secret_sha256":    "write the secret's SHA-256, or public: true for a client that can keep no secret",
-		"name":             "write name: {ko: …, en: …}, as people shall read it",
-		"redirect_uris":    "write each address letter by letter as the site sends it: https, or http on a loopback host",
-		"post_logout_uris": "write each address letter by letter as the site sends it: https, or http on a loopback host",
-		"start":            "write the page of the site that begins a login, or remove it",
-		"sector":           "write a host name that stays the same for ever: subjects are made from it",
-		"scopes":           "write openid and what else it may ask for, or remove scopes",
-		"algorithm":        "write ES256 or RS256, or remove it",
-	}
-	if a := advice[field]; a != "" {
-		return a
-	}
-	return "shorten it to one plain line"
-}
-
-// providers checks each provider by the rules of the adapters themselves.
-func (r *review) providers() {
-	if len(r.c.Enabled()) == 0 {
-		r.wrong("providers", "has none that is enabled", "write one provider at least, so that people can log in")
-	}
-	first := map[string]int{}
-	for i, p := range r.c.Providers {
-		path := fmt.Sprintf("providers[%d]", i)
-		if other, twice := first[p.ID]; twice && p.ID != "" {
-			r.wrong(path+".id", fmt.Sprintf("%q is the id of providers[%d] too", p.ID, other), "give each an id of its own; kind says which adapter serves it")
-		} else {
-			first[p.ID] = i
-		}
-		if p.Capacity <= 0 || math.IsInf(p.Capacity, 0) || math.IsNaN(p.Capacity) {
-			r.wrong(path+".capacity", fmt.Sprintf("%v is not more than 0", p.Capacity), "write how many logins a second it takes, in any unit common to all; enabled: false leaves it out")
-		}
-		for _, wrong := range each(p.Settings().Validate()) {
-			key, what := inOurWords(wrong.Error())
-			r.wrong(path+key, what, providerAdvice(strings.TrimPrefix(key, ".")))
-		}
-	}
 }
 
 // named are the fields of providers.Settings as its messages spell them.
@@ -155,15 +109,4 @@ func providerAdvice(key string) string {
 		return a
 	}
 	return "correct it, or remove it; docs/config.md says who reads it"
-}
-
-func (c Client) hash() (out [32]byte, err error) {
-	if c.SecretSHA256 == "" {
-		return out, nil
-	}
-	raw, err := hex.DecodeString(c.SecretSHA256)
-	if err != nil || len(raw) != len(out) {
-		return out, errors.New("is not a SHA-256")
-	}
-	return [32]byte(raw), nil
 }

@@ -17,12 +17,12 @@ import (
 const reference = "../docs/config.md"
 
 // TestTheReferenceAgreesWithTheStructs makes docs/config.md from the comments
-// and types of config.go; -update writes it.
+// and types of config.go and client.go; -update writes it.
 func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
-	w := writer{t: t, comments: commentsOf(t, "config.go")}
+	w := writer{t: t, comments: commentsOf(t, "config.go", "client.go")}
 	w.line("# sinho.yaml: every setting")
 	w.line("")
-	w.line("Made from the comments in `config/config.go`; `go test ./config -update` writes it. A file with all of them is [sinho.example.yaml](sinho.example.yaml).")
+	w.line("Made from the comments in `config/config.go` and `config/client.go`; `go test ./config -update` writes it. A file with all of them is [sinho.example.yaml](sinho.example.yaml).")
 	w.line("")
 	w.line("Keys that are not listed here are mistakes, and so are keys without a value. Paths are relative to the file itself. `${NAME}` in any text is taken from the environment; `$${` stands for the two characters. Durations have a unit: `500ms`, `5s`, `2m`. Anchors, aliases, tags and merge keys are not read.")
 	w.line("")
@@ -52,7 +52,7 @@ func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("docs/config.md is not what config.go says; run go test ./config -update (-want +got):\n%s", diff)
+		t.Errorf("docs/config.md is not what the comments say; run go test ./config -update (-want +got):\n%s", diff)
 	}
 }
 
@@ -82,6 +82,8 @@ func kindOf(t reflect.Type) string {
 		return "duration"
 	case reflect.TypeFor[Secret]():
 		return "secret"
+	case reflect.TypeFor[KeySet]():
+		return "JWK set"
 	case reflect.TypeFor[Text]():
 		return "[name](#name-of-a-client-or-provider)"
 	}
@@ -118,6 +120,11 @@ func shown(v reflect.Value) string {
 		return ""
 	case Prefix:
 		return ""
+	case time.Duration:
+		if one == 0 {
+			return ""
+		}
+		return "`" + one.String() + "`"
 	case fmt.Stringer:
 		if v.Kind() == reflect.Pointer {
 			return ""
@@ -130,27 +137,29 @@ func shown(v reflect.Value) string {
 	return fmt.Sprintf("`%v`", v.Interface())
 }
 
-// commentsOf the fields of all structs in a file, on one line each.
-func commentsOf(t *testing.T, file string) map[string]string {
+// commentsOf the fields of all structs in some files, on one line each.
+func commentsOf(t *testing.T, files ...string) map[string]string {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	all := map[string]string{}
-	ast.Inspect(parsed, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if fields, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range fields.Fields.List {
-				for _, name := range f.Names {
-					all[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, ok := n.(*ast.TypeSpec)
+			if !ok {
+				return true
+			}
+			if fields, ok := spec.Type.(*ast.StructType); ok {
+				for _, f := range fields.Fields.List {
+					for _, name := range f.Names {
+						all[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
+					}
 				}
 			}
-		}
-		return true
-	})
+			return true
+		})
+	}
 	return all
 }

@@ -48,6 +48,27 @@ type Identity struct {
 	Foreigner     *bool  `json:"f,omitempty"` // nil: not told
 	Nickname      string `json:"k,omitempty"`
 	Picture       string `json:"u,omitempty"`
+
+	// The rest of OpenID Connect Core §5.1, from providers that have it.
+	GivenName  string   `json:"gn,omitempty"`
+	FamilyName string   `json:"fn,omitempty"`
+	MiddleName string   `json:"mn,omitempty"`
+	Username   string   `json:"pu,omitempty"` // preferred_username
+	Profile    string   `json:"pr,omitempty"` // URL
+	Website    string   `json:"w,omitempty"`  // URL
+	ZoneInfo   string   `json:"z,omitempty"`  // IANA name
+	Locale     string   `json:"l,omitempty"`  // BCP 47
+	Address    *Address `json:"ad,omitempty"`
+}
+
+// Address is a postal address (OpenID Connect Core §5.1.1).
+type Address struct {
+	Formatted  string `json:"formatted,omitempty"`
+	Street     string `json:"street_address,omitempty"`
+	Locality   string `json:"locality,omitempty"`
+	Region     string `json:"region,omitempty"`
+	PostalCode string `json:"postal_code,omitempty"`
+	Country    string `json:"country,omitempty"`
 }
 
 // Error names the provider, class and code; the cause may follow.

@@ -116,7 +116,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n), n, typed)
 	v.AllShut = len(v.Cards) > 0 && v.Cards[0].Shut
 	allowForms(w.Header(), l)
-	if typed != nil || !web.showKept(w, status, &v, (*chooserView).words) {
+	if typed != nil || l.Agreement != nil && l.Continue || !web.showKept(w, status, &v, (*chooserView).words) {
 		v.words()
 		web.render(w, "chooser", status, v)
 	}

@@ -1,13 +1,16 @@
 package client
 
 import (
-	"crypto/sha256"
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"sinho/providers"
 )
@@ -39,8 +42,9 @@ type Registry struct {
 	clients map[string]Client
 }
 
-// NewRegistry checks every client and fills in defaults (Name, Sector,
-// MinAssurance, Algorithm). The error joins one *Mistake for each thing that is
+// NewRegistry checks every client and fills in defaults: Name, Sector,
+// MinAssurance, Algorithm, AssertionAudience, Refresh, RefreshTTL, SessionRule; a
+// public client has AuthNone and RequirePKCE. The error joins one *Mistake for each thing that is
 // wrong. No clients at all is a valid registry.
 func NewRegistry(clients ...Client) (*Registry, error) {
 	r := &Registry{clients: make(map[string]Client, len(clients))}
@@ -49,6 +53,11 @@ func NewRegistry(clients ...Client) (*Registry, error) {
 		c.RedirectURIs = slices.Clone(c.RedirectURIs)
 		c.PostLogoutURIs = slices.Clone(c.PostLogoutURIs)
 		c.Scopes = slices.Clone(c.Scopes)
+		c.Resources = slices.Clone(c.Resources)
+		c.Serves = slices.Clone(c.Serves)
+		if c.Keys != nil {
+			c.Keys = &jose.JSONWebKeySet{Keys: slices.Clone(c.Keys.Keys)}
+		}
 
 		k := check{client: &c, name: c.ID}
 		if c.ID == "" {
@@ -74,6 +83,9 @@ func (r *Registry) Lookup(id string) (Client, bool) {
 	return c, ok
 }
 
+// All gives every client, in no order.
+func (r *Registry) All() iter.Seq[Client] { return maps.Values(r.clients) }
+
 // check collects what is wrong with one client, and fills in its defaults.
 type check struct {
 	client   *Client
@@ -87,10 +99,10 @@ func (k *check) wrong(field, format string, args ...any) {
 
 func (k *check) all() {
 	k.id()
-	k.secret()
+	k.authentication()
 	k.text()
 	hosts := k.uris("redirect_uris", k.client.RedirectURIs, redirectReserved)
-	if len(k.client.RedirectURIs) == 0 {
+	if len(k.client.RedirectURIs) == 0 && len(k.client.Serves) == 0 {
 		k.wrong("redirect_uris", "are missing: one at least")
 	}
 	k.uris("post_logout_uris", k.client.PostLogoutURIs, postLogoutReserved)
@@ -102,6 +114,11 @@ func (k *check) all() {
 	k.sector(hosts)
 	k.scopes()
 	k.policy()
+	k.keys()
+	k.sessions()
+	k.logout()
+	k.resources()
+	k.links()
 }
 
 func (k *check) id() {
@@ -113,19 +130,6 @@ func (k *check) id() {
 		k.wrong("id", "has %d characters, at most %d", len(id), maxID)
 	case strings.ContainsFunc(id, func(c rune) bool { return !unreserved(c) }):
 		k.wrong("id", "may have A-Z a-z 0-9 . _ ~ - only")
-	}
-}
-
-func (k *check) secret() {
-	c := k.client
-	none := c.SecretHash == [32]byte{}
-	switch {
-	case c.Public && !none:
-		k.wrong("secret_hash", "must not be set for a public client")
-	case !c.Public && none:
-		k.wrong("secret_hash", "is missing: set it, or make the client public")
-	case c.SecretHash == sha256.Sum256(nil):
-		k.wrong("secret_hash", "is that of the empty secret")
 	}
 }
 
@@ -198,7 +202,7 @@ func (k *check) sector(hosts []string) {
 		c.Sector = hosts[0]
 	case len(hosts) > 1 && !c.PublicSubject:
 		k.wrong("sector", "is needed, for redirect_uris has several hosts: %s", strings.Join(hosts, ", "))
-	case len(hosts) == 0 && c.Native:
+	case len(hosts) == 0 && (c.Native || len(c.RedirectURIs) == 0):
 		c.Sector = "client:" + c.ID
 	}
 }
@@ -231,9 +235,9 @@ func (k *check) policy() {
 	switch c.Algorithm {
 	case "":
 		c.Algorithm = ES256
-	case ES256, RS256:
+	case ES256, RS256, PS256, EdDSA:
 	default:
-		k.wrong("algorithm", "%q is not %s or %s", c.Algorithm, ES256, RS256)
+		k.wrong("algorithm", "%q is none of ES256, RS256, PS256 and EdDSA", c.Algorithm)
 	}
 	switch c.MinAssurance {
 	case 0:

@@ -51,6 +51,7 @@ func TestRegistryFindsClientsWithTheirDefaults(t *testing.T) {
 	}
 	want := shop()
 	want.Sector, want.Algorithm, want.MinAssurance = "shop.example.kr", ES256, providers.Asserted
+	want.Refresh, want.SessionRule = RefreshNone, SessionShared
 	got, ok := r.Lookup("shop")
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Errorf("shop: %v (-want +got):\n%s", ok, diff)

@@ -7,6 +7,7 @@ package keys
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -14,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,10 +23,12 @@ import (
 	"github.com/go-jose/go-jose/v4"
 )
 
-// Algorithms, of RFC 7518 §3.1.
+// Algorithms, of RFC 7518 §3.1. A set always has the first two.
 const (
 	ES256 = string(jose.ES256)
 	RS256 = string(jose.RS256)
+	PS256 = string(jose.PS256)
+	EdDSA = string(jose.EdDSA) // with Ed25519, of RFC 8037 §3.1
 )
 
 // ErrAlgorithm: asked to sign with an algorithm we have no key for.
@@ -37,8 +41,11 @@ const (
 )
 
 // order in which algorithms are named and keys generated; everything else is
-// refused everywhere.
-var order = []jose.SignatureAlgorithm{jose.ES256, jose.RS256}
+// refused everywhere. A set must have needed ones and may have the rest.
+var (
+	order  = []jose.SignatureAlgorithm{jose.ES256, jose.RS256, jose.PS256, jose.EdDSA}
+	needed = order[:2]
+)
 
 // Set is immutable and safe for concurrent use. For each algorithm one key
 // signs at any moment; others of the same algorithm are published and
@@ -68,15 +75,21 @@ type key struct {
 
 // Generate makes an ES256 key (P-256) and an RS256 key (2048 bits) that sign at
 // once. The latter takes a fraction of a second.
-func Generate() (*Set, error) {
+func Generate() (*Set, error) { return fresh(needed) }
+
+// GenerateAll is Generate with a PS256 key (2048 bits) and an EdDSA key (Ed25519)
+// beside them.
+func GenerateAll() (*Set, error) { return fresh(order) }
+
+func fresh(algs []jose.SignatureAlgorithm) (*Set, error) {
 	born := Span{Made: now()}
 	var all []spanned
-	for _, alg := range order {
+	for _, alg := range algs {
 		private, err := generate(alg)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, spanned{private, born})
+		all = append(all, spanned{alg, private, born})
 	}
 	return newSet(all...)
 }
@@ -87,9 +100,12 @@ func (s *Set) SetClock(now func() time.Time) { s.now = now }
 
 // generate makes a private key for alg.
 func generate(alg jose.SignatureAlgorithm) (private crypto.Signer, err error) {
-	if alg == jose.ES256 {
+	switch alg {
+	case jose.ES256:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
+	case jose.EdDSA:
+		_, private, err = ed25519.GenerateKey(rand.Reader)
+	default:
 		private, err = rsa.GenerateKey(rand.Reader, rsaBits)
 	}
 	if err != nil {
@@ -101,14 +117,16 @@ func generate(alg jose.SignatureAlgorithm) (private crypto.Signer, err error) {
 // now is the present as time lines have it.
 func now() time.Time { return time.Now().UTC().Truncate(time.Second) }
 
-// spanned is a private key with its time line.
+// spanned is a private key with its algorithm and time line.
 type spanned struct {
+	alg     jose.SignatureAlgorithm // "": the first that such a key is used for
 	private crypto.Signer
 	span    Span
 }
 
-// newSet wants a key of each algorithm that signs now, and one for every moment
-// to come; of those that may sign the newest does, of equals the first.
+// newSet wants a key of each needed algorithm; and of each that there is, one
+// that signs now and one for every moment to come. Of those that may sign the
+// newest does, of equals the first.
 func newSet(all ...spanned) (*Set, error) {
 	s := &Set{now: time.Now, byKid: make(map[string]*key, len(all)), byAlg: map[jose.SignatureAlgorithm][]*key{}}
 	for i, p := range all {
@@ -123,10 +141,12 @@ func newSet(all ...spanned) (*Set, error) {
 		s.keys = append(s.keys, k)
 		s.byAlg[k.alg] = append(s.byAlg[k.alg], k)
 	}
-	for _, alg := range order {
+	for _, alg := range needed {
 		if len(s.byAlg[alg]) == 0 {
 			return nil, fmt.Errorf("keys: %s: %w", alg, ErrAlgorithm)
 		}
+	}
+	for _, alg := range s.algorithms() {
 		if err := CheckLine(s.line(alg), time.Now()); err != nil {
 			return nil, fmt.Errorf("keys: %s: %w", alg, err)
 		}
@@ -135,23 +155,12 @@ func newSet(all ...spanned) (*Set, error) {
 }
 
 func newKey(of spanned) (*key, error) {
-	private := of.private
-	k := &key{Span: of.span, private: private, signers: make(map[string]jose.Signer)}
-	switch p := private.(type) {
-	case *ecdsa.PrivateKey:
-		if p.Curve != elliptic.P256() {
-			return nil, fmt.Errorf("curve %s, want P-256", p.Curve.Params().Name)
-		}
-		k.alg = jose.ES256
-	case *rsa.PrivateKey:
-		if bits := p.N.BitLen(); bits < rsaBits || bits > 4096 {
-			return nil, fmt.Errorf("RSA of %d bits, want %d to 4096", bits, rsaBits)
-		}
-		k.alg = jose.RS256
-	default:
-		return nil, fmt.Errorf("%T is neither P-256 nor RSA", private)
+	alg, err := algorithmOf(of)
+	if err != nil {
+		return nil, err
 	}
-	k.public = jose.JSONWebKey{Key: private.Public(), Algorithm: string(k.alg), Use: "sig"}
+	k := &key{Span: of.span, alg: alg, private: of.private, signers: make(map[string]jose.Signer)}
+	k.public = jose.JSONWebKey{Key: k.private.Public(), Algorithm: string(k.alg), Use: "sig"}
 	thumbprint, err := k.public.Thumbprint(crypto.SHA256)
 	if err != nil {
 		return nil, fmt.Errorf("thumbprint: %w", err)
@@ -168,6 +177,34 @@ func newKey(of spanned) (*key, error) {
 		}
 	}
 	return k, nil
+}
+
+// algorithmOf a private key that is strong enough to be one of ours.
+func algorithmOf(of spanned) (jose.SignatureAlgorithm, error) {
+	var fit []jose.SignatureAlgorithm // the usual one first
+	switch p := of.private.(type) {
+	case *ecdsa.PrivateKey:
+		if p.Curve != elliptic.P256() {
+			return "", fmt.Errorf("curve %s, want P-256", p.Curve.Params().Name)
+		}
+		fit = []jose.SignatureAlgorithm{jose.ES256}
+	case *rsa.PrivateKey:
+		if bits := p.N.BitLen(); bits < rsaBits || bits > 4096 {
+			return "", fmt.Errorf("RSA of %d bits, want %d to 4096", bits, rsaBits)
+		}
+		fit = []jose.SignatureAlgorithm{jose.RS256, jose.PS256}
+	case ed25519.PrivateKey:
+		fit = []jose.SignatureAlgorithm{jose.EdDSA}
+	default:
+		return "", fmt.Errorf("%T is none of P-256, RSA and Ed25519", of.private)
+	}
+	switch {
+	case of.alg == "":
+		return fit[0], nil
+	case !slices.Contains(fit, of.alg):
+		return "", fmt.Errorf("a %T is not for %s", of.private, of.alg)
+	}
+	return of.alg, nil
 }
 
 // Sign makes a compact JWS (RFC 7515 §7.1) of payload with the key of alg. Its
@@ -193,8 +230,19 @@ func (s *Set) Sign(alg string, payload []byte, typ string) (string, error) {
 	return token, nil
 }
 
-// Algorithms that Sign takes, the default first.
-func (s *Set) Algorithms() []string { return []string{ES256, RS256} }
+// Algorithms that Sign takes, the default first: those the set has keys of.
+func (s *Set) Algorithms() []string {
+	var all []string
+	for _, alg := range s.algorithms() {
+		all = append(all, string(alg))
+	}
+	return all
+}
+
+// algorithms there are keys of, in order.
+func (s *Set) algorithms() []jose.SignatureAlgorithm {
+	return slices.DeleteFunc(slices.Clone(order), func(alg jose.SignatureAlgorithm) bool { return len(s.byAlg[alg]) == 0 })
+}
 
 // String hides the keys.
 func (s *Set) String() string { return fmt.Sprintf("keys.Set(%d keys)", len(s.keys)) }

@@ -3,6 +3,7 @@ package keys
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdh"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/elliptic"
@@ -28,6 +29,8 @@ import (
 type material struct {
 	ec, ec2 *ecdsa.PrivateKey
 	rs, rs2 *rsa.PrivateKey
+	ed      ed25519.PrivateKey
+	ps      *rsa.PrivateKey
 }
 
 var shared = sync.OnceValue(func() material {
@@ -36,8 +39,21 @@ var shared = sync.OnceValue(func() material {
 	m.ec2, _ = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	m.rs, _ = rsa.GenerateKey(rand.Reader, 2048)
 	m.rs2, _ = rsa.GenerateKey(rand.Reader, 2048)
+	_, m.ed, _ = ed25519.GenerateKey(rand.Reader)
+	m.ps, _ = rsa.GenerateKey(rand.Reader, 2048)
 	return m
 })
+
+// full is a set of all four algorithms.
+func full(t testing.TB) *Set {
+	t.Helper()
+	m := shared()
+	s, err := newSet(spanned{private: m.ec}, spanned{private: m.rs}, spanned{alg: jose.PS256, private: m.ps}, spanned{private: m.ed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
 
 func set(t testing.TB, private ...crypto.Signer) *Set {
 	t.Helper()
@@ -256,7 +272,7 @@ func TestParseRefuses(t *testing.T) {
 		return block("PRIVATE KEY", der)
 	}
 	p384, _ := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
-	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	x25519, _ := ecdh.X25519().GenerateKey(rand.Reader)
 	public, _ := x509.MarshalPKIXPublicKey(m.ec.Public())
 	sec1, _ := x509.MarshalECPrivateKey(m.ec)
 	ec, rs := pkcs8(m.ec), pkcs8(m.rs)
@@ -272,7 +288,8 @@ func TestParseRefuses(t *testing.T) {
 		{"an encrypted key", ec + rs + block("ENCRYPTED PRIVATE KEY", sec1), "ENCRYPTED"},
 		{"nonsense inside", ec + rs + block("PRIVATE KEY", []byte("nonsense")), "key 3"},
 		{"another curve", ec + rs + pkcs8(p384), "P-384"},
-		{"another kind", ec + rs + pkcs8(ed), "neither P-256 nor RSA"},
+		{"a key for something else", ec + rs + pkcs8(x25519), "cannot sign"},
+		{"all but a needed algorithm", rs + pkcs8(m.ed), "ES256"},
 		{"the same key twice", ec + rs + ec, "twice"},
 		{"a file cut short", ec + rs[:len(rs)-40], "not PEM"},
 		{"a damaged block before good ones", ec[:60] + ec[70:] + ec + rs, "damaged"},

@@ -10,14 +10,18 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 )
 
 // pemType is PKCS#8, unencrypted (RFC 7468 §10).
 const pemType = "PRIVATE KEY"
 
 // Headers of a PEM block, with the time line of its key; those of zero time are
-// left out. Programs that know no headers take them for nothing.
+// left out, and so is the algorithm but for a key of PS256, which looks like one
+// of RS256. Programs that know no headers take them for nothing.
 const (
+	headerAlg   = "Algorithm"
 	headerMade  = "Made"
 	headerFrom  = "Signs-From"
 	headerUntil = "Until"
@@ -33,7 +37,7 @@ func (s *Set) Marshal() ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("keys: marshal %s: %w", k.kid, err)
 		}
-		if err := pem.Encode(&out, &pem.Block{Type: pemType, Headers: k.headers(), Bytes: der}); err != nil {
+		if err := pem.Encode(&out, &pem.Block{Type: pemType, Headers: headersOf(k), Bytes: der}); err != nil {
 			return nil, fmt.Errorf("keys: marshal %s: %w", k.kid, err)
 		}
 	}
@@ -41,10 +45,10 @@ func (s *Set) Marshal() ([]byte, error) {
 }
 
 // Parse reads what Marshal wrote, or a hand-made file of PKCS#8 PEM blocks: at
-// least one P-256 and one RSA key of 2048 to 4096 bits. Of each kind the one
-// signs whose Signs-From came last, without headers the first; the others are
-// published and recognised until their end. Text before a block is a
-// comment; any other header or kind of block, a damaged one, or text after the last is an
+// least one P-256 and one RSA key of 2048 to 4096 bits, and perhaps Ed25519 keys
+// and RSA keys with the header Algorithm: PS256. Of each algorithm the one signs
+// whose Signs-From came last, without headers the first; the others are published
+// and recognised until their end. Text before a block is a comment; any other header or kind of block, a damaged one, or text after the last is an
 // error, so that a file cut short is noticed. Errors never quote the file.
 func Parse(data []byte) (*Set, error) {
 	var private []spanned
@@ -65,11 +69,11 @@ func Parse(data []byte) (*Set, error) {
 		if !ok {
 			return nil, fmt.Errorf("keys: parse: key %d: a %T cannot sign", len(private)+1, parsed)
 		}
-		span, err := spanOf(block.Headers)
-		if err != nil {
+		one := spanned{private: signer}
+		if err := one.read(block.Headers); err != nil {
 			return nil, fmt.Errorf("keys: parse: key %d: %w", len(private)+1, err)
 		}
-		private = append(private, spanned{signer, span})
+		private = append(private, one)
 		data = rest
 	}
 	switch {
@@ -81,28 +85,39 @@ func Parse(data []byte) (*Set, error) {
 	return newSet(private...)
 }
 
-func (s Span) headers() map[string]string {
+func headersOf(k *key) map[string]string {
 	all := map[string]string{}
-	for name, at := range map[string]time.Time{headerMade: s.Made, headerFrom: s.From, headerUntil: s.Until} {
+	for name, at := range map[string]time.Time{headerMade: k.Made, headerFrom: k.From, headerUntil: k.Until} {
 		if !at.IsZero() {
 			all[name] = stampOf(at)
 		}
 	}
+	if k.alg == jose.PS256 {
+		all[headerAlg] = PS256
+	}
 	return all
 }
 
-func spanOf(headers map[string]string) (s Span, err error) {
-	known := map[string]*time.Time{headerMade: &s.Made, headerFrom: &s.From, headerUntil: &s.Until}
+// read takes the headers of a block.
+func (s *spanned) read(headers map[string]string) (err error) {
+	known := map[string]*time.Time{headerMade: &s.span.Made, headerFrom: &s.span.From, headerUntil: &s.span.Until}
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
+		if name == headerAlg {
+			s.alg = jose.SignatureAlgorithm(headers[name])
+			if !slices.Contains(order, s.alg) {
+				return fmt.Errorf("%s is none of %v", name, order)
+			}
+			continue
+		}
 		at := known[name]
 		if at == nil {
-			return s, fmt.Errorf("a header %q, want %s, %s or %s", printable(name), headerMade, headerFrom, headerUntil)
+			return fmt.Errorf("a header %q, want %s, %s, %s or %s", printable(name), headerAlg, headerMade, headerFrom, headerUntil)
 		}
 		if *at, err = ParseTime(headers[name]); err != nil {
-			return s, fmt.Errorf("%s is not a time such as 2026-01-02T03:04:05Z", name)
+			return fmt.Errorf("%s is not a time such as 2026-01-02T03:04:05Z", name)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // printable is a name short enough and plain enough for a message: what stands

@@ -1,6 +1,7 @@
 package keys
 
 import (
+	"crypto"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,9 @@ import (
 
 // ErrUnknown: there is no such key.
 var ErrUnknown = errors.New("no such key")
+
+// ErrPresent: there are keys of this algorithm already.
+var ErrPresent = errors.New("there is a key of it already")
 
 // Key is what may be told of a key.
 type Key struct {
@@ -36,12 +40,12 @@ func (s *Set) Keys(now time.Time) []Key {
 	return all
 }
 
-// Rotate gives a set with one more key for each algorithm: published at once,
+// Rotate gives a set with one more key for each algorithm it has: published at once,
 // signing from from on (whole seconds). The older ones end keep later, and those
 // that have ended at now are gone. Both times matter to others; made is noted.
 func (s *Set) Rotate(made, from time.Time, keep time.Duration) (*Set, error) {
 	var all []spanned
-	for _, alg := range order {
+	for _, alg := range s.algorithms() {
 		next, err := s.succeed(alg, made, from, keep)
 		if err != nil {
 			return nil, err
@@ -49,6 +53,28 @@ func (s *Set) Rotate(made, from time.Time, keep time.Duration) (*Set, error) {
 		all = append(all, next...)
 	}
 	return newSet(all...)
+}
+
+// Add gives a set with the first key of an algorithm, which signs at once; made
+// is noted. ErrAlgorithm for one that is none of ours, ErrPresent for one that
+// the set has.
+func (s *Set) Add(alg string, made time.Time) (*Set, error) {
+	signs := jose.SignatureAlgorithm(alg)
+	switch {
+	case !slices.Contains(order, signs):
+		return nil, fmt.Errorf("keys: add %q: %w", alg, ErrAlgorithm)
+	case len(s.byAlg[signs]) > 0:
+		return nil, fmt.Errorf("keys: add %s: %w", alg, ErrPresent)
+	}
+	private, err := generate(signs)
+	if err != nil {
+		return nil, err
+	}
+	var all []spanned
+	for _, k := range s.keys {
+		all = append(all, spanned{k.alg, k.private, k.Span})
+	}
+	return newSet(append(all, spanned{signs, private, Span{Made: made}})...)
 }
 
 // succeed is the keys of alg with a new one behind them.
@@ -60,10 +86,10 @@ func (s *Set) succeed(alg jose.SignatureAlgorithm, made, from time.Time, keep ti
 	var all []spanned
 	for i, span := range Succeed(s.line(alg), from, keep) {
 		if !span.Ended(made) {
-			all = append(all, spanned{s.byAlg[alg][i].private, span})
+			all = append(all, spanned{alg, s.byAlg[alg][i].private, span})
 		}
 	}
-	return append(all, spanned{private, Span{Made: made, From: from}}), nil
+	return append(all, spanned{alg, private, Span{Made: made, From: from}}), nil
 }
 
 // Remove gives a set without the key: what it has signed is recognised no more.
@@ -97,7 +123,7 @@ func (s *Set) without(gone *key, now time.Time, keep time.Duration) ([]spanned, 
 			return nil, err
 		}
 	}
-	at := slices.IndexFunc(all, func(one spanned) bool { return one.private == gone.private })
+	at := slices.IndexFunc(all, func(one spanned) bool { return one.is(gone) })
 	if at < 0 { // it had ended, and succeed has left it out
 		return all, nil
 	}
@@ -113,9 +139,18 @@ func (s *Set) without(gone *key, now time.Time, keep time.Duration) ([]spanned, 
 func (s *Set) spanned(alg jose.SignatureAlgorithm) []spanned {
 	var all []spanned
 	for _, k := range s.byAlg[alg] {
-		all = append(all, spanned{k.private, k.Span})
+		all = append(all, spanned{alg, k.private, k.Span})
 	}
 	return all
+}
+
+// is tells whether it is that key. Private keys of Ed25519 cannot be compared by
+// ==.
+func (s spanned) is(k *key) bool {
+	public, ok := s.private.Public().(interface {
+		Equal(other crypto.PublicKey) bool
+	})
+	return ok && public.Equal(k.private.Public())
 }
 
 func lineOf(all []spanned) []Span {

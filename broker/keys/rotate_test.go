@@ -161,9 +161,9 @@ func TestRemovingTheKeyThatSigns(t *testing.T) {
 func TestTheFileFormatIsTheGoldenOne(t *testing.T) {
 	s := set(t, shared().ec, shared().rs)
 	out := []spanned{
-		{s.keys[0].private, Span{Made: hour(-24), Until: hour(16)}},
-		{s.keys[1].private, Span{}},
-		{shared().ec2, Span{Made: hour(-8), From: hour(-7)}},
+		{"", s.keys[0].private, Span{Made: hour(-24), Until: hour(16)}},
+		{"", s.keys[1].private, Span{}},
+		{"", shared().ec2, Span{Made: hour(-8), From: hour(-7)}},
 	}
 	s, err := newSet(out...)
 	if err != nil {
@@ -206,10 +206,12 @@ func TestOddHeadersAreRefused(t *testing.T) {
 		headers map[string]string
 		want    string
 	}{
-		"an unknown one":          {map[string]string{"Form": "2026-11-23T00:00:00Z"}, `a header "Form"`},
-		"a local time":            {map[string]string{"Until": "2026-11-23T09:00:00+09:00"}, "Until is not a time"},
-		"an end without the next": {map[string]string{"Until": "2036-11-23T09:00:00Z"}, "with none to follow"},
-		"a beginning to come":     {map[string]string{"Signs-From": "2126-11-23T09:00:00Z"}, "no key is active yet"},
+		"an unknown one":              {map[string]string{"Form": "2026-11-23T00:00:00Z"}, `a header "Form"`},
+		"a local time":                {map[string]string{"Until": "2026-11-23T09:00:00+09:00"}, "Until is not a time"},
+		"an end without the next":     {map[string]string{"Until": "2036-11-23T09:00:00Z"}, "with none to follow"},
+		"an algorithm of another key": {map[string]string{"Algorithm": "PS256"}, "is not for PS256"},
+		"an algorithm we never use":   {map[string]string{"Algorithm": "HS256"}, "Algorithm is none of"},
+		"a beginning to come":         {map[string]string{"Signs-From": "2126-11-23T09:00:00Z"}, "no key is active yet"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			first.Headers = tc.headers

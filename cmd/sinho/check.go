@@ -43,6 +43,8 @@ func runCheck(path string, env func(string) (string, bool), stdout io.Writer) er
 	sec, err := openVault(cfg.KeysDir)
 	if err != nil {
 		wrong = append(wrong, cfg.Mistake("keys_dir", err.Error(), keysAdvice(cfg)))
+	} else {
+		wrong = append(wrong, unsignable(cfg, sec.keys)...)
 	}
 	cert, err := loadCertificate(cfg)
 	if m, ok := errors.AsType[config.Mistakes](err); ok {

@@ -14,7 +14,7 @@ func keysCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(keysInitCommand(), keysListCommand(), keysRotateCommand(), keysRetireCommand())
+	cmd.AddCommand(keysInitCommand(), keysListCommand(), keysAddCommand(), keysRotateCommand(), keysRetireCommand())
 	return cmd
 }
 
@@ -23,8 +23,8 @@ func keysInitCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "make signing keys, a sealing key and a pepper, once for all nodes",
-		Long: `Makes the folder that keys_dir in sinho.yaml names: keys that sign ID tokens,
-a key that seals what travels with people, and the pepper from which every
+		Long: `Makes the folder that keys_dir in sinho.yaml names: keys that sign ID tokens, one
+each for ES256, RS256, PS256 and EdDSA, a key that seals what travels with people, and the pepper from which every
 person's name at every site is made. Do it once, copy the folder to every node,
 and keep a copy of pepper.key where nobody can lose it: it can never change.
 

@@ -37,7 +37,7 @@ func keysRotateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "rotate",
 		Short: "make new keys, which take over after a while",
-		Long: fmt.Sprintf(`Makes a new key of each kind. It is published (or opens) at once, signs (or
+		Long: fmt.Sprintf(`Makes a new key of each kind and algorithm that is there. It is published (or opens) at once, signs (or
 seals) after --after, and the old ones stay until everything they made has
 expired: %v for signing, %v for sealing. Nodes take the changed folder by
 themselves and switch at the instant that stands in it.
@@ -93,15 +93,11 @@ func keysRotate(r rotation, now time.Time, stdout io.Writer) error {
 // apply adds to s what is due, active from from on, and tells what was done.
 func (r rotation) apply(s *secrets, now, from time.Time) (told []string, err error) {
 	sealing, _ := s.sealing.line()
-	var signing []keys.Span
-	for _, k := range s.keys.Keys(now) {
-		signing = append(signing, k.Span)
-	}
-	due := func(use string, line []keys.Span) bool {
+	due := func(use string, lines ...[]keys.Span) bool {
 		if r.only != "" && r.only != use {
 			return false
 		}
-		why := r.notYet(line, now)
+		why := r.notYet(lines, now)
 		if why == "" {
 			told = append(told, fmt.Sprintf("%s: a new key takes over at %s", use, from.Format(time.RFC3339)))
 			return true
@@ -110,7 +106,7 @@ func (r rotation) apply(s *secrets, now, from time.Time) (told []string, err err
 		return false
 	}
 	err = errUnchanged
-	if due(forSigning, signing) {
+	if due(forSigning, s.signingLines(now)...) {
 		if s.keys, err = s.keys.Rotate(now, from, broker.VerifiesFor); err != nil {
 			return nil, err
 		}
@@ -123,20 +119,43 @@ func (r rotation) apply(s *secrets, now, from time.Time) (told []string, err err
 	return told, err
 }
 
-// notYet says why a kind needs no new key now, "" when it does.
-func (r rotation) notYet(line []keys.Span, now time.Time) string {
-	if i := slices.IndexFunc(line, func(s keys.Span) bool { return s.From.After(now) }); i >= 0 {
-		return "a new key waits until " + keys.FormatTime(line[i].From)
+// signingLines are the time lines of the signing keys, one for each algorithm.
+func (s secrets) signingLines(now time.Time) (lines [][]keys.Span) {
+	byAlg := map[string][]keys.Span{}
+	for _, k := range s.keys.Keys(now) {
+		byAlg[k.Algorithm] = append(byAlg[k.Algorithm], k.Span)
 	}
-	newest := line[keys.Newest(line)]
-	began := newest.From
-	if began.IsZero() {
-		began = newest.Made // of the very first keys
+	for _, alg := range s.keys.Algorithms() {
+		lines = append(lines, byAlg[alg])
 	}
-	if age := now.Sub(began); !began.IsZero() && age < time.Duration(r.ifOlder) {
-		return fmt.Sprintf("the newest key is %v old", age.Round(time.Minute))
+	return lines
+}
+
+// notYet says why a kind needs no new key now, "" when it does. Its algorithms
+// are rotated together, when the oldest of their newest keys is old: one that was
+// added yesterday keeps nobody young.
+func (r rotation) notYet(lines [][]keys.Span, now time.Time) (why string) {
+	least := time.Duration(r.ifOlder)
+	for _, line := range lines {
+		if i := slices.IndexFunc(line, func(s keys.Span) bool { return s.From.After(now) }); i >= 0 {
+			return "a new key waits until " + keys.FormatTime(line[i].From)
+		}
 	}
-	return ""
+	for _, line := range lines {
+		newest := line[keys.Newest(line)]
+		began := newest.From
+		if began.IsZero() {
+			began = newest.Made // of the very first keys
+		}
+		age := now.Sub(began)
+		if began.IsZero() || age >= least {
+			return ""
+		}
+		if told := fmt.Sprintf("the newest key is %v old", age.Round(time.Minute)); why == "" {
+			why = told
+		}
+	}
+	return why
 }
 
 // span is a duration that may be written in days: 90d.

@@ -53,7 +53,8 @@ func newFolder(t *testing.T) string {
 	return dir
 }
 
-// oldFolder makes one as the first `sinho keys init` did: no time lines at all.
+// oldFolder makes one as the first `sinho keys init` did: two algorithms, and no
+// time lines at all.
 func oldFolder(t *testing.T) string {
 	t.Helper()
 	dir := newFolder(t)
@@ -63,7 +64,9 @@ func oldFolder(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var plain []byte
-	for block, rest := pem.Decode(signing); block != nil; block, rest = pem.Decode(rest) {
+	for range 2 {
+		var block *pem.Block
+		block, signing = pem.Decode(signing)
 		block.Headers = nil
 		plain = append(plain, pem.EncodeToMemory(block)...)
 	}
@@ -101,14 +104,36 @@ func rotate(t *testing.T, r rotation, now time.Time) {
 // TestAFolderGrowsOld walks a folder, new or as the first version made it,
 // through two rotations.
 func TestAFolderGrowsOld(t *testing.T) {
-	for name, fresh := range map[string]func(*testing.T) string{"of today": newFolder, "without time lines": oldFolder} {
+	for name, folder := range map[string]struct {
+		fresh func(*testing.T) string
+		algs  []string
+	}{"of today": {newFolder, today}, "without time lines": {oldFolder, today[:2]}} {
 		t.Run("a folder "+name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) { growsOld(t, fresh(t)) })
+			synctest.Test(t, func(t *testing.T) { growsOld(t, folder.fresh(t), folder.algs) })
 		})
 	}
 }
 
-func growsOld(t *testing.T, dir string) {
+// today are the algorithms of a new folder, as the list sorts and shortens them;
+// the first two are those of an old one.
+var today = []string{"ES256", "RS256", "EdDSA", "PS256"}
+
+// standingKeys are the states of a folder whose keys of each algorithm have those of
+// signing, and whose sealing keys those of sealing.
+func standingKeys(algs, signing, sealing []string) (all []string) {
+	for _, alg := range slices.Sorted(slices.Values(algs)) {
+		for _, state := range signing {
+			all = append(all, "sign "+alg+" "+state)
+		}
+	}
+	for _, state := range sealing {
+		all = append(all, "seal XChaC "+state)
+	}
+	return all
+}
+
+func growsOld(t *testing.T, dir string, algs []string) {
+	rotated := rotated(algs)
 	start := time.Now().UTC()
 	before := vault(t, dir)
 	expect := func(at time.Duration, want ...string) {
@@ -118,14 +143,12 @@ func growsOld(t *testing.T, dir string) {
 			t.Errorf("at %v (-want +got):\n%s", at, diff)
 		}
 	}
-	expect(0, "sign ES256 active", "sign RS256 active", "seal XChaC active")
+	expect(0, standingKeys(algs, []string{"active"}, []string{"active"})...)
 	rotate(t, rotation{dir: dir, after: span(time.Hour)}, time.Now())
 	expect(0, rotated...)
 	expect(time.Hour-1, rotated...)
-	expect(time.Hour, "sign ES256 retired", "sign ES256 active", "sign RS256 retired", "sign RS256 active",
-		"seal XChaC retired", "seal XChaC active")
-	expect(time.Hour+broker.VerifiesFor, "sign ES256 removed", "sign ES256 active", "sign RS256 removed", "sign RS256 active",
-		"seal XChaC retired", "seal XChaC active")
+	expect(time.Hour, standingKeys(algs, []string{"retired", "active"}, []string{"retired", "active"})...)
+	expect(time.Hour+broker.VerifiesFor, standingKeys(algs, []string{"removed", "active"}, []string{"retired", "active"})...)
 	after := vault(t, dir)
 	if !bytes.Equal(after.pepper, before.pepper) || !bytes.Equal(after.sealing[0].secret, before.sealing[0].secret) ||
 		after.keys.Keys(start)[0].ID != before.keys.Keys(start)[0].ID || after.keys.Keys(start)[2].ID != before.keys.Keys(start)[1].ID {
@@ -147,10 +170,9 @@ func growsOld(t *testing.T, dir string) {
 	}
 }
 
-// rotated is a folder of three keys just after a rotation.
-var rotated = []string{
-	"sign ES256 active", "sign ES256 published", "sign RS256 active", "sign RS256 published",
-	"seal XChaC active", "seal XChaC published",
+// rotated is a folder of those algorithms just after a rotation.
+func rotated(algs []string) []string {
+	return standingKeys(algs, []string{"active", "published"}, []string{"active", "published"})
 }
 
 func TestARotationThatIsNotDueOrTooSoon(t *testing.T) {
@@ -209,7 +231,7 @@ func TestManyTimersMakeOneSuccessor(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if diff := cmp.Diff(rotated, statesOf(t, dir, now)); diff != "" {
+	if diff := cmp.Diff(rotated(today[:2]), statesOf(t, dir, now)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	writeFile(t, filepath.Join(dir, lockFile), "process 1 on elsewhere")

@@ -47,10 +47,10 @@ func TestChangedKeysAreTakenWithoutARestart(t *testing.T) {
 	rotate(t, rotation{dir: dir, after: 0, force: true}, time.Now())
 	r.look <- time.Time{}
 	r.look <- time.Time{} // the first has been dealt with
-	if n := r.log.count("key taken"); n != 6 {
-		t.Errorf("got %d keys told of, want the 3 new and the 3 whose state changed; log:\n%s", n, r.log)
+	if n := r.log.count("key taken"); n != 10 {
+		t.Errorf("got %d keys told of, want the 5 new and the 5 whose state changed; log:\n%s", n, r.log)
 	}
-	if n := w.published(); n != 4 {
+	if n := w.published(); n != 8 {
 		t.Errorf("got %d keys published, want both of each algorithm", n)
 	}
 	r.in("after a rotation")
@@ -79,8 +79,8 @@ func TestChangedKeysAreTakenWithoutARestart(t *testing.T) {
 			if n := r.log.count("keys refused, the old ones stay"); n != before+1 || !strings.Contains(r.log.String(), bad.want) {
 				t.Errorf("got %d refusals, want one more that says %q; log:\n%s", n-before, bad.want, r.log)
 			}
-			if n := w.published(); n != 4 {
-				t.Errorf("got %d keys published, want the old 4", n)
+			if n := w.published(); n != 8 {
+				t.Errorf("got %d keys published, want the old 8", n)
 			}
 			r.in("with the old keys")
 			swap(t, path, good[path])
@@ -96,8 +96,8 @@ func TestChangedKeysAreTakenWithoutARestart(t *testing.T) {
 	rotate(t, rotation{dir: dir, after: span(time.Hour)}, time.Now())
 	r.look <- time.Time{}
 	r.look <- time.Time{}
-	if n := w.published(); n != 6 {
-		t.Errorf("got %d keys published, want the 2 new ones too; log:\n%s", n, r.log)
+	if n := w.published(); n != 12 {
+		t.Errorf("got %d keys published, want the 4 new ones too; log:\n%s", n, r.log)
 	}
 	r.in("with new keys and the old configuration")
 }

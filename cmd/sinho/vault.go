@@ -139,7 +139,7 @@ func newVault(dir string) (err error) {
 			return fmt.Errorf("%s is there already and is not overwritten: name another folder with --dir, or use what is there", path)
 		}
 	}
-	set, err := keys.Generate()
+	set, err := keys.GenerateAll()
 	if err != nil {
 		return err
 	}

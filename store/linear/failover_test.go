@@ -18,6 +18,7 @@ import (
 // watched is a master, a replica that copies it over a wire, and a Sentinel.
 type watched struct {
 	master, replica *redistest.Server
+	guard           *redistest.Server
 	copying         *wire
 	run             *run
 }
@@ -30,16 +31,42 @@ func watch(t *testing.T) *watched {
 	_, port, _ := net.SplitHostPort(w.copying.Listen)
 	w.replica = redistest.Start(t, "--replicaof", "127.0.0.1 "+port)
 	redistest.InStep(t, w.master, w.replica)
-	guard := redistest.Sentinels(t, w.master, 1)[0]
+	w.guard = redistest.Sentinels(t, w.master, 1)[0]
+	w.bears(t, patient)
 	for range 2 {
-		w.run.stores = append(w.run.stores, open(t, shared.Options{Addrs: []string{guard.Addr}, MasterName: redistest.Name, Replicas: 1, ReplicaWait: 200 * time.Millisecond}))
+		w.run.stores = append(w.run.stores, open(t, shared.Options{Addrs: []string{w.guard.Addr}, MasterName: redistest.Name, Replicas: 1, ReplicaWait: 200 * time.Millisecond}))
 	}
 	return w
 }
 
-func (w *watched) promoted(t *testing.T) {
+// How many milliseconds the Sentinel lets a master be silent: until a fault so
+// many that a busy machine brings about no failover that is not written down.
+const (
+	patient = 600_000
+	alert   = 500
+)
+
+func (w *watched) bears(t *testing.T, silence int) {
+	t.Helper()
+	w.guard.Do(t, "sentinel", "set", redistest.Name, "down-after-milliseconds", silence)
+}
+
+// wakes makes the Sentinel alert.
+func (w *watched) wakes(t *testing.T) { w.bears(t, alert) }
+
+// promoted waits for the successor, and has the Sentinel go back to being
+// patient while after does the rest, for what takes long makes endings vague.
+func (w *watched) promoted(t *testing.T, after func()) {
 	t.Helper()
 	redistest.Eventually(t, "the replica is promoted", func() bool { return w.replica.Leads(t) })
+	var calm sync.WaitGroup
+	calm.Go(func() {
+		if err := w.guard.Client.Do(t.Context(), "sentinel", "set", redistest.Name, "down-after-milliseconds", patient).Err(); err != nil {
+			t.Errorf("the sentinel: %v", err)
+		}
+	})
+	after()
+	calm.Wait()
 }
 
 // returns starts the killed master as an empty replica of its successor.
@@ -54,10 +81,9 @@ func (w *watched) returns(t *testing.T) {
 // sentinel kills the master.
 func sentinel(t *testing.T) *run {
 	w := watch(t)
-	w.run.faults = []fault{{name: "sentinel failover", fate: trails, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "sentinel failover", fate: trails, ready: w.wakes, do: func(t *testing.T) {
 		w.master.Kill()
-		w.promoted(t)
-		w.returns(t)
+		w.promoted(t, func() { w.returns(t) })
 	}}}
 	return w.run
 }
@@ -73,10 +99,9 @@ func behind(t *testing.T) *run {
 		}
 		rest(t, 300*time.Millisecond)
 	}
-	w.run.faults = []fault{{name: "sentinel failover, replica behind", fate: trails, before: deafen, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "sentinel failover, replica behind", fate: trails, ready: w.wakes, before: deafen, do: func(t *testing.T) {
 		w.master.Kill()
-		w.promoted(t)
-		w.returns(t)
+		w.promoted(t, func() { w.returns(t) })
 	}}}
 	return w.run
 }
@@ -87,10 +112,9 @@ func behind(t *testing.T) *run {
 func deposed(t *testing.T) *run {
 	w := watch(t)
 	w.run.divided = true
-	w.run.faults = []fault{{name: "master paused until deposed", fate: trails, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "master paused until deposed", fate: trails, ready: w.wakes, do: func(t *testing.T) {
 		w.master.Signal(t, syscall.SIGSTOP)
-		w.promoted(t)
-		w.master.Signal(t, syscall.SIGCONT)
+		w.promoted(t, func() { w.master.Signal(t, syscall.SIGCONT) })
 	}}}
 	return w.run
 }

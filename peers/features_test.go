@@ -99,7 +99,7 @@ func featureParties(t *testing.T, one peer, port int) (parties []party) {
 		if !f.landed || !slices.Contains(one.speaks, f.name) {
 			continue
 		}
-		p := party{id: one.name + "-" + strings.ToLower(f.name), secret: newSecret(), port: port}
+		p := party{id: one.name + "-" + strings.ToLower(f.name), secret: newSecret(), port: port, path: one.path, home: one.home}
 		jwks := ""
 		if f.keyed {
 			p.secret = ""
@@ -231,5 +231,5 @@ func walkRevocation(t *testing.T, _ *world, v *visitor, site *process) {
 	if page.Status != http.StatusBadRequest {
 		t.Errorf("userinfo with a revoked token: the site shows %s, want its error page", where(page))
 	}
-	site.says(t, mark, "invalid_token")
+	site.says(t, mark, "login failed", "invalid_token")
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -118,14 +119,16 @@ func (p *process) stop(ended <-chan error) {
 	}
 }
 
-// says waits for a line that says why a login failed, among those printed since
-// mark.
-func (p *process) says(t *testing.T, mark int, word string) {
+// says waits for a line with all these words among those printed since mark.
+func (p *process) says(t *testing.T, mark int, words ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	if err := p.out.waitFrom(ctx, mark, func(s string) bool { return strings.Contains(s, "login failed") && strings.Contains(s, word) }); err != nil {
-		t.Errorf("%s says nothing of %q; since then it printed:\n%s", p.name, word, p.out.from(mark))
+	err := p.out.waitFrom(ctx, mark, func(s string) bool {
+		return !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(s, word) })
+	})
+	if err != nil {
+		t.Errorf("%s says nothing of %q; since then it printed:\n%s", p.name, words, p.out.from(mark))
 	}
 }
 

@@ -18,9 +18,7 @@ func TestPeers(t *testing.T) {
 	all, free := peers(), ports(t, len(peers()))
 	var parties []party
 	for i, one := range all {
-		parties = append(parties,
-			party{id: one.name, secret: newSecret(), port: free[i]},
-			party{id: one.name + "-public", port: free[i]})
+		parties = append(parties, one.parties(free[i])...)
 		parties = append(parties, featureParties(t, one, free[i])...)
 	}
 	w := newWorld(t, parties...)
@@ -28,7 +26,9 @@ func TestPeers(t *testing.T) {
 	for _, one := range all {
 		t.Run(one.name, func(t *testing.T) {
 			t.Run("confidential client", func(t *testing.T) { testWalk(t, w, one, w.parties[one.name]) })
-			t.Run("public client", func(t *testing.T) { testWalk(t, w, one, w.parties[one.name+"-public"]) })
+			if !one.confidential {
+				t.Run("public client", func(t *testing.T) { testWalk(t, w, one, w.parties[one.name+"-public"]) })
+			}
 			t.Run("refuses", func(t *testing.T) { testAttacks(t, w, one) })
 			testFeatures(t, w, one)
 		})
@@ -55,19 +55,19 @@ func testWalk(t *testing.T, w *world, one peer, p party) {
 	if got, not := second.Claims["nonce"], first.Claims["nonce"]; got == not {
 		t.Error("both logins have the same nonce")
 	}
-	if page := v.open(p.site() + "/login?prompt=none"); page.Status != http.StatusOK {
+	if page := one.silent(v); page.Status != http.StatusOK {
 		t.Errorf("prompt=none with a session ends at %s, want the site's page", where(page))
 	}
 
 	page := v.press("#logout")
-	if got, want := page.URL.Scheme+"://"+page.URL.Host+page.URL.Path, p.site()+"/"; got != want || page.Status != http.StatusOK {
+	if got, want := page.URL.Scheme+"://"+page.URL.Host+page.URL.Path, p.start(); got != want || page.Status != http.StatusOK {
 		t.Errorf("after logging out the person is at %s, want %s", where(page), want)
 	}
 	if _, still := page.TextOf("person"); still {
 		t.Error("the site still shows somebody who has logged out")
 	}
 	mark := site.out.mark()
-	v.refused(site, mark, v.open(p.site()+"/login?prompt=none"), "login_required")
+	v.refused(site, mark, one.silent(v), one.log, "login_required")
 	if again := v.in(); !v.chosen() || again.Claims["sub"] != first.Claims["sub"] {
 		t.Errorf("a login after logout: chooser seen: %v, sub %v; want the chooser and %v", v.chosen(), again.Claims["sub"], first.Claims["sub"])
 	}

@@ -15,12 +15,23 @@ import (
 )
 
 // peer is a client library in a site of testdata/peers. All the sites have the
-// same pages: / with who has logged in, /login, /callback, /logout, /refresh.
+// same pages: / with who has logged in and forms for the rest.
 type peer struct {
 	name string
 	run  func(t *testing.T, env []string) *process
-	// refuses says what its log names when it refuses an attack (attacks_test.go).
+	// path and home of its clients, see party.
+	path, home string
+	// silent asks whether somebody is logged in, without showing a page.
+	silent func(*visitor) *citizen.Page
+	// log is in every line that says why a login failed, "" where there is no
+	// such word.
+	log string
+	// refuses says what its log names when it refuses an attack
+	// (attacks_test.go); ignores lists those it does not look at.
 	refuses map[string]string
+	ignores []string
+	// confidential clients are all it can be.
+	confidential bool
 	// speaks lists the features (features_test.go) its library has beside the
 	// login itself.
 	speaks []string
@@ -29,7 +40,7 @@ type peer struct {
 func peers() []peer {
 	return []peer{
 		{
-			name: "openid-client", run: runOpenIDClient,
+			name: "openid-client", run: runOpenIDClient, silent: byParameter, log: "login failed",
 			speaks: []string{"refresh", "PAR", "private_key_jwt", "form_post", "revocation"},
 			refuses: map[string]string{
 				"state":     `unexpected "state" response parameter value`,
@@ -45,7 +56,7 @@ func peers() []peer {
 			},
 		},
 		{
-			name: "authlib", run: runAuthlib,
+			name: "authlib", run: runAuthlib, silent: byParameter, log: "login failed",
 			speaks: []string{"refresh", "private_key_jwt", "form_post"},
 			refuses: map[string]string{
 				"state":     "mismatching_state",
@@ -61,7 +72,7 @@ func peers() []peer {
 			},
 		},
 		{
-			name: "go-oidc", run: runGoOIDC,
+			name: "go-oidc", run: runGoOIDC, silent: byParameter, log: "login failed",
 			speaks: []string{"refresh"},
 			refuses: map[string]string{
 				"state":     "state is not the one of this session",
@@ -76,7 +87,28 @@ func peers() []peer {
 				"secret":    `"invalid_client"`,
 			},
 		},
+		{
+			name: "oauth2-proxy", run: runOAuth2Proxy, silent: byProxy,
+			path: "/oauth2/callback", home: "/welcome", confidential: true,
+			ignores: []string{"iss", "userinfo"},
+			refuses: map[string]string{
+				"state":     "CSRF token mismatch, potential attack",
+				"nonce":     "Session validation failed",
+				"audience":  "audience from claim aud",
+				"signature": "failed to verify signature",
+				"at_hash":   "error making request to profile URL", // not the hash: userinfo knows no such token
+				"challenge": `"invalid_grant" "code_verifier does not match code_challenge"`,
+				"code":      `"invalid_grant" "the code is`,
+				"secret":    `"invalid_client"`,
+			},
+		},
 	}
+}
+
+// byParameter asks a site that passes prompt on.
+func byParameter(v *visitor) *citizen.Page {
+	v.t.Helper()
+	return v.open(v.p.site() + "/login?prompt=none")
 }
 
 // runOpenIDClient copies the site beside its installed modules: Node looks for
@@ -121,6 +153,14 @@ func (w *world) serve(t *testing.T, one peer, p party, more ...string) *process 
 	site := one.run(t, append(env, more...))
 	waitForPort(t, p.port)
 	return site
+}
+
+// parties are the clients of a peer at a port, with a secret and without.
+func (one peer) parties(port int) []party {
+	p := party{id: one.name, secret: newSecret(), port: port, path: one.path, home: one.home}
+	public := p
+	public.id, public.secret = one.name+"-public", ""
+	return []party{p, public}
 }
 
 // visitor is somebody at a site, in a browser of their own.
@@ -182,7 +222,7 @@ func (v *visitor) login() citizen.Outcome {
 	v.t.Helper()
 	v.window.seen = nil
 	out := citizen.Login(v.t.Context(), v.Browser, citizen.Walk{
-		Start: v.p.site() + "/", Form: "#login", Choose: citizen.Named(v.chooses),
+		Start: v.p.start(), Form: "#login", Choose: citizen.Named(v.chooses),
 	})
 	if out.Why != citizen.WhyStuck || out.Page == nil || "http://"+out.Page.URL.Host != v.w.issuer {
 		return out
@@ -252,14 +292,14 @@ func (v *visitor) open(address string) *citizen.Page {
 	return page
 }
 
-// refused demands that the site shows an error and that its log, in a line
-// "login failed", names why.
-func (v *visitor) refused(site *process, mark int, page *citizen.Page, why string) {
+// refused demands that the site shows an error and that a line of its log names
+// why.
+func (v *visitor) refused(site *process, mark int, page *citizen.Page, why ...string) {
 	v.t.Helper()
-	if page == nil || page.Status < 400 || page.Status >= 500 || "http://"+page.URL.Host != v.p.site() {
+	if page == nil || page.Status < 400 || "http://"+page.URL.Host != v.p.site() {
 		v.t.Errorf("the person is at %s, which says %q; want an error page of the site", where(page), says(page))
 	}
-	site.says(v.t, mark, why)
+	site.says(v.t, mark, why...)
 }
 
 func where(page *citizen.Page) string {

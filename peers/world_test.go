@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"cmp"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
@@ -30,8 +31,9 @@ type party struct {
 	port   int    // of its site on localhost
 	// key is the file of its private key, for one that authenticates by it.
 	key string
-	// path is where its answers go, "" for /callback.
-	path string
+	// path is where its answers go, "" for /callback; home is where people are
+	// after logging out, "" for /.
+	path, home string
 	// more are settings of its own, one a line.
 	more []string
 }
@@ -39,17 +41,16 @@ type party struct {
 func (p party) site() string { return fmt.Sprintf("http://localhost:%d", p.port) }
 
 func (p party) callback() string {
-	if p.path != "" {
-		return p.site() + p.path
-	}
-	return p.site() + "/callback"
+	return p.site() + cmp.Or(p.path, "/callback")
 }
+
+func (p party) start() string { return p.site() + cmp.Or(p.home, "/") }
 
 // settings of the party in sinho.yaml.
 func (p party) settings() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "  - id: %s\n    name: {ko: %s, en: %s}\n    sector: %s\n", p.id, p.id, p.id, p.id)
-	fmt.Fprintf(&b, "    redirect_uris: [%s]\n    post_logout_uris: [%s/]\n", p.callback(), p.site())
+	fmt.Fprintf(&b, "    redirect_uris: [%s]\n    post_logout_uris: [%s]\n", p.callback(), p.start())
 	switch {
 	case p.key != "":
 	case p.secret == "":

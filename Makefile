@@ -9,7 +9,7 @@ PROXY := $(CACHE)/oauth2-proxy
 NPM := $(CACHE)/npm/node_modules/.installed
 VENV := $(CACHE)/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys evidence-login evidence-failover evidence-console
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys evidence-login evidence-failover evidence-console
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -47,6 +47,11 @@ e2e: ## the built program in Chromium, phone and desktop width
 
 peers: $(PROXY) $(NPM) $(VENV) ## openid-client, Authlib, go-oidc and oauth2-proxy log in, refresh and log out
 	$(GO) test -count=1 -timeout 15m -v ./peers
+
+peers-spring: ## Spring Security logs in and out; needs Java 17 and Maven, not part of `make test`
+	rm -rf $(CACHE)/spring && mkdir -p $(CACHE) && cp -r testdata/peers/spring-security $(CACHE)/spring
+	mvn -q -B -f $(CACHE)/spring/pom.xml package
+	$(GO) test -count=1 -timeout 10m -v -tags spring -run TestSpringSecurity ./peers
 
 # oauth2-proxy is built from a module of its own, so that what it needs stays
 # out of the product's graph.

@@ -58,42 +58,51 @@ func attacks(other string) map[string]attack {
 	}
 }
 
+// testAttacks runs the attacks on one site, and that with a wrong secret on
+// another.
 func testAttacks(t *testing.T, w *world, one peer) {
 	all := attacks(one.name + "-public")
-	for _, name := range slices.Sorted(maps.Keys(all)) {
-		t.Run(name, func(t *testing.T) {
-			a, p := all[name], w.parties[one.name]
-			ignored := slices.Contains(one.ignores, name)
-			if a.secret != "" {
-				p.secret = a.secret
+	t.Run("attacks", func(t *testing.T) {
+		p := w.parties[one.name]
+		site := w.serve(t, one, p)
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			if all[name].secret == "" {
+				t.Run(name, func(t *testing.T) { testAttack(t, w, one, p, site, name, all[name]) })
 			}
-			site := w.serve(t, one, p)
-			w.front.while(t, a.tampering)
-			v := w.visitor(t, p)
-			reached := a.callback == nil
-			v.window.change = func(u *url.URL) {
-				if a.callback == nil || p.callback() != "http://"+u.Host+u.Path {
-					return
-				}
-				q := u.Query()
-				a.callback(q)
-				u.RawQuery, reached = q.Encode(), true
-			}
-			mark, why := site.out.mark(), one.refuses[name]
-			out := v.login()
-			if !reached {
-				t.Error("the person never came back to the site")
-			}
-			if out.In != ignored || ignored == (why != "") {
-				t.Fatalf("the login ended at %s (in: %v); want it refused for %q, or ignored: %v", where(out.Page), out.In, why, ignored)
-			}
-			if ignored { // docs/integrate says so
-				return
-			}
-			v.refused(site, mark, out.Page, one.log, why)
-			if said, _ := w.front.last(); a.broker != "" && said.answer["error"] != a.broker {
-				t.Errorf("the token endpoint answered %d %v, want %s", said.status, said.answer["error"], a.broker)
-			}
-		})
+		}
+	})
+	t.Run("secret", func(t *testing.T) {
+		p := w.parties[one.name]
+		p.secret = all["secret"].secret
+		testAttack(t, w, one, p, w.serve(t, one, p), "secret", all["secret"])
+	})
+}
+
+func testAttack(t *testing.T, w *world, one peer, p party, site *process, name string, a attack) {
+	w.front.while(t, a.tampering)
+	v := w.visitor(t, p)
+	reached := a.callback == nil
+	v.window.change = func(u *url.URL) {
+		if a.callback == nil || p.callback() != "http://"+u.Host+u.Path {
+			return
+		}
+		q := u.Query()
+		a.callback(q)
+		u.RawQuery, reached = q.Encode(), true
+	}
+	mark, why, ignored := site.out.mark(), one.refuses[name], slices.Contains(one.ignores, name)
+	out := v.login()
+	if !reached {
+		t.Error("the person never came back to the site")
+	}
+	if out.In != ignored || ignored == (why != "") {
+		t.Fatalf("the login ended at %s (in: %v); want it refused for %q, or ignored: %v", where(out.Page), out.In, why, ignored)
+	}
+	if ignored { // docs/integrate says so
+		return
+	}
+	v.refused(site, mark, out.Page, one.log, why)
+	if said, _ := w.front.last(); a.broker != "" && said.answer["error"] != a.broker {
+		t.Errorf("the token endpoint answered %d %v, want %s", said.status, said.answer["error"], a.broker)
 	}
 }

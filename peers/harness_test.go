@@ -97,10 +97,10 @@ func start(t *testing.T, name, dir string, env []string, ready func(string) bool
 	ended := make(chan error, 1)
 	go func() { ended <- p.cmd.Wait(); in.Close() }()
 	t.Cleanup(func() { p.stop(ended) })
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if err := p.out.wait(ctx, ready); err != nil {
-		t.Fatalf("%s is not ready after a minute; it printed:\n%s", name, p.out.all())
+		t.Fatalf("%s is not ready after two minutes; it printed:\n%s", name, p.out.all())
 	}
 	return p
 }

@@ -48,16 +48,7 @@ func runOAuth2Proxy(t *testing.T, env []string) *process {
 // to send.
 func byProxy(v *visitor) *citizen.Page {
 	v.t.Helper()
-	v.window.change = func(u *url.URL) {
-		if "http://"+u.Host != v.w.issuer || u.Path != "/authorize" {
-			return
-		}
-		q := u.Query()
-		q.Set("prompt", "none")
-		u.RawQuery = q.Encode()
-	}
-	defer func() { v.window.change = nil }()
-	return v.open(v.p.site() + "/oauth2/start?rd=%2F")
+	return v.openWithPromptNone("/oauth2/start?rd=%2F")
 }
 
 // plainPage is what stands behind oauth2-proxy: it reads headers and nothing

@@ -292,6 +292,22 @@ func (v *visitor) open(address string) *citizen.Page {
 	return page
 }
 
+// openWithPromptNone opens a page of a site that itself knows nothing of prompt,
+// and puts it into the authorization request on its way.
+func (v *visitor) openWithPromptNone(path string) *citizen.Page {
+	v.t.Helper()
+	v.window.change = func(u *url.URL) {
+		if "http://"+u.Host != v.w.issuer || u.Path != "/authorize" {
+			return
+		}
+		q := u.Query()
+		q.Set("prompt", "none")
+		u.RawQuery = q.Encode()
+	}
+	defer func() { v.window.change = nil }()
+	return v.open(v.p.site() + path)
+}
+
 // refused demands that the site shows an error and that a line of its log names
 // why.
 func (v *visitor) refused(site *process, mark int, page *citizen.Page, why ...string) {

@@ -81,7 +81,7 @@ clients:
 func newWorld(t *testing.T, parties ...party) *world {
 	t.Helper()
 	w := &world{front: newFront(t), parties: map[string]party{}}
-	dir, base, broker := t.TempDir(), baseOfSims(t), fmt.Sprintf("127.0.0.1:%d", ports(t, 1)[0])
+	dir, base, broker := t.TempDir(), basePort(t), fmt.Sprintf("127.0.0.1:%d", ports(t, 1)[0])
 	_, port, _ := strings.Cut(w.front.server.Listener.Addr().String(), ":")
 	w.issuer = "http://localhost:" + port
 	var clients strings.Builder

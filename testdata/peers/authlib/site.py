@@ -6,10 +6,11 @@ for one process.
 
 import json
 import logging
+
+# region: configure
 import os
 import secrets
 
-# region: configure
 from authlib.integrations.flask_client import OAuth, OAuthError
 from flask import Flask, redirect, request, session
 
@@ -54,7 +55,8 @@ people = {}  # session id to tokens, claims and userinfo: too much for a cookie
 # region: login
 @app.get("/login")
 def login():
-    asked = request.args.to_dict()  # prompt, max_age, acr_values
+    # What a page of ours may ask for by its link, and nothing else of it.
+    asked = {name: request.args[name] for name in ("prompt", "max_age", "acr_values") if name in request.args}
     return sinho.authorize_redirect(SITE + "/callback", **asked)
 # endregion
 

@@ -60,12 +60,15 @@ func newParty(ctx context.Context, issuer, clientID, secret, site string, scopes
 // pending is what a session keeps until the person is back.
 type pending struct{ state, nonce, verifier string }
 
-// login is where to send somebody; asked are prompt, max_age, acr_values.
-func (p *party) login(asked url.Values) (string, *pending) {
+// login is where to send somebody.
+func (p *party) login(query url.Values) (string, *pending) {
 	now := &pending{state: rand.Text(), nonce: rand.Text(), verifier: oauth2.GenerateVerifier()}
 	options := []oauth2.AuthCodeOption{oidc.Nonce(now.nonce), oauth2.S256ChallengeOption(now.verifier)}
-	for name := range asked {
-		options = append(options, oauth2.SetAuthURLParam(name, asked.Get(name)))
+	// What a page of ours may ask for by its link, and nothing else of it.
+	for _, name := range []string{"prompt", "max_age", "acr_values"} {
+		if query.Has(name) {
+			options = append(options, oauth2.SetAuthURLParam(name, query.Get(name)))
+		}
 	}
 	return p.config.AuthCodeURL(now.state, options...), now
 }

@@ -35,7 +35,7 @@ async function privateKey(file) {
 // endregion
 
 // region: login
-async function login(session, asked) {
+async function login(session, query) {
   const verifier = oidc.randomPKCECodeVerifier()
   session.pending = { verifier, state: oidc.randomState(), nonce: oidc.randomNonce() }
   const parameters = {
@@ -45,7 +45,10 @@ async function login(session, asked) {
     code_challenge_method: 'S256',
     state: session.pending.state,
     nonce: session.pending.nonce,
-    ...asked, // prompt, max_age, acr_values
+  }
+  // What a page of ours may ask for by its link, and nothing else of it.
+  for (const name of ['prompt', 'max_age', 'acr_values']) {
+    if (query.has(name)) parameters[name] = query.get(name)
   }
   return authorizationURL(parameters)
 }
@@ -149,7 +152,7 @@ async function answer(request, response) {
     case 'GET /':
       return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(page(session))
     case 'GET /login':
-      return to(await login(session, Object.fromEntries(url.searchParams)))
+      return to(await login(session, url.searchParams))
     case 'GET /callback':
       newSession(response, session.id, await callback(session, url))
       return to('/')

@@ -75,7 +75,7 @@ type Broker struct {
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout *seal.Box
+	request, posted, callback, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -146,7 +146,7 @@ func New(cfg Config) (*Broker, error) {
 	b.box = boxes{
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
-		claims: r.Box("claims"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
+		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
 	}
 	b.metadata, err = b.discovery()
 	if err != nil {
@@ -181,8 +181,8 @@ func checkIssuer(issuer string) (secure bool, err error) {
 	return false, fmt.Errorf("%q: want https, or http on a loopback host", issuer)
 }
 
-// Handler is the broker's own endpoints: /authorize, /token, /userinfo,
-// /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
+// Handler is the broker's own endpoints: /authorize, /token, /introspect,
+// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
 	// GET patterns take HEAD too; a look at a link must not log anybody in or out.
@@ -197,11 +197,13 @@ func (b *Broker) Handler() http.Handler {
 	mux.HandleFunc("POST /token", readable(b.handle(b.token)))
 	mux.HandleFunc("GET /userinfo", readable(b.handle(b.userinfo)))
 	mux.HandleFunc("POST /userinfo", readable(b.handle(b.userinfo)))
+	mux.HandleFunc("POST /introspect", b.handle(b.introspect))
+	mux.HandleFunc("POST /revoke", readable(b.handle(b.revoke)))
 	mux.HandleFunc("GET /logout", b.handle(b.logout))
 	mux.HandleFunc("POST /logout", b.handle(b.logout))
 	mux.HandleFunc("GET /.well-known/openid-configuration", readable(cacheable(func() []byte { return b.metadata })))
 	mux.HandleFunc("GET /jwks", readable(cacheable(b.keys.JWKS)))
-	for _, path := range []string{"/token", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
+	for _, path := range []string{"/token", "/revoke", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
 		mux.HandleFunc("OPTIONS "+path, readable(preflight))
 	}
 	return mux

@@ -24,6 +24,8 @@ type code struct {
 	Secret    []byte // 32 bytes; names the record and opens it
 	Redirect  []byte // SHA-256 of the redirect URI
 	Challenge string
+	Refresh   time.Time // end of the refresh tokens it gives, zero for none
+	Resources []byte    // marks of what its tokens may be for, 8 bytes each
 }
 
 const (
@@ -31,11 +33,16 @@ const (
 	tagCodeSecret
 	tagCodeRedirect
 	tagCodeChallenge
+	tagCodeRefresh
+	tagCodeResources
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
-// gives, so that a replay finds what to revoke.
-func codeKey(secret []byte) string { return "c:" + encode(named("code", secret)) }
+// gives, so that a replay, and a log-out, find what to revoke.
+func codeKey(name []byte) string { return "c:" + encode(name) }
+
+// familyKey names the record of the refresh tokens that come of a code.
+func familyKey(name []byte) string { return "f:" + encode(name) }
 
 func accessKey(name []byte) string { return "a:" + encode(name) }
 
@@ -143,12 +150,20 @@ func (g *grant) unmarshal(p []byte) error {
 func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
 	now := b.now()
 	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", q.Began, seed), Challenge: q.Challenge}
+	if q.Scope.has(scopeOffline) && c.AllowsScope(client.ScopeOffline) {
+		k.Refresh = now.Add(c.RefreshTTL)
+	}
 	hash := sha256.Sum256([]byte(q.RedirectURI))
 	f := newForm(192)
 	f.text(tagCodeShard, string(k.Shard))
 	f.bytes(tagCodeSecret, k.Secret)
 	f.bytes(tagCodeRedirect, hash[:])
 	f.text(tagCodeChallenge, k.Challenge)
+	f.time(tagCodeRefresh, k.Refresh)
+	for _, r := range q.Resources {
+		k.Resources = append(k.Resources, resourceMark(r)...)
+	}
+	f.bytes(tagCodeResources, k.Resources)
 	expires := now.Add(codeTTL)
 	if out, err = b.box.code.Seal(f, expires, b.issuer, c.ID); err != nil {
 		return "", false, fmt.Errorf("issue code: %w", err)
@@ -168,7 +183,7 @@ func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login
 		return "", false, fmt.Errorf("issue code: %w", err)
 	}
 	ops := []store.Op{
-		{Kind: store.PutNew, Key: codeKey(k.Secret), Value: []byte(record), TTL: codeTTL, Fenced: true},
+		{Kind: store.PutNew, Key: codeKey(accessName(k.Secret)), Value: []byte(record), TTL: codeTTL, Fenced: true},
 		{Kind: store.Alive, Key: s.key()},
 	}
 	if renew {
@@ -212,6 +227,10 @@ func (b *Broker) openCode(text, client string) (code, error) {
 			k.Redirect = v
 		case tagCodeChallenge:
 			k.Challenge = string(v)
+		case tagCodeRefresh:
+			k.Refresh = moment(v)
+		case tagCodeResources:
+			k.Resources = v
 		}
 	})
 	if err == nil && (len(k.Secret) != 32 || k.Shard == "") {
@@ -220,27 +239,46 @@ func (b *Broker) openCode(text, client string) (code, error) {
 	return k, err
 }
 
+// resourceMark stands for a resource in a code, which is short.
+func resourceMark(resource string) []byte {
+	sum := sha256.Sum256([]byte("sinho resource " + resource))
+	return sum[:markSize]
+}
+
+// mayBeFor says that the resource is among those granted.
+func (k *code) mayBeFor(resource string) bool {
+	want := resourceMark(resource)
+	for rest := k.Resources; len(rest) >= markSize; rest = rest[markSize:] {
+		if equal(rest[:markSize], want) {
+			return true
+		}
+	}
+	return false
+}
+
 // errReplay: the code was redeemed before; what it gave is revoked now.
 var errReplay = errors.New("the code was redeemed before")
 
-// redeem takes the code and writes the share of its access token in the same
+// redeem takes the code and writes the record its tokens hang from in the same
 // operation: one of any number of callers wins, and each later one revokes what
 // the winner got.
 func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, share []byte, err error) {
 	share = make([]byte, 32)
 	_, _ = rand.Read(share) // never fails, see crypto/rand
-	access := accessKey(accessName(k.Secret))
+	name := accessName(k.Secret)
+	record := store.Op{Kind: store.Put, Key: accessKey(name), Value: share, TTL: accessTTL}
+	if !k.Refresh.IsZero() {
+		record = store.Op{Kind: store.Put, Key: familyKey(name), Value: newFamily(share), TTL: max(k.Refresh.Sub(b.now()), store.MinTTL)}
+	}
 	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
-		store.Op{Kind: store.Take, Key: codeKey(k.Secret), Value: []byte("used"), TTL: tombstoneTTL},
-		store.Op{Kind: store.Put, Key: access, Value: share, TTL: accessTTL},
+		store.Op{Kind: store.Take, Key: codeKey(name), Value: []byte("used"), TTL: tombstoneTTL}, record,
 	)
 	switch {
 	case err != nil:
 		return g, nil, fmt.Errorf("redeem code: %w", away(err))
 	case done.Conflict != nil && done.Conflict.Why == store.Tombstone:
-		_, err := b.store.Apply(ctx, k.Shard, newAttempt(), true, store.Op{Kind: store.Delete, Key: access})
-		if err != nil {
-			return g, nil, fmt.Errorf("revoke after replay: %w", away(err))
+		if err := b.revokeAll(ctx, k.Shard, name); err != nil {
+			return g, nil, fmt.Errorf("revoke after replay: %w", err)
 		}
 		return g, nil, errReplay
 	case done.Conflict != nil:
@@ -256,6 +294,19 @@ func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, s
 		return g, nil, fmt.Errorf("redeem code: %w", err)
 	}
 	return g, share, nil
+}
+
+// revokeAll deletes, durably, what all tokens of one code hang from: no record,
+// no claims.
+func (b *Broker) revokeAll(ctx context.Context, shard store.Shard, name []byte) error {
+	_, err := b.store.Apply(ctx, shard, newAttempt(), true,
+		store.Op{Kind: store.Delete, Key: accessKey(name)},
+		store.Op{Kind: store.Delete, Key: familyKey(name)},
+	)
+	if err != nil {
+		return away(err)
+	}
+	return nil
 }
 
 // newAttempt names one HTTP request's change: a library that sends it twice is

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 )
 
 // providerMetadata is OpenID Connect Discovery 1.0 §3, with RFC 9207.
@@ -21,6 +22,13 @@ type providerMetadata struct {
 	SubjectTypes        []string `json:"subject_types_supported"`
 	SigningAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Introspection       string   `json:"introspection_endpoint"`
+	IntrospectMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectAlgs      []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	Revocation          string   `json:"revocation_endpoint"`
+	RevokeMethods       []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevokeAlgs          []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
 	ACRValues           []string `json:"acr_values_supported"`
 	ClaimTypes          []string `json:"claim_types_supported"`
@@ -43,20 +51,18 @@ func (b *Broker) discovery() ([]byte, error) {
 		Scopes:            scopeNames[:4],
 		ResponseTypes:     []string{"code"},
 		ResponseModes:     []string{"query"},
-		GrantTypes:        []string{"authorization_code"},
+		GrantTypes:        grants,
 		SubjectTypes:      []string{"pairwise", "public"},
 		SigningAlgorithms: b.keys.Algorithms(),
-		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post", "none"},
-		ChallengeMethods:  []string{"S256"},
-		ACRValues:         []string{ACRAsserted, ACRVerified},
-		ClaimTypes:        []string{"normal"},
-		Claims: []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "at_hash", "txn", "assurance",
-			"name", "nickname", "picture", "gender", "birthdate", "updated_at",
-			"email", "email_verified", "phone_number", "phone_number_verified",
-		},
-		Locales:     []string{"ko", "en"},
-		ResponseISS: true,
+		TokenAuthMethods:  authMethods, TokenAuthAlgorithms: assertionAlgorithms,
+		Introspection: b.issuer + "/introspect", IntrospectMethods: authMethods[:3], IntrospectAlgs: assertionAlgorithms,
+		Revocation: b.issuer + "/revoke", RevokeMethods: authMethods, RevokeAlgs: assertionAlgorithms,
+		ChallengeMethods: []string{"S256"},
+		ACRValues:        []string{ACRAsserted, ACRVerified},
+		ClaimTypes:       []string{"normal"},
+		Claims:           slices.Concat([]string{"iss", "aud", "exp", "iat", "nonce", "sid", "at_hash", "txn"}, claimNames[:]),
+		Locales:          []string{"ko", "en"},
+		ResponseISS:      true,
 	})
 }
 

@@ -31,6 +31,7 @@ const (
 	tombstoneTTL = 2 * time.Minute // outlives the code it marks
 	accessTTL    = 10 * time.Minute
 	idTokenTTL   = time.Hour
+	refreshTTL   = 365 * 24 * time.Hour // the longest a client may have
 	sessionTTL   = 12 * time.Hour
 	browserTTL   = 24 * time.Hour
 	leaseTTL     = 30 * time.Second
@@ -38,6 +39,9 @@ const (
 	pushGrace    = 10 * time.Minute // a push that expired can still say so
 	answerTTL    = 60 * time.Second
 	confirmTTL   = 10 * time.Minute // a question whether to log out
+
+	refreshSlot = 10 * time.Second // a refresh within is the same one
+	nodeDrift   = 2 * time.Second  // between the clocks of nodes
 
 	providerWait = 10 * time.Second // one exchange, push or result
 	storeWait    = 5 * time.Second  // what follows a spent proof
@@ -56,7 +60,7 @@ const (
 	JWKSAge = 5 * time.Minute
 	// OpensFor is the longest life of anything sealed: a key that seals no more
 	// must open for so long.
-	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL) + keySkew
+	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL, refreshTTL) + keySkew
 	// VerifiesFor is how long anybody may want to verify what a key has signed: an
 	// ID token within its hour, our own hint at log-out as long as its session.
 	VerifiesFor = max(idTokenTTL, sessionTTL) + JWKSAge + keySkew

@@ -57,10 +57,10 @@ func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Att
 	if err := ctx.Err(); err != nil {
 		return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
+	if err := store.Check(shard, attempt, ops); err != nil {
+		panic(err)
+	}
 	for _, op := range ops {
-		if len(op.Key) > store.MaxKey || len(op.Value) > store.MaxValue || len(shard) > store.MaxShard || len(ops) > store.MaxOps {
-			panic("over a limit of the store")
-		}
 		m.raw.WriteString(string(shard) + " " + op.Key + " ")
 		m.raw.Write(op.Value)
 		m.raw.WriteByte('\n')
@@ -72,59 +72,79 @@ func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Att
 	}
 	out := store.Outcome{}
 	for i, op := range ops {
-		k := string(shard) + "/" + op.Key
-		r, ok := m.live(k)
-		conflict := func(why store.Why) { out.Conflict = &store.Conflict{Op: i, Why: why, Value: r.value} }
-		switch op.Kind {
-		case store.PutNew:
-			if ok && r.tombstone {
-				conflict(store.Tombstone)
-			} else if ok && !bytes.Equal(r.value, op.Value) {
-				conflict(store.Differs)
-			}
-		case store.Take:
-			switch {
-			case !ok:
-				conflict(store.Absent)
-			case r.tombstone:
-				conflict(store.Tombstone)
-			case r.run != 0 && r.run != m.run:
-				conflict(store.Fence)
-			}
-		case store.Alive:
-			if !ok || r.tombstone {
-				conflict(store.Absent)
-			}
-		default: // Put and Delete always can; Hold is not used here
-		}
-		if out.Conflict != nil {
+		r, ok := m.live(string(shard) + "/" + op.Key)
+		if why := m.objection(op, r, ok); why != 0 {
+			out = store.Outcome{Conflict: &store.Conflict{Op: i, Why: why, Value: r.value}}
 			m.attempts[memo] = out
 			return out, nil
 		}
+		if op.Kind == store.Take || op.Kind == store.Fetch || op.Kind == store.Advance {
+			out.Taken = append(out.Taken, r.value)
+		}
 	}
 	for _, op := range ops {
-		k := string(shard) + "/" + op.Key
-		r := memoryRecord{value: op.Value, expires: m.now().Add(op.TTL)}
-		if op.Fenced {
-			r.run = m.run
-		}
-		switch op.Kind {
-		case store.Put, store.PutNew:
-			m.records[k] = r
-		case store.Take:
-			out.Taken = append(out.Taken, m.records[k].value)
-			r.tombstone = true
-			m.records[k] = r
-		case store.Delete:
-			delete(m.records, k)
-		default: // guards
-		}
+		m.do(string(shard)+"/"+op.Key, op)
 		if durable {
 			m.durable = append(m.durable, op.Key)
 		}
 	}
 	m.attempts[memo] = out
 	return out, nil
+}
+
+// objection says why op cannot be done to what lives under its key, or 0.
+func (m *memory) objection(op store.Op, r memoryRecord, ok bool) store.Why {
+	switch {
+	case op.Kind == store.Put || op.Kind == store.Delete:
+	case !ok && (op.Kind == store.PutNew || op.Kind == store.Append):
+	case !ok:
+		return store.Absent
+	case r.tombstone:
+		return store.Tombstone
+	case op.Kind == store.Take && r.run != 0 && r.run != m.run:
+		return store.Fence
+	case (op.Kind == store.PutNew || op.Kind == store.Hold) && !bytes.Equal(r.value, op.Value):
+		return store.Differs
+	case op.Kind == store.Advance || op.Kind == store.Append:
+		if _, ok := grown(op, r.value); !ok {
+			return store.Differs
+		}
+	}
+	return 0
+}
+
+func grown(op store.Op, value []byte) ([]byte, bool) {
+	if op.Kind == store.Advance {
+		return store.Advanced(value, op.From)
+	}
+	return store.Appended(value, op.Value, op.Keep)
+}
+
+// do carries out one op that nothing objects to.
+func (m *memory) do(k string, op store.Op) {
+	r := memoryRecord{value: op.Value, expires: m.now().Add(op.TTL)}
+	if op.Fenced {
+		r.run = m.run
+	}
+	switch op.Kind {
+	case store.Put:
+		m.records[k] = r
+	case store.PutNew:
+		if _, ok := m.live(k); !ok {
+			m.records[k] = r
+		}
+	case store.Take:
+		r.tombstone = true
+		m.records[k] = r
+	case store.Delete:
+		delete(m.records, k)
+	case store.Advance, store.Append:
+		was, _ := m.live(k)
+		r.run = was.run
+		r.value, _ = grown(op, was.value)
+		m.records[k] = r
+	default: // guards
+	}
 }
 
 func (m *memory) Read(_ context.Context, shard store.Shard, key string) ([]byte, error) {

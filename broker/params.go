@@ -161,13 +161,9 @@ func (b *Broker) validate(v url.Values) (*request, client.Client, error) {
 func grantable(c client.Client, asked string) scope {
 	var s scope
 	for name := range strings.FieldsSeq(asked) {
-		i := slices.Index(scopeNames[:], name)
-		if i >= 0 && i < 4 && (len(c.Scopes) == 0 || slices.Contains(c.Scopes, name)) {
+		if i := slices.Index(scopeNames[:], name); i >= 0 && c.AllowsScope(name) {
 			s |= 1 << i
 		}
-	}
-	if len(c.Scopes) == 0 {
-		s &^= scopeIdentity // verified attributes go to clients that name the scope
 	}
 	return s
 }

@@ -20,8 +20,9 @@ var ErrInvalid = errors.New("store: invalid call")
 // Beyond the sizes: the attempt is not all zero (a forgotten one would make
 // unrelated changes answer for each other), a key is written by at most one Op
 // (guards on the same key are welcome; all Ops are judged against the state
-// before the Apply), Fenced belongs to Put and PutNew, and Alive and Delete
-// carry no Value, because they would not compare it.
+// before the Apply), Fenced belongs to Put and PutNew, From to Advance and Keep
+// to Append, and Alive, Delete, Fetch and Advance carry no Value, because they
+// would ignore it.
 func Check(shard Shard, attempt Attempt, ops []Op) error {
 	if err := checkShard(shard); err != nil {
 		return err
@@ -74,7 +75,7 @@ func checkKey(key string) error {
 }
 
 func checkOp(op Op) error {
-	if op.Kind < Put || op.Kind > Alive {
+	if op.Kind < Put || op.Kind > Append {
 		return errors.New("unknown kind")
 	}
 	if err := checkKey(op.Key); err != nil {
@@ -83,23 +84,46 @@ func checkOp(op Op) error {
 	if len(op.Value) > MaxValue {
 		return fmt.Errorf("value of %d bytes, at most %d", len(op.Value), MaxValue)
 	}
-	if len(op.Value) > 0 && (op.Kind == Alive || op.Kind == Delete) {
+	if len(op.Value) > 0 && op.Kind.ignoresValue() {
 		return errors.New("carries a value it would ignore")
 	}
 	if op.Fenced && op.Kind != Put && op.Kind != PutNew {
 		return errors.New("only Put and PutNew can be fenced")
 	}
-	if op.Kind == Put || op.Kind == PutNew || op.Kind == Take {
-		if op.TTL < MinTTL || op.TTL > MaxTTL {
-			return fmt.Errorf("TTL of %v, want %v to %v", op.TTL, MinTTL, MaxTTL)
-		}
+	if err := checkFields(op); err != nil {
+		return err
+	}
+	if op.Kind.writes() && op.Kind != Delete && (op.TTL < MinTTL || op.TTL > MaxTTL) {
+		return fmt.Errorf("TTL of %v, want %v to %v", op.TTL, MinTTL, MaxTTL)
 	}
 	return nil
 }
 
+// checkFields judges what only Advance and Append have.
+func checkFields(op Op) error {
+	switch {
+	case op.From != 0 && op.Kind != Advance:
+		return errors.New("only Advance has a generation to come from")
+	case op.From >= EndOfGenerations:
+		return fmt.Errorf("generation %d, want one below %d", op.From, uint64(EndOfGenerations))
+	case op.Kind != Append && op.Keep != 0:
+		return errors.New("only Append keeps entries")
+	case op.Kind == Append && (op.Keep < 1 || op.Keep > MaxKeep):
+		return fmt.Errorf("keeps %d entries, want 1 to %d", op.Keep, MaxKeep)
+	case op.Kind == Append && (len(op.Value) == 0 || len(op.Value) > MaxEntry):
+		return fmt.Errorf("entry of %d bytes, want 1 to %d", len(op.Value), MaxEntry)
+	}
+	return nil
+}
+
+// ignoresValue reports whether the kind has no use for an Op's Value.
+func (k Kind) ignoresValue() bool {
+	return k == Delete || k == Alive || k == Fetch || k == Advance
+}
+
 // writes reports whether the kind changes its key.
 func (k Kind) writes() bool {
-	return k == Put || k == PutNew || k == Take || k == Delete
+	return k == Put || k == PutNew || k == Take || k == Delete || k == Advance || k == Append
 }
 
 // String names the kind as messages and tests do.
@@ -117,6 +141,12 @@ func (k Kind) String() string {
 		return "hold"
 	case Alive:
 		return "alive"
+	case Fetch:
+		return "fetch"
+	case Advance:
+		return "advance"
+	case Append:
+		return "append"
 	default:
 		return fmt.Sprintf("kind %d", uint8(k))
 	}

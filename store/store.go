@@ -16,12 +16,22 @@ import (
 
 // Limits every backend enforces before it touches anything.
 const (
-	MaxOps   = 8
+	MaxOps   = 10
 	MaxKey   = 128      // bytes
 	MaxShard = 64       // bytes
 	MaxValue = 16 << 10 // bytes
 	MaxTTL   = 400 * 24 * time.Hour
+
+	MaxEntry = 256 // bytes of an entry of a list
+	MaxKeep  = 64  // entries of a list
+
+	// EndOfGenerations is above every Op.From. A server that counts in floating
+	// point (Lua) still knows one from the next below it.
+	EndOfGenerations = 1 << 53
 )
+
+// The longest list fits a record: were MaxValue smaller, this would not compile.
+const _ = uint(MaxValue - MaxEntry*MaxKeep)
 
 // Sentinels. Compare with errors.Is.
 var (
@@ -65,6 +75,24 @@ const (
 	Hold
 	// Alive is a guard: Key must be live.
 	Alive
+	// Fetch is a guard: Key must be live. Its value is in Outcome.Taken; the
+	// record stays as it is.
+	Fetch
+	// Advance moves a generation on. The record's value is the generation, eight
+	// bytes big-endian, and anything behind it. Where it is From it becomes
+	// From+1, for TTL; the value there was, whole, is in Outcome.Taken. A later
+	// generation than From, or a value that has none, is a conflict (Differs).
+	// An earlier one proves that the store has lost a write, for whoever says From
+	// has it sealed: the store is raised to From+1 with the same answer. What is
+	// behind the generation, and a fence, stay.
+	Advance
+	// Append adds Value, an entry of 1 to MaxEntry bytes, to the list under Key
+	// and keeps the newest Keep entries, for TTL. The record's value is its
+	// entries, oldest first, one behind the other; all have the same length, which
+	// the writers of a key agree on: a live value whose length is no multiple of
+	// the entry's is a conflict (Differs), and so is a tombstone. An absent key is
+	// an empty list; a fence stays.
+	Append
 )
 
 // Op is one guard or write of an Apply.
@@ -76,6 +104,10 @@ type Op struct {
 	// Fenced (Put, PutNew) stamps the record with the store's run id: a later
 	// Take by another run of the store process refuses it.
 	Fenced bool
+	// From (Advance) is the generation to move on from, below EndOfGenerations.
+	From uint64
+	// Keep (Append) is how many entries are kept, 1 to MaxKeep.
+	Keep int
 }
 
 // Why says what stopped an Apply.
@@ -102,7 +134,7 @@ type Conflict struct {
 // Outcome of an Apply. Conflict is nil when everything was done.
 type Outcome struct {
 	Conflict *Conflict
-	// Taken holds, for each Take in order, the value taken.
+	// Taken holds, for each Take, Fetch and Advance in order, the value found.
 	Taken [][]byte
 	// Repeated: the answer was remembered from an earlier call of this attempt.
 	Repeated bool

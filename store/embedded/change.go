@@ -66,7 +66,7 @@ func (c *change) judge(shard store.Shard, ops []store.Op) store.Outcome {
 		r, found := c.find(recordKey(shard, op.Key))
 		why := objection(op, r, found, c.run)
 		if why == 0 {
-			if op.Kind == store.Take {
+			if op.Kind == store.Take || op.Kind == store.Fetch || op.Kind == store.Advance {
 				taken = append(taken, append([]byte{}, r.value...))
 			}
 			continue
@@ -92,10 +92,16 @@ func objection(op store.Op, r record, found bool, run runID) store.Why {
 		case !bytes.Equal(r.value, op.Value):
 			return store.Differs
 		}
-	case store.Take, store.Hold, store.Alive:
+	case store.Append:
+		if found {
+			return unlike(op, r)
+		}
+	case store.Take, store.Hold, store.Alive, store.Fetch, store.Advance:
 		switch {
 		case !found:
 			return store.Absent
+		case op.Kind == store.Advance:
+			return unlike(op, r)
 		case r.tombstone:
 			return store.Tombstone
 		case op.Kind == store.Take && r.fenced && r.run != run:
@@ -106,6 +112,25 @@ func objection(op store.Op, r record, found bool, run runID) store.Why {
 	case store.Put, store.Delete:
 	}
 	return 0
+}
+
+// unlike says why a record found is nothing to be advanced or appended to, or 0.
+func unlike(op store.Op, r record) store.Why {
+	if r.tombstone {
+		return store.Tombstone
+	}
+	if _, ok := grown(op, r); !ok {
+		return store.Differs
+	}
+	return 0
+}
+
+// grown is what an Advance or an Append makes of a live record's value.
+func grown(op store.Op, r record) ([]byte, bool) {
+	if op.Kind == store.Advance {
+		return store.Advanced(r.value, op.From)
+	}
+	return store.Appended(r.value, op.Value, op.Keep)
 }
 
 // do carries out one op that nothing objects to.
@@ -122,8 +147,13 @@ func (c *change) do(shard store.Shard, op store.Op) error {
 		r.tombstone = true
 	case store.Delete:
 		return c.drop(key)
-	case store.Hold, store.Alive:
+	case store.Hold, store.Alive, store.Fetch:
 		return nil
+	case store.Advance, store.Append:
+		if old, found := c.find(key); found {
+			r.fenced, r.run = old.fenced, old.run
+			r.value, _ = grown(op, old) // nothing objected
+		}
 	}
 	if op.Fenced {
 		r.fenced, r.run = true, c.run

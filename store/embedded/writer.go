@@ -13,7 +13,7 @@ import (
 
 const (
 	queueLength = 1024 // callers that wait without blocking each other
-	batchLimit  = 256  // Applies in one transaction: at most 32 MB of values
+	batchLimit  = 256  // Applies in one transaction: at most 40 MB of values
 )
 
 var errClosed = errors.New("closed")

@@ -2,8 +2,10 @@ package shared
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -54,7 +56,14 @@ func (s *Store) newCall(shard store.Shard, attempt store.Attempt, durable bool, 
 	for _, op := range ops {
 		c.keys = append(c.keys, s.recordKey(shard, op.Key))
 		ttl := (op.TTL + time.Millisecond - 1).Milliseconds()
-		c.args = append(c.args, int(op.Kind), op.Value, ttl, flag(op.Fenced))
+		value, more := op.Value, flag(op.Fenced)
+		switch op.Kind { //nolint:exhaustive // the others say all in Value and Fenced
+		case store.Advance: // whole generations, so that the server need not count
+			value = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, op.From), op.From+1)
+		case store.Append:
+			more = strconv.Itoa(op.Keep)
+		}
+		c.args = append(c.args, int(op.Kind), value, ttl, more)
 	}
 	return c
 }

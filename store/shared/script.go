@@ -37,7 +37,8 @@ func recordValue(b []byte) ([]byte, bool) {
 //
 //	KEYS  the attempt's key, then one key for each op
 //	ARGV  the attempt's TTL in ms, "1" if durable, then four for each op:
-//	      kind, value, TTL in ms, "1" if fenced
+//	      kind; value (of an Advance: generation and the next, 8 bytes each);
+//	      TTL in ms; "1" if fenced (of an Append: how many entries to keep)
 //
 // It returns {repeated, 0, taken…} or {repeated, why, op, value}.
 //
@@ -45,6 +46,9 @@ func recordValue(b []byte) ([]byte, bool) {
 // with the process. The replication id ends with the server's reign: a master
 // that is deposed and later promoted again, without a restart in between, has
 // copied its deputy's records over its own and could give out a code twice.
+//
+// Generations are compared byte by byte: Redis sets a locale, by which Lua would
+// order strings.
 //
 // A repeated durable attempt writes its answer once more, because WAIT promises
 // something only about what its own connection wrote, and a retry may come over
@@ -61,6 +65,7 @@ if known then
 end
 
 local PUT, PUTNEW, TAKE, DELETE, HOLD = '1', '2', '3', '4', '5'
+local FETCH, ADVANCE, APPEND = '7', '8', '9'
 local ABSENT, TOMBSTONE, FENCE, DIFFERS = 1, 2, 3, 4
 
 local mint
@@ -72,7 +77,18 @@ local function fence()
 	return mint
 end
 
-local answer, present = {0, 0}, {}
+-- Whether the value has no generation, or a later one than wanted.
+local function beyond(value, wanted)
+	for n = 1, 8 do
+		local has, wants = string.byte(value, n), string.byte(wanted, n)
+		if has ~= wants then
+			return not has or has > wants
+		end
+	end
+	return false
+end
+
+local answer, heads, values = {0, 0}, {}, {}
 
 for i = 1, #KEYS - 1 do
 	local kind, wanted = ARGV[4 * i - 1], ARGV[4 * i]
@@ -80,21 +96,23 @@ for i = 1, #KEYS - 1 do
 		local raw = redis.call('GET', KEYS[i + 1])
 		local why, value = nil, ''
 		if not raw then
-			if kind ~= PUTNEW then
+			if kind ~= PUTNEW and kind ~= APPEND then
 				why = ABSENT
 			end
 		else
-			present[i] = true
 			local mark = string.sub(raw, 1, 1)
 			local minted = mark == 'f' and string.sub(raw, 2, 81)
 			value = string.sub(raw, minted and 82 or 2)
+			heads[i], values[i] = string.sub(raw, 1, minted and 81 or 1), value
 			if mark == 't' then
 				why = TOMBSTONE
 			elseif kind == TAKE then
 				if minted and minted ~= fence() then
 					why, value = FENCE, ''
 				end
-			elseif (kind == PUTNEW or kind == HOLD) and value ~= wanted then
+			elseif (kind == PUTNEW or kind == HOLD) and value ~= wanted
+				or kind == ADVANCE and beyond(value, wanted)
+				or kind == APPEND and #value % #wanted ~= 0 then
 				why = DIFFERS
 			end
 		end
@@ -102,7 +120,7 @@ for i = 1, #KEYS - 1 do
 			answer = {0, why, i - 1, value}
 			break
 		end
-		if kind == TAKE then
+		if kind == TAKE or kind == FETCH or kind == ADVANCE then
 			answer[#answer + 1] = value
 		end
 	end
@@ -111,7 +129,7 @@ end
 if answer[2] == 0 then
 	for i = 1, #KEYS - 1 do
 		local kind, value, ttl = ARGV[4 * i - 1], ARGV[4 * i], ARGV[4 * i + 1]
-		if kind == PUT or (kind == PUTNEW and not present[i]) then
+		if kind == PUT or (kind == PUTNEW and not values[i]) then
 			local mark = 'v'
 			if ARGV[4 * i + 2] == '1' then
 				mark = 'f' .. fence()
@@ -119,6 +137,12 @@ if answer[2] == 0 then
 			redis.call('SET', KEYS[i + 1], mark .. value, 'PX', ttl)
 		elseif kind == TAKE then
 			redis.call('SET', KEYS[i + 1], 't' .. value, 'PX', ttl)
+		elseif kind == ADVANCE then
+			redis.call('SET', KEYS[i + 1], heads[i] .. string.sub(value, 9) .. string.sub(values[i], 9), 'PX', ttl)
+		elseif kind == APPEND then
+			local list = (values[i] or '') .. value
+			local surplus = math.max(0, #list - #value * tonumber(ARGV[4 * i + 2]))
+			redis.call('SET', KEYS[i + 1], (heads[i] or 'v') .. string.sub(list, surplus + 1), 'PX', ttl)
 		elseif kind == DELETE then
 			redis.call('DEL', KEYS[i + 1])
 		end

@@ -72,8 +72,8 @@ func (u *suite) ops(t *testing.T) {
 			done("v"),
 			map[string]string{"lock": "me", "code": "c", "live": absent},
 		},
-		{"eight ops are done at once", []store.Op{
-			put("1", "a"), put("2", "b"), put("3", "c"), put("4", "d"), put("5", "e"), put("6", "f"), alive("live"), take("empty", ""),
+		{"ten ops are done at once", []store.Op{
+			put("1", "a"), put("2", "b"), put("3", "c"), put("4", "d"), put("5", "e"), put("6", "f"), put("7", "g"), hold("empty", ""), alive("live"), take("empty", ""),
 		}, done(""), map[string]string{"1": "a", "6": "f", "empty": absent}},
 	}
 	s := u.open(t)
@@ -136,7 +136,7 @@ func (u *suite) limits(t *testing.T) {
 		says    string
 	}{
 		{"no ops", "s", newAttempt(), nil, "0 ops"},
-		{"too many ops", "s", newAttempt(), many, "9 ops, want 1 to 8"},
+		{"too many ops", "s", newAttempt(), many, "11 ops, want 1 to 10"},
 		{"an empty shard", "", newAttempt(), []store.Op{put("k", "v")}, "shard of 0 bytes"},
 		{"a shard too long", strings.Repeat("s", 65), newAttempt(), []store.Op{put("k", "v")}, "shard of 65 bytes, want 1 to 64"},
 		{"an empty key", "s", newAttempt(), []store.Op{put("", "v")}, "key of 0 bytes"},
@@ -150,6 +150,20 @@ func (u *suite) limits(t *testing.T) {
 		{"no kind", "s", newAttempt(), []store.Op{{Key: "k", TTL: long}}, "unknown kind"},
 		{"a fenced take", "s", newAttempt(), []store.Op{fenced(take("k", ""))}, "fenced"},
 		{"an alive with a value it would not compare", "s", newAttempt(), []store.Op{{Kind: store.Alive, Key: "k", Value: []byte("v")}}, "ignore"},
+		{"a fetch with a value it would not compare", "s", newAttempt(), []store.Op{{Kind: store.Fetch, Key: "k", Value: []byte("v")}}, "ignore"},
+		{"an advance with a value it would not write", "s", newAttempt(), []store.Op{{Kind: store.Advance, Key: "k", Value: []byte("v"), TTL: long}}, "ignore"},
+		{"an advance without TTL", "s", newAttempt(), []store.Op{{Kind: store.Advance, Key: "k"}}, "(advance): TTL of 0s"},
+		{"an append without TTL", "s", newAttempt(), []store.Op{{Kind: store.Append, Key: "k", Value: []byte("v"), Keep: 1}}, "(append): TTL of 0s"},
+		{"a generation too high to be counted", "s", newAttempt(), []store.Op{advance("k", store.EndOfGenerations)}, "generation 9007199254740992, want one below 9007199254740992"},
+		{"a generation of another kind", "s", newAttempt(), []store.Op{{Kind: store.Put, Key: "k", TTL: long, From: 1}}, "only Advance"},
+		{"an append that keeps nothing", "s", newAttempt(), []store.Op{appendTo("k", "v", 0)}, "keeps 0 entries, want 1 to 64"},
+		{"an append that keeps too many", "s", newAttempt(), []store.Op{appendTo("k", "v", 65)}, "keeps 65 entries, want 1 to 64"},
+		{"a put that keeps entries", "s", newAttempt(), []store.Op{{Kind: store.Put, Key: "k", TTL: long, Keep: 1}}, "only Append"},
+		{"an empty entry", "s", newAttempt(), []store.Op{appendTo("k", "", 1)}, "entry of 0 bytes, want 1 to 256"},
+		{"an entry too long", "s", newAttempt(), []store.Op{appendTo("k", strings.Repeat("v", 257), 1)}, "entry of 257 bytes, want 1 to 256"},
+		{"a fenced advance", "s", newAttempt(), []store.Op{fenced(advance("k", 0))}, "fenced"},
+		{"an advance and a put of one key", "s", newAttempt(), []store.Op{advance("k", 0), fetch("k"), put("k", "v")}, "ops 0 and 2 write the same key"},
+		{"two appends to one key", "s", newAttempt(), []store.Op{appendTo("k", "v", 1), appendTo("k", "v", 1)}, "ops 0 and 1 write the same key"},
 		{"two writes to one key", "s", newAttempt(), []store.Op{put("k", "v"), alive("k"), remove("k")}, "ops 0 and 2 write the same key"},
 		{"a forgotten attempt", "s", store.Attempt{}, []store.Op{put("k", "v")}, "attempt is all zero"},
 	}

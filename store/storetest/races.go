@@ -1,9 +1,7 @@
 package storetest
 
 import (
-	"bytes"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 
@@ -154,78 +152,4 @@ func theWinner(t *testing.T, outcomes []store.Outcome) int {
 		t.Fatal("nobody won")
 	}
 	return winner
-}
-
-// model applies random changes to the store and to the simplest thing that
-// could keep the contract, and compares every answer.
-func (u *suite) model(t *testing.T) {
-	const seed, steps = 7, 600
-	s := u.open(t)
-	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a test that can be repeated
-	shard := newShard()
-	m := model{}
-	kinds := []store.Kind{store.Put, store.PutNew, store.PutNew, store.Take, store.Take, store.Delete, store.Hold, store.Alive}
-	for step := range steps {
-		var ops []store.Op
-		for _, k := range random.Perm(5)[:1+random.IntN(3)] {
-			op := store.Op{Kind: kinds[random.IntN(len(kinds))], Key: fmt.Sprint("key ", k), TTL: long}
-			if op.Kind != store.Alive && op.Kind != store.Delete {
-				op.Value = []byte(fmt.Sprint("value ", random.IntN(3)))
-			}
-			ops = append(ops, op)
-		}
-		got, want := apply(t, s, shard, ops...), m.apply(ops)
-		if d := diff(got, want); d != "" {
-			t.Fatalf("seed %d, step %d, ops %+v: outcome (-want +got):\n%s", seed, step, ops, d)
-		}
-	}
-	for k := range 5 {
-		key := fmt.Sprint("key ", k)
-		want := absent
-		if e, ok := m[key]; ok && !e.tombstone {
-			want = string(e.value)
-		}
-		wantValue(t, s, shard, key, want)
-	}
-}
-
-type entry struct {
-	value     []byte
-	tombstone bool
-}
-
-type model map[string]entry
-
-func (m model) apply(ops []store.Op) store.Outcome {
-	var o store.Outcome
-	for i, op := range ops {
-		e, found := m[op.Key]
-		no := func(why store.Why, value []byte) store.Outcome {
-			return store.Outcome{Conflict: &store.Conflict{Op: i, Why: why, Value: value}}
-		}
-		needs := op.Kind == store.Take || op.Kind == store.Hold || op.Kind == store.Alive
-		compares := op.Kind == store.Hold || op.Kind == store.PutNew
-		switch {
-		case needs && !found:
-			return no(store.Absent, nil)
-		case (needs || op.Kind == store.PutNew) && found && e.tombstone:
-			return no(store.Tombstone, e.value)
-		case compares && found && !bytes.Equal(e.value, op.Value):
-			return no(store.Differs, e.value)
-		case op.Kind == store.Take:
-			o.Taken = append(o.Taken, e.value)
-		}
-	}
-	for _, op := range ops {
-		switch op.Kind {
-		case store.Put, store.PutNew:
-			m[op.Key] = entry{value: op.Value}
-		case store.Take:
-			m[op.Key] = entry{value: op.Value, tombstone: true}
-		case store.Delete:
-			delete(m, op.Key)
-		case store.Hold, store.Alive:
-		}
-	}
-	return o
 }

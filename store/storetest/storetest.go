@@ -44,11 +44,16 @@ func Run(t *testing.T, open func(t *testing.T) store.Store, options ...Option) {
 	t.Run("expiry", u.expiry)
 	t.Run("attempts", u.attempts)
 	t.Run("races", u.races)
+	t.Run("grown", u.grown)
+	t.Run("grown attempts", u.grownAttempts)
+	t.Run("grown expiry", u.grownExpiry)
+	t.Run("grown races", u.grownRaces)
 	t.Run("random changes agree with a model", u.model)
 	t.Run("a context that has ended changes nothing", u.cancelled)
 	t.Run("the clock does not go back", u.clock)
 	if u.reopen != nil {
 		t.Run("another run", u.anotherRun)
+		t.Run("grown in another run", u.grownInAnotherRun)
 	}
 	t.Run("a closed store is unavailable", u.closed)
 }

@@ -1,0 +1,31 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// generationSize is the length of a generation at the beginning of a value.
+const generationSize = 8
+
+// Advanced is what an Advance from a generation makes of a live value, for
+// backends in Go; false is a conflict (Differs). It shares no memory with value.
+func Advanced(value []byte, from uint64) ([]byte, bool) {
+	if len(value) < generationSize || binary.BigEndian.Uint64(value) > from {
+		return nil, false
+	}
+	next := bytes.Clone(value)
+	binary.BigEndian.PutUint64(next, from+1)
+	return next, true
+}
+
+// Appended is what an Append makes of a live list, or of none; false is a
+// conflict (Differs). It shares no memory with list and entry.
+func Appended(list, entry []byte, keep int) ([]byte, bool) {
+	if len(list)%len(entry) != 0 {
+		return nil, false
+	}
+	surplus := max(0, len(list)+len(entry)-keep*len(entry))
+	next := make([]byte, 0, len(list)-surplus+len(entry))
+	return append(append(next, list[surplus:]...), entry...), true
+}

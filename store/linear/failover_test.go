@@ -19,6 +19,7 @@ import (
 // watched is a master, a replica that copies it over a wire, and a Sentinel.
 type watched struct {
 	master, replica *server
+	guard           *server
 	copying         *wire
 	run             *run
 }
@@ -32,24 +33,49 @@ func watch(t *testing.T) *watched {
 	w.replica = startServer(t, "--replicaof", "127.0.0.1 "+port)
 	inStep(t, w.master, w.replica)
 	file := filepath.Join(t.TempDir(), "sentinel.conf")
-	text := fmt.Sprintf("sentinel monitor sinho 127.0.0.1 %d 1\nsentinel down-after-milliseconds sinho 500\nsentinel failover-timeout sinho 5000\n", w.master.port)
+	text := fmt.Sprintf("sentinel monitor sinho 127.0.0.1 %d 1\nsentinel down-after-milliseconds sinho %d\nsentinel failover-timeout sinho 5000\n", w.master.port, patient)
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	guard := startServer(t, file, "--sentinel")
+	w.guard = startServer(t, file, "--sentinel")
 	eventually(t, "the sentinel knows the replica", func() bool {
-		replicas, ok := guard.must(t, "sentinel", "replicas", "sinho").([]any)
+		replicas, ok := w.guard.must(t, "sentinel", "replicas", "sinho").([]any)
 		return ok && len(replicas) == 1
 	})
 	for range 2 {
-		w.run.stores = append(w.run.stores, open(t, shared.Options{Addrs: []string{guard.addr()}, MasterName: "sinho", Replicas: 1, ReplicaWait: 200 * time.Millisecond}))
+		w.run.stores = append(w.run.stores, open(t, shared.Options{Addrs: []string{w.guard.addr()}, MasterName: "sinho", Replicas: 1, ReplicaWait: 200 * time.Millisecond}))
 	}
 	return w
 }
 
-func (w *watched) promoted(t *testing.T) {
+// How many milliseconds the Sentinel lets a master be silent: until a fault so
+// many that a busy machine brings about no failover that is not written down.
+const (
+	patient = 600_000
+	alert   = 500
+)
+
+func (w *watched) bears(t *testing.T, silence int) {
+	t.Helper()
+	w.guard.must(t, "sentinel", "set", "sinho", "down-after-milliseconds", silence)
+}
+
+// wakes makes the Sentinel alert.
+func (w *watched) wakes(t *testing.T) { w.bears(t, alert) }
+
+// promoted waits for the successor, and has the Sentinel go back to being
+// patient while after does the rest, for what takes long makes endings vague.
+func (w *watched) promoted(t *testing.T, after func()) {
 	t.Helper()
 	eventually(t, "the replica is promoted", func() bool { return w.replica.role(t) == "master" })
+	var calm sync.WaitGroup
+	calm.Go(func() {
+		if err := w.guard.client.Do(t.Context(), "sentinel", "set", "sinho", "down-after-milliseconds", patient).Err(); err != nil {
+			t.Errorf("the sentinel: %v", err)
+		}
+	})
+	after()
+	calm.Wait()
 }
 
 // returns starts the killed master as an empty replica of its successor.
@@ -64,10 +90,9 @@ func (w *watched) returns(t *testing.T) {
 // sentinel kills the master.
 func sentinel(t *testing.T) *run {
 	w := watch(t)
-	w.run.faults = []fault{{name: "sentinel failover", fate: trails, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "sentinel failover", fate: trails, ready: w.wakes, do: func(t *testing.T) {
 		w.master.kill()
-		w.promoted(t)
-		w.returns(t)
+		w.promoted(t, func() { w.returns(t) })
 	}}}
 	return w.run
 }
@@ -83,10 +108,9 @@ func behind(t *testing.T) *run {
 		}
 		rest(t, 300*time.Millisecond)
 	}
-	w.run.faults = []fault{{name: "sentinel failover, replica behind", fate: trails, before: deafen, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "sentinel failover, replica behind", fate: trails, ready: w.wakes, before: deafen, do: func(t *testing.T) {
 		w.master.kill()
-		w.promoted(t)
-		w.returns(t)
+		w.promoted(t, func() { w.returns(t) })
 	}}}
 	return w.run
 }
@@ -97,10 +121,9 @@ func behind(t *testing.T) *run {
 func deposed(t *testing.T) *run {
 	w := watch(t)
 	w.run.divided = true
-	w.run.faults = []fault{{name: "master paused until deposed", fate: trails, do: func(t *testing.T) {
+	w.run.faults = []fault{{name: "master paused until deposed", fate: trails, ready: w.wakes, do: func(t *testing.T) {
 		w.master.signal(t, syscall.SIGSTOP)
-		w.promoted(t)
-		w.master.signal(t, syscall.SIGCONT)
+		w.promoted(t, func() { w.master.signal(t, syscall.SIGCONT) })
 	}}}
 	return w.run
 }

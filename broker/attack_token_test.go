@@ -238,3 +238,22 @@ func TestAttackEnumerationOfClients(t *testing.T) {
 		}
 	}
 }
+
+// A store or a log that leaks tells nothing of anybody.
+func TestNothingReadableOfAFamilyIsStoredOrLogged(t *testing.T) {
+	w := tokenWorld(t)
+	tok := w.offline("rotating")
+	next := w.refreshed("rotating", tok.Refresh)
+	w.introspected("rotating", next.Access)
+	w.clock.add(time.Minute)
+	w.as("rotating", "/token", refreshForm(tok.Refresh)) // reuse
+	stored, logged := string(w.store.everything()), w.logs.String()
+	for _, value := range []string{"홍길동", "hong@example.com", "1990-05-12", "1000000000", "upstream-subject", tok.Refresh, next.Access, w.payload(tok.IDToken)["sub"].(string)} {
+		if strings.Contains(stored, value) || strings.Contains(logged, value) {
+			t.Errorf("%.12s… can be read", value)
+		}
+	}
+	if !strings.Contains(stored, "f:") || logged == "" {
+		t.Error("nothing was stored or logged: the test sees nothing")
+	}
+}

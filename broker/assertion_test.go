@@ -30,8 +30,8 @@ var signers = sync.OnceValue(func() map[string]crypto.Signer {
 
 var kidOf = map[string]string{client.ES256: "ec", client.PS256: "rsa", client.RS256: "rsa", client.EdDSA: "ed"}
 
-// signing makes a client prove itself by private_key_jwt.
-func signing(c *client.Client) {
+// provingByKeys makes a client prove itself by private_key_jwt.
+func provingByKeys(c *client.Client) {
 	c.SecretHash, c.AuthMethod = [32]byte{}, client.AuthPrivateKeyJWT
 	c.Keys = &jose.JSONWebKeySet{}
 	for _, kid := range []string{"ec", "rsa", "ed"} {

@@ -66,16 +66,19 @@ type Broker struct {
 	now       func() time.Time
 	box       boxes
 	metadata  []byte
+	marked    map[[markSize]byte]client.Client // by mark, for lists
+	entry     int                              // bytes of a list's entry
 
 	answers *recall[id, answer]
 	pushes  *recall[[32]byte, sentPush]
+	firsts  *recall[id, id] // the browser a pushed request belongs to
 	looks   *looks
 	limit   *limiter
 }
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout *seal.Box
+	request, posted, callback, pushed, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -101,6 +104,7 @@ func New(cfg Config) (*Broker, error) {
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
+		firsts:  newRecall[id, id](rememberFirsts, claimTTL),
 		looks:   newLooks(rememberLooks),
 	}
 	for _, p := range cfg.Providers {
@@ -144,10 +148,20 @@ func New(cfg Config) (*Broker, error) {
 	b.limit = newLimiter(most)
 	r := cfg.Ring
 	b.box = boxes{
-		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
+		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
 		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
+		visit: r.Box("visit"),
 	}
+	b.marked = map[[markSize]byte]client.Client{}
+	for c := range cfg.Clients.All() {
+		b.marked[[markSize]byte(mark(c.ID))] = c
+	}
+	sample, err := b.appendVisit(make([]byte, 32), &visit{}, sessionTTL)
+	if err != nil {
+		return nil, fmt.Errorf("new broker: %w", err)
+	}
+	b.entry = len(sample.Value)
 	b.metadata, err = b.discovery()
 	if err != nil {
 		return nil, fmt.Errorf("new broker: discovery: %w", err)
@@ -181,8 +195,9 @@ func checkIssuer(issuer string) (secure bool, err error) {
 	return false, fmt.Errorf("%q: want https, or http on a loopback host", issuer)
 }
 
-// Handler is the broker's own endpoints: /authorize, /token, /introspect,
-// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
+// Handler is the broker's own endpoints: /authorize, /par, /token, /introspect,
+// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are
+// legitimate.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
 	// GET patterns take HEAD too; a look at a link must not log anybody in or out.
@@ -194,6 +209,7 @@ func (b *Broker) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /authorize", b.handle(b.authorize))
 	mux.HandleFunc("POST /authorize", b.handle(b.authorize))
+	mux.HandleFunc("POST /par", b.handle(b.par))
 	mux.HandleFunc("POST /token", readable(b.handle(b.token)))
 	mux.HandleFunc("GET /userinfo", readable(b.handle(b.userinfo)))
 	mux.HandleFunc("POST /userinfo", readable(b.handle(b.userinfo)))

@@ -19,7 +19,7 @@ type idToken struct {
 	Audience string `json:"aud"`
 	Expires  int64  `json:"exp"`
 	Issued   int64  `json:"iat"`
-	AuthTime int64  `json:"auth_time"`
+	AuthTime int64  `json:"auth_time,omitempty"`
 	Nonce    string `json:"nonce,omitempty"`
 	ACR      string `json:"acr"`
 	Session  string `json:"sid"`
@@ -36,8 +36,8 @@ func (b *Broker) signIDToken(c client.Client, g *grant, nonce, subject, access s
 	}
 	claims, err := json.Marshal(&idToken{
 		Issuer: b.issuer, Subject: subject, Audience: c.ID,
-		Expires: now.Add(idTokenTTL).Unix(), Issued: now.Unix(), AuthTime: g.At.Unix(),
-		Nonce: nonce, ACR: acr(g.Who.Assurance), Session: g.SID, AtHash: atHash, Txn: g.Txn,
+		Expires: now.Add(idTokenTTL).Unix(), Issued: now.Unix(), AuthTime: g.authTime(),
+		Nonce: nonce, ACR: acrOf(g.Who.Assurance, g.Fresh, g.ACR), Session: g.SID, AtHash: atHash, Txn: g.Txn,
 		personClaims: g.person(g.wanted(c, 0, false)),
 	})
 	if err != nil {
@@ -48,13 +48,6 @@ func (b *Broker) signIDToken(c client.Client, g *grant, nonce, subject, access s
 		return "", fmt.Errorf("sign ID token: %w", err)
 	}
 	return signed, nil
-}
-
-func acr(a providers.Assurance) string {
-	if a >= providers.Verified {
-		return ACRVerified
-	}
-	return ACRAsserted
 }
 
 // userClaims are what userinfo answers: the snapshot of the login.
@@ -73,10 +66,10 @@ func (g *grant) userClaims(c client.Client, s scope, subject string) userClaims 
 	set := g.wanted(c, s, true)
 	u := userClaims{Subject: subject, personClaims: g.person(set)}
 	if set.has(claimAuthTime) {
-		u.AuthTime = g.At.Unix()
+		u.AuthTime = g.authTime()
 	}
 	if set.has(claimACR) {
-		u.ACR = acr(g.Who.Assurance)
+		u.ACR = acrOf(g.Who.Assurance, g.Fresh, g.ACR)
 	}
 	return u
 }
@@ -189,7 +182,7 @@ func (g *grant) wanted(c client.Client, s scope, userinfo bool) claimSet {
 // meets says that the person has one of the values asked for. Objects have none
 // that could be asked for.
 func (g *grant) meets(m *demand) bool {
-	u := userClaims{AuthTime: g.At.Unix(), ACR: acr(g.Who.Assurance), personClaims: g.person(^claimSet(0))}
+	u := userClaims{AuthTime: g.At.Unix(), ACR: acrOf(g.Who.Assurance, g.Fresh, g.ACR), personClaims: g.person(^claimSet(0))}
 	all, err := json.Marshal(&u)
 	var values map[string]json.RawMessage // few sites ask for values
 	if err != nil || json.Unmarshal(all, &values) != nil {

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"time"
 
-	"sinho/broker/client"
 	"sinho/providers"
 	"sinho/store"
 )
@@ -66,7 +65,18 @@ type grant struct {
 	Wants  wants
 	// Resources the access token may be for (RFC 8707), none for ours alone.
 	Resources []string
-	Session   id // it came of
+	Session   id     // it came of
+	Undated   bool   // At is no auth_time, see login
+	Fresh     bool   // proven for this very login
+	ACR       acrSet // asked for
+}
+
+// authTime is the auth_time of the ID token, 0 for none.
+func (g *grant) authTime() int64 {
+	if g.Undated {
+		return 0
+	}
+	return g.At.Unix()
 }
 
 const (
@@ -80,6 +90,9 @@ const (
 	tagGrantWants
 	tagGrantResource // once for each
 	tagGrantSession
+	tagGrantUndated
+	tagGrantFresh
+	tagGrantACR
 )
 
 func (g *grant) marshal() ([]byte, error) {
@@ -100,6 +113,9 @@ func (g *grant) marshal() ([]byte, error) {
 		f.text(tagGrantResource, r)
 	}
 	f.id(tagGrantSession, g.Session)
+	f.flag(tagGrantUndated, g.Undated)
+	f.flag(tagGrantFresh, g.Fresh)
+	f.number(tagGrantACR, int64(g.ACR))
 	return f, nil
 }
 
@@ -129,6 +145,12 @@ func (g *grant) unmarshal(p []byte) error {
 			g.Resources = append(g.Resources, string(v))
 		case tagGrantSession:
 			g.Session.read(v)
+		case tagGrantUndated:
+			g.Undated = flagged(v)
+		case tagGrantFresh:
+			g.Fresh = flagged(v)
+		case tagGrantACR:
+			g.ACR = acrSet(number(v) & 0xff)
 		}
 	})
 	if err == nil {
@@ -141,73 +163,6 @@ func (g *grant) unmarshal(p []byte) error {
 		return errMalformed
 	}
 	return json.Unmarshal(who, &g.Who)
-}
-
-// issue makes the code of a login, and writes it with the share of a new
-// session, or on condition that the old one lives, in one Apply. seed names the
-// occasion: the same seed gives the same record, whoever asks, so a repeated
-// request neither doubles nor fails. fresh says that a new session was written.
-func (b *Broker) issue(ctx context.Context, q *request, c client.Client, l login, s *session, seed []byte, renew bool) (out string, fresh bool, err error) {
-	now := b.now()
-	k := code{Shard: s.Shard, Secret: b.ring.Derive("code", q.Began, seed), Challenge: q.Challenge}
-	if q.Scope.has(scopeOffline) && c.AllowsScope(client.ScopeOffline) {
-		k.Refresh = now.Add(c.RefreshTTL)
-	}
-	hash := sha256.Sum256([]byte(q.RedirectURI))
-	f := newForm(192)
-	f.text(tagCodeShard, string(k.Shard))
-	f.bytes(tagCodeSecret, k.Secret)
-	f.bytes(tagCodeRedirect, hash[:])
-	f.text(tagCodeChallenge, k.Challenge)
-	f.time(tagCodeRefresh, k.Refresh)
-	for _, r := range q.Resources {
-		k.Resources = append(k.Resources, resourceMark(r)...)
-	}
-	f.bytes(tagCodeResources, k.Resources)
-	expires := now.Add(codeTTL)
-	if out, err = b.box.code.Seal(f, expires, b.issuer, c.ID); err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	txn := b.ring.Derive("txn", q.Began, seed)
-	g := grant{
-		Person: l.person, Who: trimmed(l.who), Nonce: q.Nonce, At: l.at, Scope: q.Scope,
-		SID: b.sid(s.ID, c.ID), Txn: q.Ref + "." + encode(txn[:12]),
-		Wants: q.Wants, Resources: q.Resources, Session: s.ID,
-	}
-	plain, err := g.marshal()
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	record, err := b.box.codeRecord.With(k.Secret).Seal(plain, expires, b.issuer, c.ID)
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
-	}
-	ops := []store.Op{
-		{Kind: store.PutNew, Key: codeKey(accessName(k.Secret)), Value: []byte(record), TTL: codeTTL, Fenced: true},
-		{Kind: store.Alive, Key: s.key()},
-	}
-	if renew {
-		ops[1] = store.Op{Kind: store.Put, Key: s.key(), Value: s.share, TTL: sessionTTL}
-		if s.replaces != "" {
-			ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
-		}
-	}
-	done, err := b.store.Apply(ctx, s.Shard, store.Attempt(b.ring.Derive("attempt", q.Began, seed)[:16]), false, ops...)
-	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", away(err))
-	}
-	switch at := done.Conflict; {
-	case at == nil:
-		return out, renew && !done.Repeated, nil
-	case at.Op == 1:
-		return "", false, errNoSession
-	case at.Why == store.Differs:
-		// Another node answered the same journey: its record opens with this code
-		// too. The session it wrote went out with its answer.
-		return out, false, nil
-	default:
-		return "", false, errSpent
-	}
 }
 
 // openCode reads a code of this client. Any failure is the same to the caller.

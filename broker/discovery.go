@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+
+	"sinho/broker/client"
 )
 
 // providerMetadata is OpenID Connect Discovery 1.0 §3, with RFC 9207.
 type providerMetadata struct {
 	Issuer              string   `json:"issuer"`
 	Authorization       string   `json:"authorization_endpoint"`
+	Pushed              string   `json:"pushed_authorization_request_endpoint"`
 	Token               string   `json:"token_endpoint"`
 	Userinfo            string   `json:"userinfo_endpoint"`
 	JWKS                string   `json:"jwks_uri"`
@@ -35,22 +38,32 @@ type providerMetadata struct {
 	Claims              []string `json:"claims_supported"`
 	Locales             []string `json:"ui_locales_supported"`
 	ClaimsParameter     bool     `json:"claims_parameter_supported"`
+	RequestAlgorithms   []string `json:"request_object_signing_alg_values_supported"`
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
 	ResponseISS         bool     `json:"authorization_response_iss_parameter_supported"`
+	BackLogout          bool     `json:"backchannel_logout_supported"`
+	BackLogoutSession   bool     `json:"backchannel_logout_session_supported"`
+	FrontLogout         bool     `json:"frontchannel_logout_supported"`
+	FrontLogoutSession  bool     `json:"frontchannel_logout_session_supported"`
 }
 
 func (b *Broker) discovery() ([]byte, error) {
+	modes := []string{"query"}
+	if b.post != nil {
+		modes = append(modes, "form_post")
+	}
 	return json.Marshal(&providerMetadata{
 		Issuer:            b.issuer,
 		Authorization:     b.issuer + "/authorize",
+		Pushed:            b.issuer + "/par",
 		Token:             b.issuer + "/token",
 		Userinfo:          b.issuer + "/userinfo",
 		JWKS:              b.issuer + "/jwks",
 		EndSession:        b.issuer + "/logout",
-		Scopes:            scopeNames[:4],
+		Scopes:            scopeNames[:],
 		ResponseTypes:     []string{"code"},
-		ResponseModes:     []string{"query"},
+		ResponseModes:     modes,
 		GrantTypes:        grants,
 		SubjectTypes:      []string{"pairwise", "public"},
 		SigningAlgorithms: b.keys.Algorithms(),
@@ -58,11 +71,15 @@ func (b *Broker) discovery() ([]byte, error) {
 		Introspection: b.issuer + "/introspect", IntrospectMethods: authMethods[:3], IntrospectAlgs: assertionAlgorithms,
 		Revocation: b.issuer + "/revoke", RevokeMethods: authMethods, RevokeAlgs: assertionAlgorithms,
 		ChallengeMethods: []string{"S256"},
-		ACRValues:        []string{ACRAsserted, ACRVerified},
+		ACRValues:        acrNames[:],
 		ClaimTypes:       []string{"normal"},
 		Claims:           slices.Concat([]string{"iss", "aud", "exp", "iat", "nonce", "sid", "at_hash", "txn"}, claimNames[:]),
 		Locales:          []string{"ko", "en"},
-		ResponseISS:      true,
+		ClaimsParameter:  true, RequestParameter: true,
+		RequestAlgorithms: []string{client.RS256, client.PS256, client.ES256, client.EdDSA},
+		ResponseISS:       true,
+		BackLogout:        b.hooks.Tell != nil, BackLogoutSession: b.hooks.Tell != nil,
+		FrontLogout: true, FrontLogoutSession: true,
 	})
 }
 

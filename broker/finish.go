@@ -22,6 +22,7 @@ type answer struct {
 	until   time.Time // it can be redeemed
 	session string    // sealed cookie of a new session, "" for none
 	lives   time.Time // so long
+	proved  id        // or the session to which the person must still agree something
 	refusal string    // or an OAuth error for the site
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
@@ -29,14 +30,14 @@ type answer struct {
 // give answers a browser that has j: where it goes, and cookies on the way.
 func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error) {
 	if a.refusal != "" {
-		return b.reply(&j.Request, "error", a.refusal), nil
+		return b.reply(&j.Request, "error", a.refusal, "error_description", refusedLogins[a.refusal]), nil
 	}
 	end := j.ended()
 	step := b.reply(&j.Request, "code", a.code)
 	if a.code != "" {
 		end.Phase, end.Code, end.Until = phaseFinished, a.code, a.until
 	} else {
-		end.Phase, end.Notice = phaseOver, a.notice
+		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
 		var ok bool
 		if step, ok = b.toChooser(&end, a.notice); !ok {
 			return Step{}, errors.New("seal request anew")
@@ -278,14 +279,17 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		return answer{}, false, b.fault(http.StatusBadRequest, ProblemClient, nil).about(&j.Request, nil)
 	}
 	login, notice := b.judge(j, who)
+	if notice == NoticePolicy && j.Request.NeedOnly {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "unmet_authentication_requirements", nil)
+		return answer{refusal: "unmet_authentication_requirements"}, true, nil
+	}
 	if notice != "" {
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, notice, nil)
 		return answer{notice: notice}, false, nil
 	}
-	if want := j.Request.HintSub; want != "" && !equal([]byte(want), []byte(b.subject(c, login.person))) {
-		// The site asked for one person and another came (Core §3.1.2.2).
-		b.log(ctx, level(nil), "login refused", j.Request.Ref, "other_person", nil)
-		return answer{refusal: "login_required"}, true, nil
+	if code := j.Request.refuses(login, b.subject(c, login.person)); code != "" {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, code, nil)
+		return answer{refusal: code}, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {
@@ -307,12 +311,18 @@ func (b *Broker) complete(ctx context.Context, j *journey, old *session, c clien
 	if err != nil {
 		return answer{}, err
 	}
-	code, fresh, err := b.issue(ctx, &j.Request, c, l, s, j.ID[:], true)
+	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true}
+	code, fresh, err := b.issue(ctx, o)
+	a := answer{code: code, until: b.now().Add(codeTTL)}
+	outcome := "ok"
+	if errors.Is(err, errConsent) {
+		err = b.keepSession(ctx, o)
+		a, outcome, fresh = answer{proved: s.ID}, "to_agree", true
+	}
 	if err != nil {
 		return answer{}, err
 	}
-	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, "ok", nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
-	a := answer{code: code, until: b.now().Add(codeTTL)}
+	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, outcome, nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
 	if fresh {
 		a.lives = s.Expires
 		if a.session, err = b.sealSession(s); err != nil {

@@ -12,12 +12,20 @@ const (
 	maxURL           = 8 << 10  // request target of any endpoint here
 	maxForm          = 16 << 10 // body of any endpoint here
 	maxScope         = 512
+	maxClaims        = 2 << 10 // the claims parameter, and
+	maxClaimsDepth   = 5       // objects and arrays within each other
+	maxClaimValues   = 16      // named for one claim
+	maxClaimValue    = 200
+	maxResources     = 4       // of one request
 	maxHint          = 200     // login_hint, longer ones are ignored
 	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
 	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
 	maxCookies       = 12 << 10
-	maxJourneys      = 4  // a browser
-	maxContinued     = 16 // sites a session remembers
+	maxJourneys      = 4       // a browser
+	maxContinued     = 16      // sites a session remembers
+	maxVisits        = 32      // codes a person's list remembers
+	maxFrames        = 12      // sites told in the browser at one log-out
+	maxFrameBytes    = 4 << 10 // of their addresses together
 )
 
 // Lifetimes.
@@ -27,6 +35,7 @@ const (
 	requestMost  = 2 * time.Hour    // from /authorize, however often sealed anew
 	journeyTTL   = 30 * time.Minute
 	bounceTTL    = 60 * time.Second // a POST on its way to becoming a GET
+	pushedTTL    = 60 * time.Second // a pushed request on its way to /authorize
 	codeTTL      = 60 * time.Second
 	tombstoneTTL = 2 * time.Minute // outlives the code it marks
 	accessTTL    = 10 * time.Minute
@@ -34,6 +43,8 @@ const (
 	refreshTTL   = 365 * 24 * time.Hour // the longest a client may have
 	sessionTTL   = 12 * time.Hour
 	browserTTL   = 24 * time.Hour
+	agreedFor    = 365 * 24 * time.Hour
+	provedTTL    = 10 * time.Minute // to agree, after the login that was asked for
 	leaseTTL     = 30 * time.Second
 	pushTwice    = 5 * time.Second  // a second click within this is the same push
 	pushGrace    = 10 * time.Minute // a push that expired can still say so
@@ -72,5 +83,6 @@ const (
 const (
 	rememberAnswers = 16384
 	rememberPushes  = 4096
+	rememberFirsts  = 16384
 	rememberLooks   = 8192
 )

@@ -7,7 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"sinho/broker/client"
 	"sinho/store"
 )
 
@@ -113,21 +112,32 @@ func (b *Broker) departure(v url.Values) departure {
 }
 
 func (b *Broker) depart(w http.ResponseWriter, r *http.Request, d departure) error {
-	s, have := b.session(r)
-	if have {
-		theirs, err := b.isTheirs(r.Context(), s, d)
-		if err != nil {
-			return err
-		}
-		if !theirs {
-			return b.askFirst(w, s)
-		}
-		if err := b.endSession(r.Context(), s); err != nil {
-			return err
-		}
+	s, l, err := b.me(r)
+	switch {
+	case errors.Is(err, errNobody):
+		b.dropSession(w)
+		redirect(w, d.location())
+		return nil
+	case err != nil:
+		return err
+	case !b.names(d, l):
+		return b.askFirst(w, s)
+	}
+	return b.leave(w, r, s, l, d.location())
+}
+
+// leave ends the session of this browser and leads to a place, past those sites
+// that are told in the browser.
+func (b *Broker) leave(w http.ResponseWriter, r *http.Request, s *session, l *login, to string) error {
+	frames, err := b.endHere(r.Context(), s, l)
+	if err != nil {
+		return err
+	}
+	if to, err = b.farewell(frames, to); err != nil {
+		return err
 	}
 	b.dropSession(w)
-	redirect(w, d.location())
+	redirect(w, to)
 	return nil
 }
 
@@ -146,44 +156,27 @@ func (d departure) location() string {
 	return d.To + sep + "state=" + url.QueryEscape(d.State)
 }
 
-// isTheirs: the hint names the person of this session. A session whose record
-// is gone is nobody's any more.
-func (b *Broker) isTheirs(ctx context.Context, s *session, d departure) (bool, error) {
-	if d.Client == "" {
-		return false, nil
-	}
-	c, known := b.clients.Lookup(d.Client)
-	if !known {
-		return false, nil
-	}
+// owner reads whose session this is; nil for one that has ended already, or of
+// which nothing can be used any more.
+func (b *Broker) owner(ctx context.Context, s *session) (*login, error) {
 	share, err := b.store.Read(ctx, s.Shard, s.key())
 	if errors.Is(err, store.ErrAbsent) {
-		return true, nil
+		return nil, nil //nolint:nilnil // nobody's is an answer
 	}
 	if err != nil {
-		return false, b.fault(http.StatusServiceUnavailable, ProblemStore, away(err)).at(c)
+		return nil, b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
 	}
 	l, err := b.openPerson(s, share)
 	if err != nil {
-		return true, nil //nolint:nilerr // nothing of it can be used any more
+		return nil, nil //nolint:nilnil,nilerr // nothing of it can be used any more
 	}
-	return equal([]byte(b.subject(c, l.person)), []byte(d.Sub)), nil
+	return &l, nil
 }
 
-// at names the site without a redirect URI.
-func (p *Problem) at(c client.Client) *Problem {
-	p.Site = &Site{ID: c.ID, Name: c.Name, Start: c.Start}
-	return p
-}
-
-// endSession deletes the live record; a failure is told, never swallowed: the
-// session would still live.
-func (b *Broker) endSession(ctx context.Context, s *session) error {
-	_, err := b.store.Apply(ctx, s.Shard, newAttempt(), true, store.Op{Kind: store.Delete, Key: s.key()})
-	if err != nil {
-		return b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
-	}
-	return nil
+// names: the hint of d is of this very person.
+func (b *Broker) names(d departure, l *login) bool {
+	c, known := b.clients.Lookup(d.Client)
+	return known && d.Client != "" && equal([]byte(b.subject(c, l.person)), []byte(d.Sub))
 }
 
 // askFirst leads to the question, with a token only this session's answer fits.
@@ -197,15 +190,17 @@ func (b *Broker) askFirst(w http.ResponseWriter, s *session) error {
 }
 
 func (b *Broker) confirmed(w http.ResponseWriter, r *http.Request, token string) error {
-	if s, have := b.session(r); have {
-		if _, err := b.box.logout.Open(token, b.now(), b.issuer, "confirm", s.ID.String()); err != nil {
-			return b.askFirst(w, s)
-		}
-		if err := b.endSession(r.Context(), s); err != nil {
-			return err
-		}
+	s, l, err := b.me(r)
+	switch {
+	case errors.Is(err, errNobody):
 		b.dropSession(w)
+		redirect(w, loggedOut)
+		return nil
+	case err != nil:
+		return err
 	}
-	redirect(w, loggedOut)
-	return nil
+	if _, err := b.box.logout.Open(token, b.now(), b.issuer, "confirm", s.ID.String()); err != nil {
+		return b.askFirst(w, s)
+	}
+	return b.leave(w, r, s, l, loggedOut)
 }

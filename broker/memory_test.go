@@ -142,6 +142,9 @@ func (m *memory) do(k string, op store.Op) {
 		was, _ := m.live(k)
 		r.run = was.run
 		r.value, _ = grown(op, was.value)
+		if op.Kind == store.Append && was.expires.After(r.expires) {
+			r.expires = was.expires
+		}
 		m.records[k] = r
 	default: // guards
 	}

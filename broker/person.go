@@ -16,6 +16,11 @@ type login struct {
 	who    providers.Identity
 	person []byte // person key, 32 bytes
 	at     time.Time
+	// undated: at is when the person came back, and nobody knows when they proved
+	// themselves.
+	undated bool
+	// fresh: they have proven themselves for this very login.
+	fresh bool
 }
 
 // judge applies what the site asked to what the provider answered. A notice
@@ -36,7 +41,8 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 		return l, NoticePolicy
 	}
 	at := who.AuthTime
-	if at.IsZero() || at.After(now) {
+	told := !at.IsZero()
+	if !told || at.After(now) {
 		at = now
 	}
 	if j.Request.fresh() && at.Before(j.Began.Add(-authSkew)) {
@@ -45,7 +51,11 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 			return l, NoticeAgain
 		}
 	}
-	return login{who: who, person: b.personKey(&who), at: at}, ""
+	return login{
+		who: who, person: b.personKey(&who), at: at,
+		// Coming back proves a login only where a fresh one was asked for.
+		undated: !told && !j.Request.fresh(), fresh: told && !at.Before(j.Began.Add(-authSkew)),
+	}, ""
 }
 
 // personKey is the same for one citizen over every provider that carries CI;

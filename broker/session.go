@@ -28,6 +28,8 @@ type session struct {
 	Expires   time.Time
 	Continued []byte // marks of the sites it has served, 8 bytes each, newest last
 	Person    []byte // login sealed under ring and share
+	Undated   bool   // At is no auth_time, see login
+	Fresh     bool   // proven for the very login that made it, and for no other
 	share     []byte // of a new session only
 	replaces  string // key of the record a new session ends, "" for none
 }
@@ -46,6 +48,8 @@ const (
 	tagSessionExpires
 	tagSessionContinued
 	tagSessionPerson
+	tagSessionUndated
+	tagSessionFresh
 )
 
 const (
@@ -65,6 +69,8 @@ func (s *session) marshal() []byte {
 	f.time(tagSessionExpires, s.Expires)
 	f.bytes(tagSessionContinued, s.Continued)
 	f.bytes(tagSessionPerson, s.Person)
+	f.flag(tagSessionUndated, s.Undated)
+	f.flag(tagSessionFresh, s.Fresh)
 	return f
 }
 
@@ -88,6 +94,10 @@ func (s *session) unmarshal(p []byte) error {
 			s.Continued = v
 		case tagSessionPerson:
 			s.Person = v
+		case tagSessionUndated:
+			s.Undated = flagged(v)
+		case tagSessionFresh:
+			s.Fresh = flagged(v)
 		}
 	})
 	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0) {
@@ -96,7 +106,9 @@ func (s *session) unmarshal(p []byte) error {
 	return err
 }
 
-func (s *session) key() string { return "s:" + s.ID.String() }
+func (s *session) key() string { return sessionKey(s.ID) }
+
+func sessionKey(n id) string { return "s:" + n.String() }
 
 func mark(client string) []byte {
 	sum := sha256.Sum256([]byte("sinho continued " + client))
@@ -132,6 +144,7 @@ func (b *Broker) newSession(provider, client string, l login, old *session) (*se
 	s := &session{
 		ID: newID(), Shard: b.shard(l.person), Provider: provider, Assurance: l.who.Assurance,
 		At: l.at, Expires: b.now().Add(sessionTTL), share: make([]byte, 32),
+		Undated: l.undated, Fresh: l.fresh,
 	}
 	_, _ = rand.Read(s.share) // never fails, see crypto/rand
 	if old != nil && old.Shard == s.Shard {
@@ -161,7 +174,7 @@ func (b *Broker) openPerson(s *session, share []byte) (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	l := login{at: s.At}
+	l := login{at: s.At, undated: s.Undated}
 	var who []byte
 	if err := fields(plain, func(tag byte, v []byte) {
 		switch tag {
@@ -224,8 +237,16 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 // usable applies policy again: assurance, freshness and whether the provider
 // may still be used.
 func (b *Broker) usable(s *session, q *request) bool {
+	c, known := b.clients.Lookup(q.Client)
+	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.At.Add(provedTTL))
 	switch {
-	case s.Assurance < q.Need, q.Prompt.has(promptLogin), b.disabled(s.Provider):
+	case !known, s.Assurance < q.Need, b.disabled(s.Provider):
+		return false
+	case proved:
+		return true // by the login that led here
+	case c.SessionRule == client.SessionNone, q.Prompt.has(promptLogin):
+		return false
+	case q.MaxAge >= 0 && s.Undated: // nobody knows how old it is
 		return false
 	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
 		return false
@@ -234,7 +255,8 @@ func (b *Broker) usable(s *session, q *request) bool {
 }
 
 // reuse answers a request from a session: one read, one Apply.
-func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, seed []byte) (Step, error) {
+// agreed says that the person has just consented.
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, agreed bool) (Step, error) {
 	share, err := b.store.Read(ctx, s.Shard, s.key())
 	if errors.Is(err, store.ErrAbsent) {
 		return Step{}, errNoSession
@@ -246,13 +268,11 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if err != nil {
 		return Step{}, errNoSession
 	}
-	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
+	l.fresh = s.Fresh && s.ID == q.Proved
+	if q.refuses(l, b.subject(c, l.person)) != "" {
 		return Step{}, errOtherPerson
 	}
-	if seed == nil {
-		seed = append(q.ID[:], s.ID[:]...)
-	}
-	code, _, err := b.issue(ctx, q, c, l, s, seed, false)
+	code, _, err := b.issue(ctx, &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed})
 	if err != nil {
 		return Step{}, err
 	}
@@ -277,12 +297,12 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
-	step, err := b.reuse(ctx, &q, c, s, nil)
+	step, err := b.reuse(ctx, &q, c, s, true)
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
-	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent):
+	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent), errors.Is(err, errConsent):
 		return back(NoticeSession)
 	case errors.Is(err, store.ErrUnavailable):
 		b.log(ctx, level(err), "session not used", q.Ref, NoticeStore, err)
@@ -296,6 +316,9 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	http.SetCookie(w, cookie)
+	if err := b.spend(w, r, &q, s); err != nil {
+		return Step{}, b.internal(&q, c, err)
+	}
 	return step, nil
 }
 

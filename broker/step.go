@@ -24,6 +24,8 @@ type Login struct {
 	Routes []providers.Info
 	// Continue is set when a live session may be used after one "Continue".
 	Continue bool
+	// Agreement is what going on means to agree to, nil for nothing to be asked.
+	Agreement *Agreement
 	// Hint is the provider the site asked for ("" for none).
 	Hint string
 }
@@ -77,6 +79,7 @@ type FormPost struct {
 	Action string // the redirect URI, registered exactly so
 	Origin string // of Action, for CSP form-action
 	Site   providers.Text
+	Locale string // asked for by ui_locales: ko, en or ""
 	Fields []Field
 }
 
@@ -146,8 +149,17 @@ type Trip struct {
 	Err *providers.Error
 }
 
+// Ending is the end of a session as one site knows it (OpenID Connect
+// Back-Channel Logout 1.0).
+type Ending struct {
+	Client  string // client_id
+	Subject string // sub towards it
+	Session string // sid towards it
+}
+
 // Hooks let the signal and the lobby see and admit journeys without broker
-// knowing them. Every field may be nil. They must not block.
+// knowing them. Every field may be nil. They must not block,
+// but for Tell.
 type Hooks struct {
 	// Admit refuses a provider at Begin with a Notice code ("" admits).
 	Admit func(provider string) (notice string)
@@ -158,6 +170,10 @@ type Hooks struct {
 	Started  func(Trip)
 	Returned func(Trip) // the person came back (with whatever)
 	Ended    func(Trip) // identity read, or failed
+	// Tell queues that a session has ended, for a site that asked to be told by
+	// the broker itself; the same Ending may come again. nil tells nobody. It
+	// blocks until the message is safe, or says why it is not.
+	Tell func(context.Context, Ending) error
 	// Noted says whose request ctx is of, as far as it is known by now: its
 	// 문의번호 and its client, either "" for not known.
 	Noted func(ctx context.Context, ref, client string)

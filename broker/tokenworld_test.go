@@ -53,9 +53,9 @@ func tokenWorld(t testing.TB, tweaks ...func(*Config)) *world {
 		site("rs", func(c *client.Client) { c.Algorithm = client.RS256 }),
 		site("ps", func(c *client.Client) { c.Algorithm = client.PS256 }),
 		site("ed", func(c *client.Client) { c.Algorithm = client.EdDSA }),
-		site("signer", signing),
+		site("signer", provingByKeys),
 		site("lenient", func(c *client.Client) {
-			signing(c)
+			provingByKeys(c)
 			c.AssertionAudience = client.AudienceTokenEndpoint
 		}),
 		site("api", func(c *client.Client) { c.Serves = []string{apiResource} }),
@@ -72,6 +72,7 @@ func tokenWorld(t testing.TB, tweaks ...func(*Config)) *world {
 	}
 	w := newWorld(t, append([]func(*Config){func(c *Config) { c.Clients, c.Keys = r, all }}, tweaks...)...)
 	w.pass.who, w.naver.who = whole(w.pass.who), whole(w.naver.who)
+	w.naver.who.AuthTime = w.clock.Now()
 	return w
 }
 

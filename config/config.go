@@ -233,9 +233,13 @@ type Provider struct {
 	// Lower comes first where the lights say nothing else; equals stand as
 	// written.
 	Order int `yaml:"order"`
-	// Logins a second it is believed to take, in any unit common to all: how new
-	// logins are shared out. More than 0.
+	// Logins a second it is believed to take, or a weight towards the others where
+	// nobody knows: how new logins are shared out until congestion shows what it
+	// does take. More than 0.
 	Capacity float64 `yaml:"capacity"`
+	// Logins a second it may be sent at most by contract: no more is ever counted
+	// on, whatever is measured. It refuses nobody. 0 is no such bound.
+	CapacityCap float64 `yaml:"capacity_cap"`
 	// For whoever reads this file; nothing else reads it.
 	Notes string `yaml:"notes"`
 

@@ -23,7 +23,10 @@ func (r *review) providers() {
 			first[p.ID] = i
 		}
 		if p.Capacity <= 0 || math.IsInf(p.Capacity, 0) || math.IsNaN(p.Capacity) {
-			r.wrong(path+".capacity", fmt.Sprintf("%v is not more than 0", p.Capacity), "write how many logins a second it takes, in any unit common to all; enabled: false leaves it out")
+			r.wrong(path+".capacity", fmt.Sprintf("%v is not more than 0", p.Capacity), "write how many logins a second it takes, or a weight towards the others; enabled: false leaves it out")
+		}
+		if p.CapacityCap < 0 || math.IsInf(p.CapacityCap, 0) || math.IsNaN(p.CapacityCap) {
+			r.wrong(path+".capacity_cap", fmt.Sprintf("%v is no number of logins", p.CapacityCap), "write how many logins a second the contract allows, or 0 for no bound")
 		}
 		for _, wrong := range each(p.Settings().Validate()) {
 			key, what := inOurWords(wrong.Error())

@@ -22,6 +22,7 @@ type door struct {
 	Word          operator.Word // its ID is "" without one
 	P50, P95, P99 time.Duration
 	Returned      int
+	Room          figure
 	Failed        int
 	Classes       []class
 	Honest        honesty
@@ -33,6 +34,25 @@ type door struct {
 type class struct {
 	Name signal.Text
 	N    uint32
+}
+
+// figure is what a provider is believed to take, in logins a second or, as it was
+// set, in whatever unit.
+type figure struct {
+	Name  signal.Text
+	Value string
+	Said  bool // only as it was set
+}
+
+func roomOf(c signal.Capacity, b signal.Bounds) figure {
+	switch {
+	case c.Measured:
+		return figure{Name: signal.Text{KO: "용량 추정", EN: "capacity/s"}, Value: "≈ " + rate(c.Estimate, 1)}
+	case c.Most > b.Prior:
+		return figure{Name: signal.Text{KO: "용량 최소", EN: "capacity/s"}, Value: "≥ " + rate(c.Most, 1)}
+	default:
+		return figure{Name: signal.Text{KO: "용량 설정", EN: "capacity, set"}, Value: strconv.FormatFloat(b.Prior, 'f', -1, 64), Said: true}
+	}
 }
 
 // honesty is green honesty in numbers.
@@ -87,7 +107,7 @@ func (c *Console) doors(s span) []door {
 		d := door{
 			Status: statuses[i], Insight: in, Word: c.cfg.Desk.Word(in.ID), Rules: c.cfg.Lights.Rules,
 			P50: in.Recent.Legs.Quantile(0.50), P95: in.Recent.Legs.Quantile(0.95), P99: in.Recent.Legs.Quantile(0.99),
-			Returned: in.Recent.Returned(), Failed: in.Recent.Failed(), Honest: honestyOf(in.Honesty),
+			Returned: in.Recent.Returned(), Failed: in.Recent.Failed(), Room: roomOf(in.Capacity, in.Bounds), Honest: honestyOf(in.Honesty),
 		}
 		for i, name := range classNames() {
 			d.Classes = append(d.Classes, class{name, in.Recent.Errors[i]})

@@ -95,8 +95,28 @@ type claims struct {
 	Birthdate     text  `json:"birthdate"`
 	Gender        text  `json:"gender"`
 
+	GivenName  text                   `json:"given_name"`
+	FamilyName text                   `json:"family_name"`
+	MiddleName text                   `json:"middle_name"`
+	Username   text                   `json:"preferred_username"`
+	Profile    text                   `json:"profile"`
+	Website    text                   `json:"website"`
+	ZoneInfo   text                   `json:"zoneinfo"`
+	Locale     text                   `json:"locale"`
+	Address    object[claimedAddress] `json:"address"`
+
 	// VerifiedClaims of OpenID Identity Assurance 1.0: one or several.
 	VerifiedClaims several[verifiedClaims] `json:"verified_claims"`
+}
+
+// claimedAddress is OpenID Connect Core 5.1.1 as loosely.
+type claimedAddress struct {
+	Formatted  text `json:"formatted"`
+	Street     text `json:"street_address"`
+	Locality   text `json:"locality"`
+	Region     text `json:"region"`
+	PostalCode text `json:"postal_code"`
+	Country    text `json:"country"`
 }
 
 type verifiedClaims struct {

@@ -14,7 +14,8 @@ import (
 func TestNormalForms(t *testing.T) {
 	forms := map[string]func(string) string{
 		"phone": asPhone, "birthdate": asBirthdate, "gender": asGender, "digit": asGenderDigit, "carrier": asCarrier,
-		"name": func(s string) string { return asName(s, 10) }, "email": asEmail, "picture": asPicture,
+		"name": func(s string) string { return asName(s, 10) }, "email": asEmail, "picture": asWeb,
+		"lines": func(s string) string { return asLines(s, 20) }, "zone": asZone, "locale": asLocale,
 		"ci": func(s string) string { return string(asCI(s)) }, "di": func(s string) string { return string(asDI(s)) },
 	}
 	tomorrow := time.Now().AddDate(0, 0, 2).Format(time.DateOnly)
@@ -73,6 +74,19 @@ func TestNormalForms(t *testing.T) {
 		{"picture", "https://img.example/p.png", "https://img.example/p.png"},
 		{"picture", "javascript:alert(1)", ""},
 		{"picture", "data:image/png;base64,AAAA", ""},
+		{"lines", "세종대로 110\r\n 04524 \n\n대한민국", "세종대로 110\n04524\n대한민국"},
+		{"lines", "세종대로\n\u202e110", ""},
+		{"lines", "스무 글자가 넘는\n주소는 아무 데도 없으니까요", ""},
+		{"zone", "Asia/Seoul", "Asia/Seoul"},
+		{"zone", "Etc/GMT+9", "Etc/GMT+9"},
+		{"zone", "../etc/passwd", ""},
+		{"zone", "서울", ""},
+		{"locale", "ko", "ko"},
+		{"locale", "ko_KR", "ko-KR"},
+		{"locale", "zh-Hant-TW", "zh-Hant-TW"},
+		{"locale", "ko-", ""},
+		{"locale", "k", ""},
+		{"locale", "ko-대한민국", ""},
 		{"ci", ci, ci},
 		{"ci", ci[:87], ""},
 		{"ci", strings.Repeat("A", 85) + "B==", ""}, // a second spelling of the same bytes
@@ -166,7 +180,7 @@ func FuzzWords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		for name, got := range map[string]string{
 			"name": asName(raw, 40), "email": asEmail(raw), "subject": asSubject(raw), "carrier": asCarrier(raw),
-			"code": tidyCode(raw), "ci": string(asCI(raw)), "di": string(asDI(raw)),
+			"code": tidyCode(raw), "web": asWeb(raw), "zone": asZone(raw), "locale": asLocale(raw), "ci": string(asCI(raw)), "di": string(asDI(raw)),
 		} {
 			if !utf8.ValidString(got) || len(got) > 512 || strings.ContainsAny(got, "\r\n\x00") {
 				t.Errorf("%s: got %q of %q", name, got, raw)
@@ -190,6 +204,7 @@ func FuzzLooseClaims(f *testing.F) {
 		}
 		fields := []string{
 			"name", "email_verified", "phone_number", "birthdate", "gender", "verified_claims", "picture", "nickname",
+			"given_name", "family_name", "middle_name", "preferred_username", "profile", "website", "zoneinfo", "locale", "address",
 		}
 		for _, field := range fields {
 			var c claims

@@ -135,8 +135,7 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 		maps.Copy(all, more)
 	}
 	c := readClaims(all)
-	id.Nickname = asName(string(c.Nickname), 60)
-	id.Picture = asPicture(string(c.Picture))
+	id.adorn(c)
 	if id.Email = asEmail(string(c.Email)); id.Email != "" {
 		id.EmailVerified = c.EmailVerified.on
 	}
@@ -148,7 +147,8 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 			id.Assurance, all = Asserted, nil // values as claimed, but nobody's CI
 		}
 	}
-	id.Name = asName(string(c.Name), 100)
+	id.name(c)
+	id.Address = c.Address.v.normal()
 	id.Birthdate = asBirthdate(string(c.Birthdate))
 	id.Gender = asGender(string(c.Gender))
 	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
@@ -159,6 +159,7 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 			return err
 		}
 	}
+	id.slim()
 	if lack := f.missing(id); lack != "" {
 		return f.fail(Consent, lack, errors.New("identify: a needed value was not shared"))
 	}

@@ -45,6 +45,9 @@ type Bucket struct {
 	// Logins begun on green that ended in this second: all of them, those that
 	// failed for the provider's fault, and those whose server time was over t2.
 	GreenEnded, GreenFailed, GreenSlow uint32
+	// Completed are logins whose identity was read. Uncounted are nodes that do
+	// not tell of them, being of an older version.
+	Completed, Uncounted uint32
 }
 
 // Returned is how many people came back, with whatever.
@@ -111,6 +114,8 @@ func (b Bucket) combine(o Bucket, f func(x, y uint32) uint32) Bucket {
 		{&b.GreenEnded, &o.GreenEnded},
 		{&b.GreenFailed, &o.GreenFailed},
 		{&b.GreenSlow, &o.GreenSlow},
+		{&b.Completed, &o.Completed},
+		{&b.Uncounted, &o.Uncounted},
 	} {
 		*p.to = f(*p.to, *p.from)
 	}

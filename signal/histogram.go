@@ -65,6 +65,17 @@ func (h *Histogram) Total() int {
 	return n
 }
 
+// Longest is what the longest duration counted is longer than: the lower bound of
+// its bucket, 0 where nothing was counted.
+func (h *Histogram) Longest() time.Duration {
+	for i := len(h) - 1; i > 0; i-- {
+		if h[i] > 0 {
+			return Bound(i - 1)
+		}
+	}
+	return 0
+}
+
 // Above is how many durations lie in buckets after i, that is, are longer than
 // Bound(i).
 func (h *Histogram) Above(i int) int {

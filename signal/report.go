@@ -19,6 +19,7 @@ type Report struct {
 // busy one.
 func (r Report) MarshalBinary() ([]byte, error) {
 	var w wire
+	r.attach()
 	r.walk(&w)
 	return w.end()
 }
@@ -28,6 +29,7 @@ func (r *Report) UnmarshalBinary(data []byte) error {
 	*r = Report{}
 	w := wire{buf: data, reading: true}
 	r.walk(&w)
+	r.detach(&w)
 	_, err := w.end()
 	return err
 }
@@ -49,7 +51,7 @@ func (r *Report) walk(w *wire) {
 	}
 }
 
-// walk leaves out the second, which the report has.
+// walk leaves out the second, which the report has, and what is in the annex.
 func (b *Bucket) walk(w *wire) {
 	w.histogram(&b.Legs)
 	w.histogram(&b.Left)

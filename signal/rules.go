@@ -68,7 +68,8 @@ type Rules struct {
 	QuietPace, SuspiciousPace time.Duration
 	SilenceFloor              time.Duration
 
-	Person PersonRules
+	Person   PersonRules
+	Capacity CapacityRules
 
 	// What a light leaves of a provider's capacity.
 	GreenWeight, YellowWeight, RedWeight float64
@@ -92,6 +93,31 @@ type PersonRules struct {
 	MostPerSecond float64
 	// Memory is how fast evidence fades.
 	Memory time.Duration
+}
+
+// CapacityRules estimate what a provider takes (docs/decisions/0013-capacity.md).
+type CapacityRules struct {
+	// A provider is congested while most legs of the last Window seconds took
+	// longer than Slower times the usual median, or some under way are older than
+	// Older times the usual 90th percentile; below the floors nobody waits.
+	Window              int
+	Slower, Older       float64
+	SlowFloor, OldFloor time.Duration
+	// HalfLife is how fast a congested estimate moves to what completes, and
+	// figures are smoothed.
+	HalfLife time.Duration
+	// MostHalfLife is how fast the most seen fades.
+	MostHalfLife time.Duration
+	// While not congested the estimate grows by Grow each second in which arrivals
+	// are above Busy of it, else by Return.
+	Busy, Grow, Return float64
+	// Remember is how long after the last congestion an estimate counts as
+	// measured.
+	Remember time.Duration
+	// Floor is the part of a capacity that is left at least, so that a recovery is
+	// seen; Use the part of a measured one that is shared out; Grain the part by
+	// which an estimate must change before shares follow.
+	Floor, Use, Grain float64
 }
 
 // DefaultRules are the numbers of docs/signal.md.
@@ -143,6 +169,22 @@ func DefaultRules() Rules {
 			RedEvidence:    18,
 			MostPerSecond:  2,
 			Memory:         60 * time.Second,
+		},
+		Capacity: CapacityRules{
+			Window:       5,
+			Slower:       1.6,
+			Older:        2,
+			SlowFloor:    500 * time.Millisecond,
+			OldFloor:     time.Second,
+			HalfLife:     5 * time.Second,
+			MostHalfLife: time.Hour,
+			Busy:         0.7,
+			Grow:         0.03,
+			Return:       0.002,
+			Remember:     time.Hour,
+			Floor:        0.02,
+			Use:          0.95,
+			Grain:        0.15,
 		},
 		GreenWeight:  1,
 		YellowWeight: 0.25,

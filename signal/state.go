@@ -13,6 +13,8 @@ type State struct {
 	Shown string
 	Began time.Time // since when Honest counts
 	Lamps []SharedLamp
+	// Capacities of the same providers, of those whose is known.
+	Capacities []SharedCapacity
 }
 
 // SharedLamp is one provider's part of a State.
@@ -23,9 +25,16 @@ type SharedLamp struct {
 	ProbeNext time.Time
 }
 
+// SharedCapacity is one provider's estimate as part of a State.
+type SharedCapacity struct {
+	ID       string
+	Capacity Capacity
+}
+
 // MarshalBinary writes a state: 1 to 4 KB for each provider, as people are away.
 func (s State) MarshalBinary() ([]byte, error) {
 	var w wire
+	s.attach()
 	s.walk(&w)
 	return w.end()
 }
@@ -35,6 +44,7 @@ func (s *State) UnmarshalBinary(data []byte) error {
 	*s = State{}
 	w := wire{buf: data, reading: true}
 	s.walk(&w)
+	s.detach(&w)
 	_, err := w.end()
 	return err
 }

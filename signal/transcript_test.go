@@ -150,6 +150,10 @@ func apply(t *testing.T, b *Bucket, inFlight *Histogram, key, value string, i in
 		for range atoi(t, count) {
 			inFlight.Observe(age(t, rest, i))
 		}
+	case "done":
+		b.Completed += uint32(atoi(t, value))
+	case "uncounted":
+		b.Uncounted += uint32(atoi(t, value))
 	case "probe":
 		b.ProbesOK, b.ProbesFailed = okOrFail(value)
 	case "page":

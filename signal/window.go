@@ -84,9 +84,12 @@ func (b *baseline) learn(h *Histogram, keep float64) {
 	}
 }
 
-// p90 is the upper bound of the bucket that holds the 90th percentile, or 0
+// p90 is the quantile most rules begin with.
+func (b *baseline) p90(needs float64) time.Duration { return b.quantile(0.9, needs) }
+
+// quantile is the upper bound of the bucket that holds the share q (0..1), or 0
 // while the baseline rests on fewer than needs legs.
-func (b *baseline) p90(needs float64) time.Duration {
+func (b *baseline) quantile(q, needs float64) time.Duration {
 	var total float64
 	for _, n := range b {
 		total += n
@@ -96,7 +99,7 @@ func (b *baseline) p90(needs float64) time.Duration {
 	}
 	var sum float64
 	for i, n := range b {
-		if sum += n; sum >= 0.9*total {
+		if sum += n; sum >= q*total {
 			return Bound(min(i, HistogramBuckets-2))
 		}
 	}

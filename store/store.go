@@ -87,7 +87,8 @@ const (
 	// behind the generation, and a fence, stay.
 	Advance
 	// Append adds Value, an entry of 1 to MaxEntry bytes, to the list under Key
-	// and keeps the newest Keep entries, for TTL. The record's value is its
+	// and keeps the newest Keep entries, for TTL or for what is left of the list's
+	// own time, whichever is longer. The record's value is its
 	// entries, oldest first, one behind the other; all have the same length, which
 	// the writers of a key agree on: a live value whose length is no multiple of
 	// the entry's is a conflict (Differs), and so is a tombstone. An absent key is

@@ -36,9 +36,20 @@ func allowForms(h http.Header, l broker.Login) {
 	h.Set("Content-Security-Policy", policy(append(origins, l.Site.Origin)))
 }
 
+// closed is what every page keeps to, but for where its forms may lead.
+const closed = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+
+// policyOnly lets forms lead to one origin and nowhere else, not even to us.
+func policyOnly(origin string) string {
+	if origin = source(origin); origin == "" {
+		origin = "'none'"
+	}
+	return closed + origin
+}
+
 func policy(origins []string) string {
 	var b strings.Builder
-	b.WriteString("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'")
+	b.WriteString(closed + "'self'")
 	seen := map[string]bool{"": true}
 	for _, o := range origins {
 		if o = source(o); !seen[o] {

@@ -5,7 +5,6 @@ import (
 	"html/template"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"sinho/broker"
 )
@@ -98,24 +97,4 @@ func (web *Web) only(methods string) http.HandlerFunc {
 
 func (web *Web) crossSite(w http.ResponseWriter, r *http.Request) {
 	web.Problem(w, r, &broker.Problem{Status: http.StatusForbidden, Code: problemCrossSite})
-}
-
-// outView is the page after a logout, or before one that nobody proved to want.
-type outView struct {
-	page
-	Confirm string // what goes back to /logout when the person says yes; "" when it is done
-}
-
-// loggedOut is where a logout ends that no site wants back. With confirm it
-// asks first: the broker found a live session and no proof of who is asking.
-func (web *Web) loggedOut(w http.ResponseWriter, r *http.Request) {
-	p := outView{page: web.page(w, r, ""), Confirm: r.URL.Query().Get("confirm")}
-	title, query := "out", url.Values{"lang": {p.Other}}
-	if p.Confirm != "" {
-		title = "out.ask"
-		query.Set("confirm", p.Confirm)
-	}
-	p.Title, _ = p.T(title)
-	p.Switch = "/logged-out?" + query.Encode()
-	web.render(w, "out", http.StatusOK, p)
 }

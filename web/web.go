@@ -35,6 +35,10 @@ type Flow struct {
 	Finish   func(w http.ResponseWriter, r *http.Request, provider string) (broker.Step, error)
 	Waiting  func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
 	Leave    func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
+	Decline  func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
+	Mine     func(w http.ResponseWriter, r *http.Request) (m broker.Mine, live bool, err error)
+	EndMine  func(w http.ResponseWriter, r *http.Request, what, token string) (broker.Step, error)
+	Departed func(r *http.Request, front string) (broker.Departed, error)
 }
 
 // Config is everything the pages depend on. Flow must be complete; the rest
@@ -74,7 +78,8 @@ type Web struct {
 // New parses the templates and reports the first thing missing.
 func New(cfg Config) (*Web, error) {
 	f := cfg.Flow
-	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil {
+	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil ||
+		f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil {
 		return nil, errors.New("new web: Config.Flow is incomplete")
 	}
 	if cfg.Log == nil {
@@ -94,7 +99,7 @@ func New(cfg Config) (*Web, error) {
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	for _, name := range []string{"chooser", "wait", "problem", "out"} {
+	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
 			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
@@ -106,14 +111,17 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /logged-out,
-// /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
+// Handler serves the pages' routes: /login, /callback/, /wait/, /sessions,
+// /logged-out, /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /login", web.login)
 	mux.HandleFunc("POST /login/{provider}", web.begin)
 	mux.HandleFunc("POST /login/continue", web.proceed)
+	mux.HandleFunc("POST /login/decline", web.decline)
+	mux.HandleFunc("GET /sessions", web.mine)
+	mux.HandleFunc("POST /sessions/{what}", web.endMine)
 	mux.HandleFunc("GET /callback/{provider}", web.callback)
 	mux.HandleFunc("POST /callback/{provider}", web.callback)
 	mux.HandleFunc("GET /wait/{journey}", web.wait)
@@ -135,6 +143,8 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/state", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
+	mux.HandleFunc("/sessions", web.only("GET, HEAD"))
+	mux.HandleFunc("/sessions/{what}", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))
 	mux.HandleFunc("/static/{file}", web.only("GET, HEAD"))
 	mux.HandleFunc("/embed/lights.js", web.only("GET, HEAD"))
@@ -182,6 +192,8 @@ func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err 
 		seeOther(w, s.Redirect)
 	case s.Wait != nil:
 		web.showWait(w, r, s.Wait)
+	case s.Post != nil:
+		web.Post(w, r, s.Post)
 	default:
 		web.fail(w, r, errors.New("broker decided nothing"))
 	}

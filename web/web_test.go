@@ -26,6 +26,10 @@ type fake struct {
 	err     error
 	calls   []string
 	contact *providers.Contact
+
+	mine     broker.Mine
+	live     bool
+	departed broker.Departed
 }
 
 func (f *fake) flow() Flow {
@@ -53,6 +57,21 @@ func (f *fake) flow() Flow {
 		Leave: func(_ http.ResponseWriter, _ *http.Request, journey string) (broker.Step, error) {
 			f.calls = append(f.calls, "leave "+journey)
 			return f.step, f.err
+		},
+		Decline: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
+			f.calls = append(f.calls, "decline "+sealed)
+			return f.step, f.err
+		},
+		Mine: func(_ http.ResponseWriter, _ *http.Request) (broker.Mine, bool, error) {
+			return f.mine, f.live, f.err
+		},
+		EndMine: func(_ http.ResponseWriter, _ *http.Request, what, token string) (broker.Step, error) {
+			f.calls = append(f.calls, "end "+what+" "+token)
+			return f.step, f.err
+		},
+		Departed: func(_ *http.Request, front string) (broker.Departed, error) {
+			f.calls = append(f.calls, "departed "+front)
+			return f.departed, f.err
 		},
 	}
 }

@@ -59,6 +59,48 @@ func dictionary() words {
 		"continue.why":  {KO: "조금 전에 본인 확인을 마쳤습니다. 그 확인으로 바로 들어갈 수 있습니다.", EN: "You have verified yourself already. That is enough to go on."},
 		"continue.tell": {KO: "누르면 이름 등 본인 확인 결과가 {site}에 전달됩니다.", EN: "Pressing it tells {site} who you are."},
 
+		"agree":         {KO: "{site}에 전달되는 정보", EN: "What {site} will receive"},
+		"agree.tell":    {KO: "동의하면 위 정보가 {site}에 전달됩니다. 동의는 ‘내 로그인’에서 언제든 거둘 수 있습니다.", EN: "If you agree, {site} receives what is listed above. You can take it back any time under “My logins”."},
+		"agree.nothing": {KO: "이 사이트만 아는 회원 번호 (이름 등은 전달되지 않음)", EN: "A number by which only this site knows you, no name"},
+		"agree.lasting": {KO: "나중에도 다시 묻지 않고 같은 정보를 새로 받을 수 있음", EN: "The same again later, without asking you"},
+		"agree.policy":  {KO: "개인정보 처리방침", EN: "Privacy policy"},
+		"agree.terms":   {KO: "이용 약관", EN: "Terms of use"},
+		"agree.yes":     {KO: "동의하고 {site로} 계속하기", EN: "Agree and continue to {site}"},
+		"agree.no":      {KO: "동의하지 않고 돌아가기", EN: "Do not agree, go back"},
+
+		"claim.name":               {KO: "이름", EN: "Name"},
+		"claim.given_name":         {KO: "이름(성 제외)", EN: "Given name"},
+		"claim.family_name":        {KO: "성", EN: "Family name"},
+		"claim.middle_name":        {KO: "가운데 이름", EN: "Middle name"},
+		"claim.nickname":           {KO: "별명", EN: "Nickname"},
+		"claim.preferred_username": {KO: "사용자 이름", EN: "User name"},
+		"claim.profile":            {KO: "프로필 주소", EN: "Profile page"},
+		"claim.picture":            {KO: "사진", EN: "Picture"},
+		"claim.website":            {KO: "누리집", EN: "Web site"},
+		"claim.gender":             {KO: "성별", EN: "Gender"},
+		"claim.birthdate":          {KO: "생년월일", EN: "Date of birth"},
+		"claim.zoneinfo":           {KO: "시간대", EN: "Time zone"},
+		"claim.locale":             {KO: "언어", EN: "Language"},
+		"claim.email":              {KO: "전자우편", EN: "E-mail"},
+		"claim.phone_number":       {KO: "휴대폰 번호", EN: "Mobile number"},
+		"claim.address":            {KO: "주소", EN: "Address"},
+		"claim.identity":           {KO: "본인확인기관이 확인한 이름·생년월일·성별·휴대폰·통신사·내외국인", EN: "Name, birth date, gender, phone, carrier and nationality as verified by an agency"},
+		"claim.provider":           {KO: "어디로 로그인했는지", EN: "Which way you logged in"},
+
+		// My sessions.
+		"mine":          {KO: "내 로그인", EN: "My logins"},
+		"mine.how":      {KO: "지금 로그인되어 있는 곳입니다. 모르는 것이 있으면 끝내 주세요.", EN: "Where you are logged in now. End what you do not recognise."},
+		"mine.none":     {KO: "이 브라우저에는 로그인이 없습니다. 이용하던 사이트에서 로그인한 뒤 다시 열어 주세요.", EN: "You are not logged in here. Log in at a site you use, then open this page again."},
+		"mine.here":     {KO: "이 브라우저", EN: "This browser"},
+		"mine.there":    {KO: "다른 브라우저나 기기", EN: "Another browser or device"},
+		"mine.by":       {KO: "{p로} 로그인", EN: "By {p}"},
+		"mine.at":       {KO: "{t}", EN: "{t} (Korean time)"},
+		"mine.end":      {KO: "이 로그인 끝내기", EN: "End this login"},
+		"mine.end.here": {KO: "로그아웃", EN: "Log out here"},
+		"mine.end.all":  {KO: "모든 곳에서 로그아웃", EN: "Log out everywhere"},
+		"mine.agreed":   {KO: "정보 전달에 동의한 사이트", EN: "Sites you agreed to tell"},
+		"mine.withdraw": {KO: "동의 거두기", EN: "Take it back"},
+
 		"form.name":      {KO: "이름", EN: "Name"},
 		"form.birth":     {KO: "생년월일", EN: "Date of birth"},
 		"form.birth.how": {KO: "여덟 자리, 예: 19900512", EN: "eight digits, e.g. 19900512"},
@@ -121,11 +163,17 @@ func dictionary() words {
 		"wait.going":      {KO: "확인했습니다. 넘어가는 중…", EN: "Confirmed. Moving on…"},
 		"wait.offline":    {KO: "연결이 끊겼습니다. 다시 잇는 중…", EN: "Connection lost. Trying again…"},
 
+		// An answer that travels in a form.
+		"post":      {KO: "{site로} 돌아가는 중입니다", EN: "Taking you back to {site}"},
+		"post.next": {KO: "화면이 저절로 넘어가지 않으면 아래 버튼을 눌러 주세요.", EN: "If this page does not move on by itself, please press the button."},
+
 		// After logging out.
 		"out":          {KO: "로그아웃했습니다", EN: "You are logged out"},
 		"out.ask":      {KO: "로그아웃할까요?", EN: "Log out?"},
 		"out.ask.next": {KO: "로그아웃 요청이 왔지만 누가 보냈는지 확인할 수 없어 먼저 여쭙니다. 아니라면 창을 닫으시면 됩니다. 로그인은 그대로입니다.", EN: "Something asked to log you out, and we cannot tell who. If it was not you, just close this page: you stay logged in."},
 		"out.yes":      {KO: "로그아웃", EN: "Log out"},
+		"out.telling":  {KO: "이용한 사이트에도 로그아웃을 알리는 중입니다.", EN: "Telling the sites you used."},
+		"out.back":     {KO: "{site로} 돌아가기", EN: "Back to {site}"},
 		"out.next":     {KO: "이 브라우저에 남은 로그인은 없습니다. 함께 쓰는 기기라면 창을 닫아 주세요.", EN: "No login is left in this browser. On a shared device, please close the window."},
 
 		// Problems.

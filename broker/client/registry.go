@@ -3,6 +3,8 @@ package client
 import (
 	"errors"
 	"fmt"
+	"iter"
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -80,6 +82,9 @@ func (r *Registry) Lookup(id string) (Client, bool) {
 	c, ok := r.clients[id]
 	return c, ok
 }
+
+// All gives every client, in no order.
+func (r *Registry) All() iter.Seq[Client] { return maps.Values(r.clients) }
 
 // check collects what is wrong with one client, and fills in its defaults.
 type check struct {

@@ -131,6 +131,7 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	var g errgroup.Group
 	g.Go(func() error { return settle(behind, h.live.Run(behind)) })
 	g.Go(func() error { return settle(behind, h.desk.Run(behind)) })
+	g.Go(func() error { return settle(behind, h.telling.Run(behind)) })
 	g.Go(func() error { return settle(behind, h.desk.write(behind, func() *lights { return h.lights })) })
 	g.Go(func() error { return settle(behind, h.stage.Run(behind)) })
 	g.Go(func() error { return settle(people, h.crowd.Run(people)) })

@@ -18,6 +18,7 @@ type figures struct {
 	vanished                   *prometheus.Desc
 	watchers, watchersLimit    *prometheus.Desc
 	local                      *prometheus.Desc
+	capacity, capacityMeasured *prometheus.Desc
 }
 
 func lightFigures(current func() *lights) *figures {
@@ -29,6 +30,7 @@ func lightFigures(current func() *lights) *figures {
 		light:    desc("provider_light", "1 for the colour a provider's light has, 0 for the others.", "provider", "light"),
 		measured: desc("provider_light_measured", "1 while real logins decide a provider's light, 0 while too few do.", "provider"),
 		share:    desc("provider_share_ratio", "Share of new logins recommended to a provider, 0 to 1.", "provider"),
+		capacity: desc("provider_capacity_estimate_logins_per_second", "Logins a second a provider is believed to take; the same on all nodes that share a store. While not measured it is the configured capacity, or what was seen to complete where that is more.", "provider"),
 		begun:    desc("green_logins_begun_total", "Logins begun on a green light; of all nodes that share a store, as the next four are.", "provider"),
 		ended:    desc("green_logins_ended_total", "Logins begun on green that ended in any way.", "provider"),
 		failed:   desc("green_logins_failed_total", "Logins begun on green that failed by the provider's fault.", "provider"),
@@ -37,6 +39,8 @@ func lightFigures(current func() *lights) *figures {
 		watchers: desc("watchers", "WebSockets and event streams that watch the lights of this node."),
 
 		local: desc("lights_local", "1 while the lights are by this node's own measurement because the store cannot be reached, else 0."),
+
+		capacityMeasured: desc("provider_capacity_measured", "1 while congestion within the last hour has shown what a provider takes, else 0.", "provider"),
 
 		watchersLimit: desc("watchers_limit", "How many may."),
 	}
@@ -47,6 +51,7 @@ func (f *figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		f.legs, f.errors, f.inFlight, f.light, f.measured, f.share,
 		f.begun, f.ended, f.failed, f.slow, f.vanished, f.watchers, f.watchersLimit, f.local,
+		f.capacity, f.capacityMeasured,
 	} {
 		to <- d
 	}
@@ -73,6 +78,10 @@ func (f *figures) Collect(to chan<- prometheus.Metric) {
 		}
 		tell(f.measured, prometheus.GaugeValue, truth(s.Measured), s.ID)
 		tell(f.share, prometheus.GaugeValue, s.Share, s.ID)
+	}
+	for _, in := range l.Insights() {
+		tell(f.capacity, prometheus.GaugeValue, in.Capacity.Estimate, in.ID)
+		tell(f.capacityMeasured, prometheus.GaugeValue, truth(in.Capacity.Measured), in.ID)
 	}
 	_, byID := l.Honesty()
 	for id, h := range byID {

@@ -91,6 +91,8 @@ func TestANodeTellsPrometheusWhatItDoes(t *testing.T) {
 	got.want(t, `sinho_provider_legs_in_flight{provider="naver"}`, 0, 0)
 	got.want(t, `sinho_provider_errors_total{class="faulty",provider="naver"}`, 0, 0)
 	got.want(t, `sinho_provider_share_ratio{provider="naver"}`, 0, 1)
+	got.want(t, `sinho_provider_capacity_estimate_logins_per_second{provider="naver"}`, 1, many)
+	got.want(t, `sinho_provider_capacity_measured{provider="naver"}`, 0, 0)
 	got.want(t, `sinho_store_operation_duration_seconds_count{operation="apply",outcome="done"}`, 2, many)
 	got.want(t, `sinho_watchers`, 0, 0)
 	got.want(t, `sinho_watchers_limit`, 10_000, 10_000)

@@ -36,6 +36,7 @@ type node struct {
 	metrics *metrics // nil: none
 	traces  *traces  // nil: none
 	desk    desk
+	telling *telling
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
@@ -58,10 +59,11 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		return nil, err
 	}
 	n.pepper = sec.pepper
-	var durability string
-	if n.store, durability, err = openStore(ctx, cfg, &n.stands); err != nil {
+	kept, durability, err := openStore(ctx, cfg, &n.stands)
+	if err != nil {
 		return nil, err
 	}
+	n.store = kept
 	if n.traces, err = newTraces(ctx, cfg.Traces, n.log); err != nil {
 		return nil, errors.Join(err, n.store.Close())
 	}
@@ -76,6 +78,9 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if err = claimStore(ctx, n.store, n.pepper); err == nil {
 		err = firstLook(ctx, n.desk)
 	}
+	if err == nil {
+		n.telling, err = newTelling(cfg.PublicURL, kept, n.metrics, n.stands.clock.Now, n.log)
+	}
 	var first *generation
 	if err == nil {
 		first, err = nextGeneration(cfg, nil, sec, n.outside(), n.log)
@@ -86,6 +91,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if err != nil {
 		return nil, errors.Join(err, n.traces.close(ctx), n.store.Close())
 	}
+	n.telling.use(first.clients, first.secrets)
 	n.current.Store(first)
 	for _, path := range exposed(cfg.KeysDir) {
 		n.log.WarnContext(ctx, "a key file can be read by everybody on this machine", "file", path, "do", "chmod o= "+path)
@@ -97,7 +103,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 }
 
 func (n *node) outside() outside {
-	return outside{store: n.store, stands: n.stands, metrics: n.metrics, traces: n.traces}
+	return outside{store: n.store, stands: n.stands, metrics: n.metrics, traces: n.traces, telling: n.telling}
 }
 
 // ServeHTTP answers by the current generation.
@@ -123,6 +129,7 @@ func (n *node) start(behind context.Context) {
 	first := n.current.Load()
 	n.light(first) //nolint:contextcheck // lights live as long as the node
 	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
+	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
 	n.running.Go(func() error {
 		return settle(behind, n.desk.write(behind, func() *lights { return n.current.Load().lights }))
 	})
@@ -194,6 +201,7 @@ func (n *node) reload(ctx context.Context, why string) {
 		next.lights.use(next.adapters)
 	}
 	n.level.Set(slog.Level(next.cfg.Log.Level))
+	n.telling.use(next.clients, next.secrets)
 	n.current.Store(next)
 	if next.lights != old.lights {
 		end() // whoever watches comes again and finds the new ones

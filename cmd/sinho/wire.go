@@ -92,6 +92,7 @@ type front struct {
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
 	metrics  *metrics           // nil: none
+	telling  *telling
 	log      *slog.Logger
 }
 
@@ -101,9 +102,10 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live)), Log: f.log, PushesPerMinute: f.pushes,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live, f.telling)), Log: f.log, PushesPerMinute: f.pushes,
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
+		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
 	})
 	if err != nil {
 		return nil, err
@@ -112,6 +114,7 @@ func newFront(f front) (http.Handler, error) {
 		Flow: web.Flow{
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
+			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
 		},
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
@@ -125,7 +128,7 @@ func newFront(f front) (http.Handler, error) {
 // brokerRoutes puts the rooms of the broker's listener side by side.
 func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/authorize", "/token", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
+	for _, path := range []string{"/authorize", "/par", "/token", "/introspect", "/revoke", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
 		mux.Handle(path, op)
 	}
 	for _, path := range []string{"/signal", "/signal/"} {
@@ -141,8 +144,9 @@ func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 }
 
 // hooks let the lights see and admit the broker's journeys.
-func hooks(l *live.Live) broker.Hooks {
+func hooks(l *live.Live, t *telling) broker.Hooks {
 	return broker.Hooks{
+		Tell:     t.tell,
 		Admit:    l.Admit,
 		Disabled: l.Disabled,
 		Light:    l.Light,
@@ -164,6 +168,7 @@ func trip(t broker.Trip) live.Trip {
 // house is everything a demo is made of, constructed and not yet running.
 type house struct {
 	store   *embedded.Store
+	telling *telling
 	live    *live.Live
 	lights  *lights
 	crowd   *demo.Crowd
@@ -223,7 +228,10 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 	if h.store, err = embedded.Open(filepath.Join(s.dir, "sinho.db"), embedded.Options{}); err != nil {
 		return nil, err
 	}
-	if err := h.rooms(d, s, at, log, lights, adapters); err != nil {
+	if h.telling, err = newTelling(issuer, h.store, nil, at.clock.Now, log); err == nil {
+		err = h.rooms(d, s, at, log, lights, adapters)
+	}
+	if err != nil {
 		_ = h.store.Close()
 		return nil, err
 	}
@@ -244,6 +252,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	if err != nil {
 		return err
 	}
+	h.telling.use(registry, s.secrets)
 	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
 		return err
 	}
@@ -260,7 +269,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
 		pushes:  60_000, // the crowd is eight people
 		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
-		stage:   h.stage.Handler(), log: log,
+		stage:   h.stage.Handler(), telling: h.telling, log: log,
 	})
 	if err != nil {
 		return err
@@ -287,6 +296,7 @@ type generation struct {
 	lights   *lights
 	newborn  bool // the lights are not those of the generation before
 	adapters []providers.Provider
+	clients  *client.Registry
 	handler  http.Handler
 
 	console   *console.Console // nil: none
@@ -299,6 +309,7 @@ type outside struct {
 	stands  standing
 	metrics *metrics // nil: none
 	traces  *traces  // nil: none
+	telling *telling
 }
 
 // nextGeneration makes what cfg says. Lights stay when the list of providers
@@ -337,13 +348,13 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 		g.lights.use(g.adapters)
 	}
 	out.metrics.expect(g.adapters)
-	registry, err := client.NewRegistry(cfg.Registrations()...)
+	g.clients, err = client.NewRegistry(cfg.Registrations()...)
 	if err != nil {
 		return nil, err
 	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: registry, secrets: sec, store: out.store, adapters: g.adapters, lights: g.lights, clock: out.stands.clock,
-		pushes: cfg.PushesPerMinute, metrics: out.metrics, log: log,
+		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: g.adapters, lights: g.lights, clock: out.stands.clock,
+		pushes: cfg.PushesPerMinute, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -356,7 +367,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 func watchedProviders(cfg *config.Config) []live.Provider {
 	var all []live.Provider
 	for _, p := range cfg.Enabled() {
-		all = append(all, live.Provider{ID: p.ID, Name: signal.Text(p.Settings().Title()), Capacity: p.Capacity})
+		all = append(all, live.Provider{ID: p.ID, Name: signal.Text(p.Settings().Title()), Capacity: p.Capacity, CapacityCap: p.CapacityCap})
 	}
 	return all
 }
@@ -364,7 +375,7 @@ func watchedProviders(cfg *config.Config) []live.Provider {
 // openStore opens the store cfg names, and says how sure its durable changes
 // are: on disk, on replicas, or best-effort. A shared one is where the node meets
 // the others, and its clock becomes the node's.
-func openStore(ctx context.Context, cfg *config.Config, at *standing) (store.Store, string, error) {
+func openStore(ctx context.Context, cfg *config.Config, at *standing) (records, string, error) {
 	if !cfg.IsShared() {
 		s, err := embedded.Open(cfg.Store, embedded.Options{})
 		if err != nil {

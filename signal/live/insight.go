@@ -21,12 +21,18 @@ type Insight struct {
 	// Recent is the sum of the last sealed Seconds, at most a minute.
 	Recent  signal.Bucket
 	Seconds int
-	// Server legs of this node under way, and the age of the oldest, known to a
-	// quarter of a second.
+	// Server legs under way at Nodes nodes together, and the least age the oldest
+	// can have. Of several nodes they are those at the end of a second, told by all
+	// that have within 5 s; else this node's own, as they are now.
 	InFlight int
 	Oldest   time.Duration
-	// Prior is the configured capacity, in the unit common to all providers.
-	Prior float64
+	Nodes    int
+	// Alone: there should be others, and none told of what it has in flight.
+	Alone bool
+	// Capacity is the estimate, Bounds what the operator knows; a Prior that was
+	// not set is 1.
+	Capacity signal.Capacity
+	Bounds   signal.Bounds
 	// ProbeEvery is the pace of probes now, 0 for none.
 	ProbeEvery time.Duration
 	Honesty    signal.Honesty
@@ -35,6 +41,8 @@ type Insight struct {
 // Insights are one of each provider, in configured order.
 func (l *Live) Insights() []Insight {
 	now := l.now()
+	l.turn.Lock()
+	defer l.turn.Unlock()
 	all := make([]Insight, len(l.providers))
 	for i, p := range l.providers {
 		all[i] = l.insight(p, now)
@@ -43,11 +51,11 @@ func (l *Live) Insights() []Insight {
 }
 
 func (l *Live) insight(p *provider, now time.Time) Insight {
-	ages, n, oldest := p.meter.ages(now)
-	in := Insight{ID: p.ID, Name: p.Name, InFlight: n, Oldest: oldest, Prior: p.Capacity}
-	if in.Prior <= 0 {
-		in.Prior = 1
+	in := Insight{ID: p.ID, Name: p.Name, Bounds: p.bounds()}
+	if in.Bounds.Prior <= 0 {
+		in.Bounds.Prior = 1
 	}
+	ages := l.underWay(p, now, &in)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	lamp := p.lamp
@@ -55,7 +63,7 @@ func (l *Live) insight(p *provider, now time.Time) Insight {
 		ID: p.ID, Name: p.Name, Light: lamp.Light, Measured: lamp.Measured,
 		Since: lamp.Since.UTC().Truncate(time.Second), Reason: lamp.Reason,
 	}
-	in.Epoch = lamp.Epoch
+	in.Epoch, in.Capacity = lamp.Epoch, p.capacity
 	in.View = lamp.View(l.rules, signal.Sample{Buckets: p.buckets, InFlight: ages})
 	in.Slow, in.VerySlow = lamp.Slow, lamp.VerySlow
 	for i := range p.buckets {
@@ -64,6 +72,19 @@ func (l *Live) insight(p *provider, now time.Time) Insight {
 	in.Seconds = len(p.buckets)
 	in.ProbeEvery, in.Honesty = lamp.ProbeEvery, lamp.Honest
 	return in
+}
+
+// underWay says what is in flight, of all nodes if they tell. l.turn is held.
+func (l *Live) underWay(p *provider, now time.Time, in *Insight) signal.Histogram {
+	if l.together.exchange != nil && !l.local.Load() {
+		if ages, nodes := l.together.inFlight(p.ID, now.Unix()-1); nodes > 0 {
+			in.InFlight, in.Oldest, in.Nodes = ages.Total(), ages.Longest(), nodes
+			return ages
+		}
+	}
+	ages, n, oldest := p.meter.ages(now)
+	in.InFlight, in.Oldest, in.Nodes, in.Alone = n, oldest, 1, l.together.exchange != nil
+	return ages
 }
 
 // Since are the sealed seconds of a provider after a second, oldest first, of

@@ -19,8 +19,8 @@ func TestAnInsightSaysWhyAndWhatIsUnderWay(t *testing.T) {
 		if p50, p99 := in.Recent.Legs.Quantile(0.5), in.Recent.Legs.Quantile(0.99); p50 <= 0 || p99 < p50 {
 			t.Errorf("got p50 %v, p99 %v, want times in order", p50, p99)
 		}
-		if in.Slow <= 0 || in.VerySlow < in.Slow || in.Prior != 1 || in.Honesty.Begun == 0 {
-			t.Errorf("got bounds %v %v, prior %v, honesty %+v, want all set", in.Slow, in.VerySlow, in.Prior, in.Honesty)
+		if in.Slow <= 0 || in.VerySlow < in.Slow || in.Bounds.Prior != 1 || in.Honesty.Begun == 0 {
+			t.Errorf("got bounds %v %v, prior %v, honesty %+v, want all set", in.Slow, in.VerySlow, in.Bounds.Prior, in.Honesty)
 		}
 		s.fault.hang.Store(true)
 		s.crowd(5, 5*time.Second, nil)

@@ -34,9 +34,10 @@ type Probe struct {
 type Provider struct {
 	ID   string
 	Name signal.Text
-	// Capacity is how many logins a second it is believed to take, in any unit
-	// common to all; 0 counts as 1.
-	Capacity float64
+	// Capacity is how many logins a second it is believed to take, or a weight
+	// towards the others; 0 counts as 1. CapacityCap is how many it may be sent at
+	// most by contract, 0 for no such bound.
+	Capacity, CapacityCap float64
 	// Probes are asked for at each round: an adapter may learn its URLs late. It
 	// must not block. Nil, or none, is a provider nobody probes.
 	Probes func() []Probe
@@ -78,7 +79,7 @@ type Live struct {
 	probing   *http.Client
 	providers []*provider
 	byID      map[string]*provider
-	capacity  []float64
+	bounds    []signal.Bounds // by provider
 	hub       *hub
 	began     atomic.Int64 // Unix second since when honesty counts
 	local     atomic.Bool  // the board is by this node's own measurement, though it should not be
@@ -100,6 +101,7 @@ type provider struct {
 
 	mu        sync.Mutex // guards the fields below
 	lamp      signal.Lamp
+	capacity  signal.Capacity
 	buckets   []signal.Bucket // sealed, of all nodes together, at most a minute
 	probeNext time.Time
 	override  *signal.Override // this node's, over whatever the lamp says
@@ -147,9 +149,10 @@ func New(cfg Config) (*Live, error) {
 		m := newMeter(l.now, l.timeouts.Total)
 		q := &provider{Provider: p, meter: m, client: measuredClient(cfg.Transport, m, l.timeouts)}
 		q.lamp = q.lamp.Step(l.rules, signal.Sample{}, began)
+		q.capacity = q.capacity.Step(l.rules, q.bounds(), q.lamp, signal.Sample{})
 		l.byID[p.ID] = q
 		l.providers = append(l.providers, q)
-		l.capacity = append(l.capacity, p.Capacity)
+		l.bounds = append(l.bounds, q.bounds())
 	}
 	if err := errors.Join(errs...); err != nil {
 		return nil, fmt.Errorf("lights: %w", err)
@@ -164,6 +167,11 @@ func New(cfg Config) (*Live, error) {
 	}
 	l.hub = newHub(first, cmp.Or(cfg.MaxWatchers, 10_000))
 	return l, nil
+}
+
+// bounds are what the operator knows of its capacity.
+func (p *provider) bounds() signal.Bounds {
+	return signal.Bounds{Prior: p.Capacity, Cap: p.CapacityCap}
 }
 
 // Board is the board as published last. Its slice is shared: read only.

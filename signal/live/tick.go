@@ -84,6 +84,11 @@ func (l *Live) alone(ctx context.Context, now time.Time, probes *sync.WaitGroup)
 		p.expire(now)
 		next := l.step(p, p.flight, now)
 		l.show(p, next.Lamp)
+		// Where other nodes have their part of the logins, this one's alone says
+		// nothing of a capacity.
+		if l.together.exchange == nil {
+			p.capacity = next.capacity
+		}
 		p.probeNext, p.anew = next.ProbeNext, time.Time{}
 		p.mu.Unlock()
 		if next.due {
@@ -97,17 +102,21 @@ func (l *Live) alone(ctx context.Context, now time.Time, probes *sync.WaitGroup)
 	}
 }
 
-// stepped is one lamp a tick later, and whether a round of probes is due in it.
+// stepped is one provider's lamp and capacity a tick later, and whether a round
+// of probes is due in it.
 type stepped struct {
 	signal.SharedLamp
 
-	due bool
+	capacity signal.Capacity
+	due      bool
 }
 
-// step is what p's lamp becomes; p stays as it is. p.mu is held.
+// step is what p's lamp and capacity become; p stays as it is. p.mu is held.
 func (l *Live) step(p *provider, inFlight signal.Histogram, now time.Time) stepped {
 	s := stepped{SharedLamp: signal.SharedLamp{ID: p.ID}}
-	s.Lamp = p.lamp.Step(l.rules, signal.Sample{Buckets: p.buckets, InFlight: inFlight}, now)
+	sample := signal.Sample{Buckets: p.buckets, InFlight: inFlight}
+	s.Lamp = p.lamp.Step(l.rules, sample, now)
+	s.capacity = p.capacity.Step(l.rules, p.bounds(), s.Lamp, sample)
 	if !p.anew.IsZero() {
 		s.Lamp = s.Lamp.Forgotten(now)
 	}
@@ -148,19 +157,20 @@ func (l *Live) publish(ctx context.Context, now time.Time, seq int64) {
 
 // look is the board now, without its sequence number.
 func (l *Live) look(now time.Time) signal.Board {
-	return l.board(now, l.local.Load(), func(_ int, p *provider) signal.Status {
+	return l.board(now, l.local.Load(), func(_ int, p *provider) (signal.Status, signal.Capacity) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return p.status(p.lamp, now)
+		return p.status(p.lamp, now), p.capacity
 	})
 }
 
-// board is one of the given lights.
-func (l *Live) board(now time.Time, local bool, status func(int, *provider) signal.Status) signal.Board {
+// board is one of the given lights and capacities.
+func (l *Live) board(now time.Time, local bool, of func(int, *provider) (signal.Status, signal.Capacity)) signal.Board {
 	b := signal.Board{At: now.UTC().Truncate(time.Second), Local: local, Providers: make([]signal.Status, len(l.providers))}
+	capacities := make([]signal.Capacity, len(l.providers))
 	for i, p := range l.providers {
-		b.Providers[i] = status(i, p)
+		b.Providers[i], capacities[i] = of(i, p)
 	}
-	signal.Shares(l.rules, b.Providers, l.capacity)
+	signal.Shares(l.rules, b.Providers, signal.Capacities(l.rules, l.bounds, capacities))
 	return b
 }

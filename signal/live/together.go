@@ -28,8 +28,6 @@ const (
 	// aloneAfter is how long the last board stands before a node that cannot meet
 	// the others shows its own measurement.
 	aloneAfter = 3 * time.Second
-	// gaugeFor is for how many seconds what a node had in flight is believed.
-	gaugeFor = 5
 	// staleAfter is after how many seconds without a report a lamp no longer says
 	// what a light is, and dropAfter when one is dropped that no node here has.
 	staleAfter, dropAfter = 60, 600
@@ -47,15 +45,10 @@ type together struct {
 	fetched  int64               // what others left is known up to here
 	flights  map[string]flight   // changed under Live.turn
 	others   []signal.SharedLamp // of providers this node does not have
-	heard    time.Time           // when it met the others last
-	leads    bool                // it advanced the last state
-	apart    bool                // it has shown its own measurement since
-}
-
-// flight is what one node had in flight at the end of a second, by provider.
-type flight struct {
-	second int64
-	legs   map[string]signal.Histogram
+	foreign  []signal.SharedCapacity
+	heard    time.Time // when it met the others last
+	leads    bool      // it advanced the last state
+	apart    bool      // it has shown its own measurement since
 }
 
 func newTogether(x Exchange) together {
@@ -198,6 +191,7 @@ func (l *Live) learn(sight store.Sight, upto int64) error {
 		l.learnSecond(left)
 	}
 	t.fetched = max(t.fetched, upto)
+	t.land(upto)
 	if adopt {
 		l.adopt(state)
 		t.version = sight.Version
@@ -250,7 +244,7 @@ func put(list []signal.Bucket, b signal.Bucket) []signal.Bucket {
 // adopt goes on from a state as if this node had made it. l.turn is held.
 func (l *Live) adopt(s signal.State) {
 	t, at := &l.together, time.Unix(s.Second+1, 0).UTC()
-	t.second, t.seq, t.shown, t.others = s.Second, s.Seq, s.Shown, nil
+	t.second, t.seq, t.shown, t.others, t.foreign = s.Second, s.Seq, s.Shown, nil, nil
 	l.began.Store(s.Began.Unix())
 	for _, shared := range s.Lamps {
 		p := l.byID[shared.ID]
@@ -265,6 +259,15 @@ func (l *Live) adopt(s signal.State) {
 		p.begun(shared.Lamp, at)
 		p.mu.Unlock()
 	}
+	for _, shared := range s.Capacities {
+		if p := l.byID[shared.ID]; p != nil {
+			p.mu.Lock()
+			p.capacity = shared.Capacity
+			p.mu.Unlock()
+			continue
+		}
+		t.foreign = append(t.foreign, shared)
+	}
 }
 
 // startOver forgets every light: what is known of them is from a time that is
@@ -276,6 +279,7 @@ func (l *Live) startOver(upto int64) {
 	for _, p := range l.providers {
 		p.mu.Lock()
 		l.show(p, signal.Lamp{}.Step(l.rules, signal.Sample{}, time.Unix(upto, 0)))
+		p.capacity = signal.Capacity{}.Step(l.rules, p.bounds(), p.lamp, signal.Sample{})
 		p.buckets, p.probeNext = nil, time.Time{}
 		p.mu.Unlock()
 	}
@@ -295,13 +299,19 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 			state.Lamps = append(state.Lamps, other)
 		}
 	}
+	for _, other := range t.foreign {
+		if upto-other.Capacity.Seen() <= dropAfter {
+			state.Capacities = append(state.Capacities, other)
+		}
+	}
 	for _, n := range next {
 		state.Lamps = append(state.Lamps, n.SharedLamp)
+		state.Capacities = append(state.Capacities, signal.SharedCapacity{ID: n.ID, Capacity: n.capacity})
 	}
-	if state.Shown, err = etagOf(l.board(at, false, func(i int, p *provider) signal.Status {
+	if state.Shown, err = etagOf(l.board(at, false, func(i int, p *provider) (signal.Status, signal.Capacity) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return next[i].Lamp.Overridden(p.override, at).Status(p.ID, p.Name, at)
+		return next[i].Lamp.Overridden(p.override, at).Status(p.ID, p.Name, at), next[i].capacity
 	})); err != nil {
 		return nil, false, err
 	}
@@ -321,7 +331,7 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 	for i, p := range l.providers {
 		p.mu.Lock()
 		l.show(p, next[i].Lamp)
-		p.probeNext = next[i].ProbeNext
+		p.capacity, p.probeNext = next[i].capacity, next[i].ProbeNext
 		if p.anew.Equal(anew[i]) {
 			p.anew = time.Time{}
 		}
@@ -339,19 +349,8 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 // that has seen.
 func (l *Live) propose(upto int64, at time.Time) (next []stepped, anew []time.Time) {
 	t := &l.together
-	l.turn.Lock()
-	for node, f := range t.flights {
-		if f.second <= upto-gaugeFor {
-			delete(t.flights, node)
-		}
-	}
-	l.turn.Unlock()
 	for _, p := range l.providers {
-		var inFlight signal.Histogram
-		for _, f := range t.flights {
-			legs := f.legs[p.ID]
-			inFlight.Add(&legs)
-		}
+		inFlight, _ := t.inFlight(p.ID, upto)
 		p.mu.Lock()
 		p.expire(at)
 		before := p.lamp.Seen()

@@ -66,6 +66,7 @@ func TestWhoeverDiesLeavesOneLight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 0, 0, 0)
 		c.run(9, 30, c.one)
+		synctest.Wait()
 		for i, m := range c.nodes {
 			if m.together.leads {
 				c.kill(i)

@@ -56,7 +56,10 @@ func (l *Live) Ended(t Trip) {
 	took := t.Ended.Sub(t.Returned)
 	late := t.Class == "" && slow > 0 && !t.Ended.IsZero() && !t.Returned.IsZero() && took > slow
 	p.meter.with(func(b *signal.Bucket) {
-		if t.Class == "cancelled" {
+		switch t.Class {
+		case "":
+			b.Completed++
+		case "cancelled":
 			b.Cancelled++
 		}
 		if t.Colours && !t.Seen {

@@ -16,6 +16,7 @@ type change struct {
 	records *bolt.Bucket
 	expiry  *bolt.Bucket
 	log     *bolt.Bucket // of answers
+	queues  *bolt.Bucket
 	now     time.Time
 	run     runID
 	writes  int
@@ -30,6 +31,7 @@ func newChange(tx *bolt.Tx, now time.Time, run runID, known *answers) *change {
 		records: tx.Bucket([]byte(bucketRecords)),
 		expiry:  tx.Bucket([]byte(bucketExpiry)),
 		log:     tx.Bucket([]byte(bucketAnswers)),
+		queues:  tx.Bucket([]byte(bucketQueues)),
 		now:     now,
 		run:     run,
 		known:   known,
@@ -153,6 +155,9 @@ func (c *change) do(shard store.Shard, op store.Op) error {
 		if old, found := c.find(key); found {
 			r.fenced, r.run = old.fenced, old.run
 			r.value, _ = grown(op, old) // nothing objected
+			if op.Kind == store.Append {
+				r.expires = max(r.expires, old.expires)
+			}
 		}
 	}
 	if op.Fenced {

@@ -37,7 +37,7 @@ type Options struct {
 	Tidy time.Duration
 }
 
-// Store is a store.Store in one file. Open makes it.
+// Store is a store.Store and a store.Queue in one file. Open makes it.
 type Store struct {
 	path  string
 	db    *bolt.DB
@@ -138,7 +138,7 @@ func (s *Store) prepare(folder string) error {
 		default:
 			return fmt.Errorf("its format is %q, this program writes %q", format, formatNow)
 		}
-		for _, name := range []string{bucketRecords, bucketExpiry, bucketAnswers} {
+		for _, name := range []string{bucketRecords, bucketExpiry, bucketAnswers, bucketQueues} {
 			if _, err := tx.CreateBucketIfNotExists([]byte(name)); err != nil {
 				return err
 			}

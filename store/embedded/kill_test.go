@@ -18,9 +18,11 @@ import (
 const fileOfVictim = "SINHO_TEST_STORE_FILE"
 
 func TestMain(m *testing.M) {
-	if path := os.Getenv(fileOfVictim); path != "" {
-		fmt.Fprintln(os.Stderr, victim(path))
-		os.Exit(1)
+	for variable, victim := range map[string]func(string) error{fileOfVictim: victim, fileOfQueueVictim: queueVictim} {
+		if path := os.Getenv(variable); path != "" {
+			fmt.Fprintln(os.Stderr, victim(path))
+			os.Exit(1)
+		}
 	}
 	os.Exit(m.Run())
 }

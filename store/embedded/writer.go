@@ -24,7 +24,8 @@ type request struct {
 	shard   store.Shard
 	attempt store.Attempt
 	ops     []store.Op
-	done    chan struct{} // closed when outcome and err are set
+	change  func(*change) error // instead of an Apply, when set
+	done    chan struct{}       // closed when outcome and err are set
 	outcome store.Outcome
 	err     error
 }
@@ -41,9 +42,17 @@ func (s *Store) Apply(ctx context.Context, shard store.Shard, attempt store.Atte
 		return store.Outcome{}, fmt.Errorf("apply: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
-		return store.Outcome{}, unavailable(err)
+		return store.Outcome{}, fmt.Errorf("apply: %w", unavailable(err))
 	}
-	r := &request{ctx: ctx, shard: shard, attempt: attempt, ops: clone(ops), done: make(chan struct{})}
+	o, err := s.wait(ctx, &request{ctx: ctx, shard: shard, attempt: attempt, ops: clone(ops), done: make(chan struct{})})
+	if err != nil {
+		return store.Outcome{}, fmt.Errorf("apply: %w", err)
+	}
+	return o, nil
+}
+
+// wait hands a request to the writer and waits for its answer.
+func (s *Store) wait(ctx context.Context, r *request) (store.Outcome, error) {
 	select {
 	case s.queue <- r:
 	case <-ctx.Done():
@@ -77,7 +86,7 @@ func clone(ops []store.Op) []store.Op {
 }
 
 func unavailable(err error) error {
-	return fmt.Errorf("apply: %w: %w", store.ErrUnavailable, err)
+	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 }
 
 // write is the only goroutine that changes the file. answers is its own.
@@ -142,7 +151,12 @@ func (s *Store) transact(batch []*request, answers *answers) ([]store.Outcome, e
 	c := newChange(tx, s.clock.now(), s.run, answers)
 	outcomes := make([]store.Outcome, len(batch))
 	for i, r := range batch {
-		if outcomes[i], err = c.apply(r.shard, r.attempt, r.ops); err != nil {
+		if r.change != nil {
+			err = r.change(c)
+		} else {
+			outcomes[i], err = c.apply(r.shard, r.attempt, r.ops)
+		}
+		if err != nil {
 			return nil, errors.Join(err, tx.Rollback())
 		}
 	}

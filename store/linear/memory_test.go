@@ -17,6 +17,7 @@ type breakage string
 const (
 	sound        breakage = ""
 	takesTwice   breakage = "takes twice"
+	staysBehind  breakage = "gives one generation to two"
 	losesDurable breakage = "loses a durable change"
 	keepsCodes   breakage = "lets a code outlive its run"
 	readsStale   breakage = "reads what was there before"
@@ -68,6 +69,8 @@ func (m *memory) Apply(_ context.Context, shard store.Shard, attempt store.Attem
 	switch {
 	case m.broken == takesTwice && rarely && len(out.Taken) > 0:
 		next = live
+	case m.broken == staysBehind && rarely && ops[len(ops)-1].Kind == store.Advance && out.Conflict == nil:
+		next, _ = do(live, m.run, ops[:len(ops)-1])
 	case m.broken == deniesLoss && rarely:
 		next = live
 	case m.broken == halfDone && rarely && out.Conflict != nil && out.Conflict.Op > 0:
@@ -102,7 +105,7 @@ func (*memory) Close() error                           { return nil }
 // TestTheCheckCanFail feeds the check stores that break their contract. It must
 // accept the sound one and refuse every other.
 func TestTheCheckCanFail(t *testing.T) {
-	for _, b := range []breakage{sound, takesTwice, losesDurable, keepsCodes, readsStale, halfDone, deniesLoss} {
+	for _, b := range []breakage{sound, takesTwice, staysBehind, losesDurable, keepsCodes, readsStale, halfDone, deniesLoss} {
 		t.Run("a store that "+name(b), func(t *testing.T) {
 			m := newMemory(b)
 			restart := fault{name: "restart", fate: keeps, do: func(*testing.T) { m.restart() }}
@@ -119,7 +122,8 @@ func TestTheCheckCanFail(t *testing.T) {
 			if got, want := v.Illegal > 0, b != sound; got != want {
 				t.Errorf("refused %v (%d of %d histories), want %v", got, v.Illegal, v.Shards, want)
 			}
-			if got := v.Twice > 0; got != (b == takesTwice) && b != deniesLoss && b != losesDurable {
+			twice := b == takesTwice || b == staysBehind
+			if got := v.Twice > 0; got != twice && b != deniesLoss && b != losesDurable {
 				t.Errorf("values taken twice: %d", v.Twice)
 			}
 			if len(r.breaches) > 0 {
@@ -151,6 +155,15 @@ func TestALostChangeIsTold(t *testing.T) {
 	plain := at{input{kind: apply, ops: []store.Op{put(store.Put, "k", "v")}}, done}
 	durable := at{input{kind: apply, durable: true, ops: []store.Op{put(store.Put, "lock", "me")}}, done}
 	unsure := at{input{kind: apply, durable: true, ops: []store.Op{put(store.Put, "k", "v")}}, output{}}
+	began := at{input{kind: apply, durable: true, ops: []store.Op{put(store.PutNew, "refresh", generation(0)+"f")}}, done}
+	refresh := func(from uint64, o store.Outcome, known bool) at {
+		ops := []store.Op{{Kind: store.Advance, Key: "refresh", From: from}}
+		return at{input{kind: apply, durable: true, ops: ops}, output{known: known, outcome: o}}
+	}
+	was := func(n uint64) store.Outcome { return store.Outcome{Taken: [][]byte{[]byte(generation(n) + "f")}} }
+	late := func(n uint64) store.Outcome {
+		return store.Outcome{Conflict: &store.Conflict{Why: store.Differs, Value: []byte(generation(n) + "f")}}
+	}
 	end := func(f fate) at { return at{input{kind: ending, fate: f}, output{}} }
 	look := func(key string, o output) at { return at{input{kind: read, key: key}, o} }
 	tests := []struct {
@@ -166,6 +179,11 @@ func TestALostChangeIsTold(t *testing.T) {
 		{"but not what came after", []at{durable, plain, end(trails), look("k", gone)}, true},
 		{"a change without an answer may be lost", []at{unsure, end(trails), look("k", gone)}, true},
 		{"a server that keeps everything loses nothing", []at{plain, end(keeps), look("k", gone)}, false},
+		{"a generation is given once", []at{began, refresh(0, was(0), true), refresh(0, was(0), true)}, false},
+		{"a second comer is told the generation", []at{began, refresh(0, was(0), true), refresh(0, late(1), true)}, true},
+		{"a generation answered is kept", []at{began, refresh(0, was(0), true), end(trails), refresh(0, was(0), true)}, false},
+		{"a newer token raises what was lost", []at{began, refresh(0, was(0), false), end(trails), refresh(1, was(0), true), look("refresh", found(generation(2)+"f"))}, true},
+		{"and is not punished", []at{began, end(trails), refresh(1, late(0), true)}, false},
 		{"one that keeps nothing keeps nothing", []at{plain, end(forgets), look("k", found("v"))}, false},
 	}
 	for _, tt := range tests {

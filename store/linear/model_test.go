@@ -6,6 +6,8 @@
 package linear
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strconv"
@@ -74,7 +76,25 @@ type record struct {
 }
 
 // A state's records are one string, so that states compare fast: for each
-// record, by key: NUL key SOH mark run STX value NUL.
+// record, by key: NUL key SOH mark run STX value NUL. Of a value that has such
+// bytes, a generation, ETX and hexadecimal digits are kept.
+func pack(value string) string {
+	if !strings.ContainsAny(value, "\x00\x01\x02\x03") {
+		return value
+	}
+	return "\x03" + hex.EncodeToString([]byte(value))
+}
+
+func unpack(packed string) string {
+	digits, ok := strings.CutPrefix(packed, "\x03")
+	if !ok {
+		return packed
+	}
+	value, _ := hex.DecodeString(digits) // written by pack
+	return string(value)
+}
+
+// get finds a record in a state; without removes it, set writes it.
 func get(live, key string) (record, bool) {
 	at := strings.Index(live, "\x00"+key+"\x01")
 	if at < 0 {
@@ -84,7 +104,7 @@ func get(live, key string) (record, bool) {
 	head, rest, _ := strings.Cut(rest, "\x02")
 	value, _, _ := strings.Cut(rest, "\x00")
 	run, _ := strconv.Atoi(head[1:]) // written by set
-	return record{mark: head[0], run: run, value: value}, true
+	return record{mark: head[0], run: run, value: unpack(value)}, true
 }
 
 func without(live, key string) string {
@@ -98,7 +118,7 @@ func without(live, key string) string {
 
 func set(live, key string, r record) string {
 	live = without(live, key)
-	one := "\x00" + key + "\x01" + string(r.mark) + strconv.Itoa(r.run) + "\x02" + r.value + "\x00"
+	one := "\x00" + key + "\x01" + string(r.mark) + strconv.Itoa(r.run) + "\x02" + pack(r.value) + "\x00"
 	at := 0
 	for at < len(live) {
 		end := at + 1 + strings.IndexByte(live[at+1:], 0) + 1
@@ -117,20 +137,14 @@ func do(live string, run int, ops []store.Op) (string, store.Outcome) {
 	var out store.Outcome
 	for i, op := range ops {
 		r, found := get(live, op.Key)
-		no := func(why store.Why, value string) (string, store.Outcome) {
-			return live, store.Outcome{Conflict: &store.Conflict{Op: i, Why: why, Value: []byte(value)}}
+		if why := refusal(op, r, found, run); why != 0 {
+			c := &store.Conflict{Op: i, Why: why}
+			if why == store.Tombstone || why == store.Differs {
+				c.Value = []byte(r.value)
+			}
+			return live, store.Outcome{Conflict: c}
 		}
-		needs := op.Kind == store.Take || op.Kind == store.Hold || op.Kind == store.Alive
-		switch {
-		case needs && !found:
-			return no(store.Absent, "")
-		case found && r.mark == 't' && (needs || op.Kind == store.PutNew):
-			return no(store.Tombstone, r.value)
-		case op.Kind == store.Take && r.mark == 'f' && r.run != run:
-			return no(store.Fence, "")
-		case found && (op.Kind == store.Hold || op.Kind == store.PutNew) && r.value != string(op.Value):
-			return no(store.Differs, r.value)
-		case op.Kind == store.Take:
+		if gives(op) {
 			out.Taken = append(out.Taken, []byte(r.value))
 		}
 	}
@@ -140,9 +154,13 @@ func do(live string, run int, ops []store.Op) (string, store.Outcome) {
 		if op.Fenced {
 			r.mark, r.run = 'f', run
 		}
+		was, found := get(live, op.Key)
+		if !found {
+			was.mark = 'v'
+		}
 		switch op.Kind {
 		case store.PutNew:
-			if _, found := get(live, op.Key); !found {
+			if !found {
 				next = set(next, op.Key, r)
 			}
 		case store.Put:
@@ -151,11 +169,47 @@ func do(live string, run int, ops []store.Op) (string, store.Outcome) {
 			next = set(next, op.Key, record{mark: 't', value: r.value})
 		case store.Delete:
 			next = without(next, op.Key)
-		case store.Hold, store.Alive:
+		case store.Advance:
+			was.value = generation(op.From+1) + was.value[8:]
+			next = set(next, op.Key, was)
+		case store.Append:
+			was.value += r.value
+			was.value = was.value[max(0, len(was.value)-op.Keep*len(r.value)):]
+			next = set(next, op.Key, was)
+		case store.Hold, store.Alive, store.Fetch:
 		}
 	}
 	return next, out
 }
+
+// gives reports whether the op's value comes with the answer.
+func gives(op store.Op) bool {
+	return op.Kind == store.Take || op.Kind == store.Fetch || op.Kind == store.Advance
+}
+
+// refusal says why op cannot be done to the record, or 0.
+func refusal(op store.Op, r record, found bool, run int) store.Why {
+	creates := op.Kind == store.PutNew || op.Kind == store.Append
+	compares := op.Kind == store.Hold || op.Kind == store.PutNew
+	switch {
+	case op.Kind == store.Put || op.Kind == store.Delete || creates && !found:
+		return 0
+	case !found:
+		return store.Absent
+	case r.mark == 't':
+		return store.Tombstone
+	case op.Kind == store.Take && r.mark == 'f' && r.run != run:
+		return store.Fence
+	case compares && r.value != string(op.Value),
+		op.Kind == store.Advance && (len(r.value) < 8 || r.value[:8] > generation(op.From)),
+		op.Kind == store.Append && len(r.value)%len(op.Value) != 0:
+		return store.Differs
+	}
+	return 0
+}
+
+// generation is one as a value begins with it.
+func generation(n uint64) string { return string(binary.BigEndian.AppendUint64(nil, n)) }
 
 // same ignores whether an answer was remembered.
 func same(a, b store.Outcome) bool {
@@ -255,7 +309,11 @@ func describe(in input, out output) string {
 		b.WriteString("durable ")
 	}
 	for _, op := range in.ops {
-		fmt.Fprintf(&b, "%v %s %q; ", op.Kind, op.Key, op.Value)
+		fmt.Fprintf(&b, "%v %s %q", op.Kind, op.Key, op.Value)
+		if op.Kind == store.Advance {
+			fmt.Fprintf(&b, " from %d", op.From)
+		}
+		b.WriteString("; ")
 	}
 	switch c := out.outcome.Conflict; {
 	case in.kind == ghost:

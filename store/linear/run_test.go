@@ -16,6 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"sinho/store"
+	"sinho/store/redistest"
 )
 
 // Size of a run's shards.
@@ -27,8 +28,9 @@ const (
 // fault is something bad. do begins and ends it: when it returns, the store
 // answers again.
 type fault struct {
-	name string
-	fate fate // 0: the store's run does not end
+	name  string
+	fate  fate               // 0: the store's run does not end
+	ready func(t *testing.T) // for the fault: nothing has happened yet
 	// before is trouble that comes ahead of the end of the run, if any does.
 	before func(t *testing.T)
 	do     func(t *testing.T)
@@ -121,6 +123,9 @@ func (r *run) drive(t *testing.T) {
 	}()
 	for _, f := range r.faults {
 		r.await(t, r.calm)
+		if f.ready != nil {
+			f.ready(t)
+		}
 		over := make(chan struct{})
 		r.trouble.Store(&over)
 		window := span{from: r.now(), name: f.name, fate: f.fate}
@@ -151,7 +156,7 @@ func (r *run) drive(t *testing.T) {
 func (r *run) await(t *testing.T, n int) {
 	t.Helper()
 	until := r.steps.Load() + int64(n)
-	eventually(t, fmt.Sprintf("%d steps", n), func() bool { return r.steps.Load() >= until })
+	redistest.Eventually(t, fmt.Sprintf("%d steps", n), func() bool { return r.steps.Load() >= until })
 }
 
 // walk is one shard from its first step to its last.
@@ -301,8 +306,9 @@ func (r *run) check(patience time.Duration) verdict {
 	return v
 }
 
-// count adds a history to the figures. A value is unique, so whoever was given
-// one that was given before has taken it twice.
+// count adds a history to the figures. A value is unique, a family's together
+// with its generation, so whoever was given one that was given before has taken
+// it twice.
 func (r *run) count(h *history, v *verdict) {
 	seen := map[string]bool{}
 	for _, o := range h.ops {
@@ -315,7 +321,7 @@ func (r *run) count(h *history, v *verdict) {
 		if slices.ContainsFunc(r.windows, own.meets) {
 			v.InFaults++
 		}
-		for _, taken := range out.outcome.Taken {
+		for _, taken := range handedOut(o.Input.(input).ops, out.outcome.Taken) {
 			v.Taken++
 			if seen[string(taken)] {
 				v.Twice++
@@ -323,6 +329,22 @@ func (r *run) count(h *history, v *verdict) {
 			seen[string(taken)] = true
 		}
 	}
+}
+
+// handedOut leaves out what ops only looked at: a code, a pass and a generation
+// are for one, a fetched value is for all.
+func handedOut(ops []store.Op, taken [][]byte) [][]byte {
+	var out [][]byte
+	for _, op := range ops {
+		if len(taken) == 0 || !gives(op) {
+			continue
+		}
+		if op.Kind != store.Fetch {
+			out = append(out, taken[0])
+		}
+		taken = taken[1:]
+	}
+	return out
 }
 
 // complete adds to a history the endings it went through, and the ghosts of what
@@ -348,20 +370,4 @@ func (r *run) complete(h *history, kept bool) []porcupine.Operation {
 		}
 	}
 	return ops
-}
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	const patience = time.Minute
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	again := time.NewTicker(2 * time.Millisecond)
-	defer again.Stop()
-	for !condition() {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: still not so after %v", what, patience)
-		}
-	}
 }

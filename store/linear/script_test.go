@@ -1,6 +1,8 @@
 package linear
 
 import (
+	"encoding/binary"
+	"fmt"
 	"math/rand/v2"
 	"strconv"
 	"time"
@@ -26,7 +28,8 @@ type writer struct {
 	chance *rand.Rand
 	name   string
 	n      int
-	seen   string // the refresh generation last seen, "" for none
+	knows  bool   // that there is a refresh family
+	seen   uint64 // its generation last seen
 }
 
 func (w *writer) unique() []byte {
@@ -46,11 +49,14 @@ func (w *writer) next() plan {
 		return op
 	}
 	lock := store.Op{Kind: store.PutNew, Key: "lock", Value: []byte(w.name), TTL: ttl}
-	switch w.chance.IntN(13) {
+	site := fmt.Appendf(nil, "%-12s", w.unique())
+	switch w.chance.IntN(15) {
 	case 0: // the callback of a login without a pass
-		return plan{name: "mint a code", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), put(store.Put, "session")}}}
-	case 1: // single sign-on
-		return plan{name: "mint a code by session", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), {Kind: store.Alive, Key: "session"}}}}
+		sites := store.Op{Kind: store.Put, Key: "sites", Value: site, TTL: ttl}
+		return plan{name: "mint a code", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), put(store.Put, "session"), sites}}}
+	case 1: // single sign-on; what nobody looks at would leave the order open, and the check without end
+		another := store.Op{Kind: store.Append, Key: "sites", Value: site, Keep: 3, TTL: ttl}
+		return plan{name: "mint a code by session", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), {Kind: store.Alive, Key: "session"}, {Kind: store.Fetch, Key: "sites"}, another}}}
 	case 2, 3, 4: // the token endpoint
 		revoke := plan{name: "revoke after a replay", input: input{kind: apply, durable: true, ops: []store.Op{{Kind: store.Delete, Key: access}}}}
 		return plan{name: "take a code", input: input{kind: apply, ops: []store.Op{put(store.Take, code), put(store.Put, access)}}, replay: &revoke}
@@ -69,23 +75,42 @@ func (w *writer) next() plan {
 		return plan{name: "unlock", input: input{kind: apply, durable: true, ops: []store.Op{hold, {Kind: store.Delete, Key: "lock"}}}}
 	case 11:
 		return plan{name: "read the refresh generation", input: input{kind: read, key: "refresh"}}
+	case 12: // every site of a session is told of its end
+		return plan{name: "log out", input: input{kind: apply, durable: true, ops: []store.Op{{Kind: store.Fetch, Key: "sites"}, {Kind: store.Delete, Key: "session"}, {Kind: store.Delete, Key: "sites"}}}}
 	default:
-		if w.seen == "" {
-			return plan{name: "begin a refresh family", input: input{kind: apply, durable: true, ops: []store.Op{put(store.PutNew, "refresh")}}}
+		if !w.knows {
+			begin := put(store.PutNew, "refresh")
+			begin.Value = append([]byte(generation(0)), begin.Value...)
+			return plan{name: "begin a refresh family", input: input{kind: apply, durable: true, ops: []store.Op{begin}}}
 		}
-		hold := store.Op{Kind: store.Hold, Key: "refresh", Value: []byte(w.seen)}
-		return plan{name: "refresh", input: input{kind: apply, durable: true, ops: []store.Op{hold, put(store.Put, "refresh")}}}
+		advance := store.Op{Kind: store.Advance, Key: "refresh", From: w.seen, TTL: ttl}
+		return plan{name: "refresh", input: input{kind: apply, durable: true, ops: []store.Op{put(store.Put, access), advance}}}
 	}
 }
 
 // learn keeps what an answer told about the refresh generation.
 func (w *writer) learn(p plan, out output) {
-	switch {
-	case p.kind == read && p.key == "refresh":
-		w.seen = out.value
-	case p.kind == apply && out.known && out.outcome.Conflict == nil:
-		if last := p.ops[len(p.ops)-1]; last.Key == "refresh" {
-			w.seen = string(last.Value)
+	if p.kind == read {
+		if p.key == "refresh" {
+			w.saw(out.value)
 		}
+		return
+	}
+	last := p.ops[len(p.ops)-1]
+	switch c := out.outcome.Conflict; {
+	case !out.known || last.Key != "refresh":
+	case c != nil:
+		w.saw(string(c.Value))
+	case last.Kind == store.Advance:
+		w.seen = last.From + 1
+	default:
+		w.saw(string(last.Value))
+	}
+}
+
+// saw learns from a value, "" where there is none.
+func (w *writer) saw(value string) {
+	if w.knows = len(value) >= 8; w.knows {
+		w.seen = binary.BigEndian.Uint64([]byte(value))
 	}
 }

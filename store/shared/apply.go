@@ -14,11 +14,15 @@ import (
 	"sinho/store"
 )
 
-// call is one Apply, ready to be sent as often as needed.
+// call is one script with what it works on, ready to be sent as often as needed.
 type call struct {
-	keys    []string
+	script  *redis.Script
+	keys    []string // all of one slot
 	args    []any
 	durable bool
+	// read takes the script's reply, and says whether anything was changed that
+	// replicas have to acknowledge.
+	read func(reply any) (changed bool, err error)
 }
 
 // Apply implements store.Store. When a reply is lost or a server changes, it
@@ -31,22 +35,38 @@ func (s *Store) Apply(ctx context.Context, shard store.Shard, attempt store.Atte
 	if err := store.Check(shard, attempt, ops); err != nil {
 		return store.Outcome{}, fmt.Errorf("apply: %w", err)
 	}
+	c := s.newCall(shard, attempt, durable, ops)
+	var o store.Outcome
+	c.read = func(reply any) (bool, error) {
+		var err error
+		o, err = outcome(reply)
+		return o.Conflict == nil, err // a conflict changed nothing
+	}
+	if err := s.run(ctx, c); err != nil {
+		return store.Outcome{}, fmt.Errorf("apply: %w", err)
+	}
+	return o, nil
+}
+
+// run sends a call until it is answered, or Options.Timeout has passed. Every
+// failure wraps store.ErrUnavailable.
+func (s *Store) run(ctx context.Context, c call) error {
 	bounded, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	c := s.newCall(shard, attempt, durable, ops)
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 100*time.Millisecond) {
-		o, err := s.send(bounded, c)
+		err := s.send(bounded, c)
 		if err == nil {
-			return o, nil
+			return nil
 		}
 		if !s.again(bounded, err) || !rest(bounded, pause) {
-			return store.Outcome{}, fmt.Errorf("apply: %w: %w", store.ErrUnavailable, errors.Join(err, ctx.Err()))
+			return fmt.Errorf("%w: %w", store.ErrUnavailable, errors.Join(err, ctx.Err()))
 		}
 	}
 }
 
 func (s *Store) newCall(shard store.Shard, attempt store.Attempt, durable bool, ops []store.Op) call {
 	c := call{
+		script:  s.script,
 		keys:    make([]string, 1, 1+len(ops)),
 		args:    make([]any, 2, 2+4*len(ops)),
 		durable: durable && s.o.Replicas > 0,
@@ -76,36 +96,35 @@ func flag(b bool) string {
 }
 
 // send makes one trip, or two when the server does not know the script yet.
-func (s *Store) send(ctx context.Context, c call) (store.Outcome, error) {
+func (s *Store) send(ctx context.Context, c call) error {
 	node, err := s.master(ctx, c.keys[0])
 	if err != nil {
-		return store.Outcome{}, err
+		return err
 	}
-	reply, acknowledged, err := s.trip(ctx, node, c, redis.Pipeliner.EvalSha, s.script.Hash())
+	reply, acknowledged, err := s.trip(ctx, node, c, c.script.EvalSha)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
-		reply, acknowledged, err = s.trip(ctx, node, c, redis.Pipeliner.Eval, applyScript)
+		reply, acknowledged, err = s.trip(ctx, node, c, c.script.Eval)
 	}
 	if err != nil {
-		return store.Outcome{}, err
+		return err
 	}
-	o, err := outcome(reply)
+	changed, err := c.read(reply)
 	if err != nil {
-		return store.Outcome{}, err
+		return err
 	}
-	// A conflict changed nothing, so there is nothing to be kept safe.
-	if c.durable && o.Conflict == nil && acknowledged < int64(s.o.Replicas) {
-		return store.Outcome{}, fmt.Errorf("%w: %d of %d acknowledged within %v", store.ErrTooFewReplicas, acknowledged, s.o.Replicas, s.o.ReplicaWait)
+	if c.durable && changed && acknowledged < int64(s.o.Replicas) {
+		return fmt.Errorf("%w: %d of %d acknowledged within %v", store.ErrTooFewReplicas, acknowledged, s.o.Replicas, s.o.ReplicaWait)
 	}
-	return o, nil
+	return nil
 }
 
-type evaluate func(p redis.Pipeliner, ctx context.Context, script string, keys []string, args ...any) *redis.Cmd
+type evaluate func(ctx context.Context, p redis.Scripter, keys []string, args ...any) *redis.Cmd
 
 // trip sends the script and, for a durable change, the WAIT in one pipeline,
 // which is one connection.
-func (s *Store) trip(ctx context.Context, node *redis.Client, c call, eval evaluate, script string) (reply any, acknowledged int64, err error) {
+func (s *Store) trip(ctx context.Context, node *redis.Client, c call, eval evaluate) (reply any, acknowledged int64, err error) {
 	p := node.Pipeline()
-	done := eval(p, ctx, script, c.keys, c.args...)
+	done := eval(ctx, p, c.keys, c.args...)
 	var wait *redis.Cmd
 	if c.durable {
 		wait = p.Do(ctx, "wait", s.o.Replicas, s.o.ReplicaWait.Milliseconds())

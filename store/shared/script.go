@@ -142,7 +142,8 @@ if answer[2] == 0 then
 		elseif kind == APPEND then
 			local list = (values[i] or '') .. value
 			local surplus = math.max(0, #list - #value * tonumber(ARGV[4 * i + 2]))
-			redis.call('SET', KEYS[i + 1], (heads[i] or 'v') .. string.sub(list, surplus + 1), 'PX', ttl)
+			local life = math.max(tonumber(ttl), redis.call('PTTL', KEYS[i + 1]))
+			redis.call('SET', KEYS[i + 1], (heads[i] or 'v') .. string.sub(list, surplus + 1), 'PX', string.format('%.0f', life))
 		elseif kind == DELETE then
 			redis.call('DEL', KEYS[i + 1])
 		end

@@ -73,12 +73,13 @@ func (o Options) Validate() error {
 	return errors.Join(errs...)
 }
 
-// Store is a store.Store in Redis. Open makes it.
+// Store is a store.Store and a store.Queue in Redis. Open makes it.
 type Store struct {
 	client  redis.UniversalClient
 	cluster *redis.ClusterClient // client, if it is one
 	single  *redis.Client        // client, if it is one
 	script  *redis.Script
+	queues  queueScripts
 	o       Options
 	highest atomic.Int64 // the latest Now answered, nanoseconds since 1970
 }
@@ -101,7 +102,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Timeout == 0 {
 		o.Timeout = 3 * time.Second
 	}
-	s := &Store{o: o, script: redis.NewScript(applyScript)}
+	s := &Store{o: o, script: redis.NewScript(applyScript), queues: newQueueScripts()}
 	if err := s.connect(ctx); err != nil {
 		return nil, fmt.Errorf("open shared store: %w: %w", store.ErrUnavailable, err)
 	}

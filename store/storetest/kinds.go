@@ -108,6 +108,16 @@ func (u *suite) grown(t *testing.T) {
 		wantValue(t, s, shard, "code", generation(6, "cd"))
 		wantOutcome(t, apply(t, s, shard, take("code", "t")), done(generation(6, "cd")))
 	})
+	t.Run("an entry that lasts less long does not shorten the list's time", func(t *testing.T) {
+		shard := newShard()
+		apply(t, s, shard, appendTo("list", "a", 9))
+		for _, op := range []store.Op{appendTo("list", "b", 9), appendTo("new", "n", 9)} {
+			op.TTL = brief
+			apply(t, s, shard, op)
+		}
+		eventually(t, "the short-lived list expires", func() bool { return read(t, s, shard, "new") == absent })
+		wantValue(t, s, shard, "list", "ab")
+	})
 	t.Run("the longest list fits", func(t *testing.T) {
 		shard := newShard()
 		var all strings.Builder
@@ -201,14 +211,6 @@ func (u *suite) grownExpiry(t *testing.T) {
 		})
 	}
 	for name, op := range map[string]store.Op{"advance": advance("k", 0), "append": appendTo("k", "xxxxxxxx", 4)} {
-		briefly := op
-		briefly.TTL = brief
-		t.Run("an "+name+" may shorten a life", func(t *testing.T) {
-			shard := newShard()
-			apply(t, s, shard, put("k", generation(0, "")))
-			apply(t, s, shard, briefly)
-			eventually(t, "the record expires", func() bool { return read(t, s, shard, "k") == absent })
-		})
 		t.Run("an "+name+" may lengthen a life", func(t *testing.T) {
 			shard := newShard()
 			short := store.Op{Kind: store.Put, Key: "k", Value: []byte(generation(0, "")), TTL: brief}
@@ -224,6 +226,14 @@ func (u *suite) grownExpiry(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an advance may shorten a life", func(t *testing.T) {
+		shard := newShard()
+		apply(t, s, shard, put("k", generation(0, "")))
+		briefly := advance("k", 0)
+		briefly.TTL = brief
+		apply(t, s, shard, briefly)
+		eventually(t, "the record expires", func() bool { return read(t, s, shard, "k") == absent })
+	})
 	t.Run("a fetch leaves the life as it is", func(t *testing.T) {
 		shard := newShard()
 		apply(t, s, shard, store.Op{Kind: store.Put, Key: "k", Value: []byte("v"), TTL: brief})

@@ -1,0 +1,99 @@
+package broker
+
+import (
+	"net/http"
+
+	"sinho/broker/client"
+	"sinho/store"
+)
+
+// Agreement is what a person is asked to agree to before a site gets it.
+type Agreement struct {
+	// Claims that go out, as OpenID Connect names them, in the order of claimNames.
+	Claims []string
+	// Lasting: the site may ask again later without the person (offline_access).
+	Lasting bool
+	// PolicyURI and TermsURI are the site's own pages, "" for none.
+	PolicyURI, TermsURI string
+}
+
+// agreementOf is nil where the site asks for no consent.
+func agreementOf(q *request, c client.Client) *Agreement {
+	if !c.Consent {
+		return nil
+	}
+	a := &Agreement{Lasting: q.Scope.has(scopeOffline) && c.Refresh != client.RefreshNone, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI}
+	out := scopeClaims(q.Scope) | q.Wants.IDToken | q.Wants.Userinfo
+	for _, name := range Claims() {
+		if out&claimNamed(name) != 0 {
+			a.Claims = append(a.Claims, name)
+		}
+	}
+	return a
+}
+
+// technical claims say nothing about a person that the login itself does not.
+var technical = claimNamed("sub") | claimNamed("acr") | claimNamed("auth_time") | claimNamed("assurance") | claimNamed("updated_at") |
+	claimNamed("email_verified") | claimNamed("phone_number_verified")
+
+// scopeClaims are the claims a scope asks for (OpenID Connect Core §5.4).
+func scopeClaims(s scope) (all claimSet) {
+	for _, of := range []struct {
+		scope scope
+		names []string
+	}{
+		{scopeProfile, claimNames[:14]},
+		{scopeEmail, []string{"email", "email_verified"}},
+		{scopePhone, []string{"phone_number", "phone_number_verified"}},
+		{scopeAddress, []string{"address"}},
+		{scopeIdentity, []string{"identity"}},
+	} {
+		if s.has(of.scope) {
+			for _, name := range of.names {
+				all |= claimNamed(name)
+			}
+		}
+	}
+	return all
+}
+
+// consentKey names the record of what a person has agreed to at a site.
+func consentKey(client [markSize]byte) string { return "k:" + encode(client[:]) }
+
+// consentOp keeps that the person agrees, or holds them to it.
+func (b *Broker) consentOp(o *occasion) store.Op {
+	op := store.Op{Kind: store.Hold, Key: consentKey([markSize]byte(mark(o.c.ID))), Value: b.agreement(o)}
+	if o.agreed {
+		op.Kind, op.TTL = store.Put, agreedFor
+	}
+	return op
+}
+
+// agreement is a digest of what goes to the site: not readable, and another one
+// for any other set.
+func (b *Broker) agreement(o *occasion) []byte {
+	return b.pseudonym("agreement", string(o.l.person), o.c.ID, o.q.Scope.String(), string(o.q.Wants.marshal()))
+}
+
+// Decline answers a request with the person's no: an error to the site, which
+// learns nothing else. The error is a *Problem.
+func (b *Broker) Decline(w http.ResponseWriter, r *http.Request, sealed string) (Step, error) {
+	plain(w)
+	q, _, p := b.openRequest(r, sealed)
+	if p != nil {
+		return Step{}, p
+	}
+	b.log(r.Context(), level(nil), "consent declined", q.Ref, "access_denied", nil)
+	return b.reply(&q, "error", "access_denied", "error_description", "the person does not agree"), nil
+}
+
+// Claims are the names an Agreement may have.
+func Claims() []string {
+	var all []string
+	for _, name := range claimNames {
+		if claimNamed(name)&technical == 0 {
+			all = append(all, name)
+		}
+	}
+	return all
+}

@@ -1,0 +1,149 @@
+package broker
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+
+	"sinho/broker/client"
+	"sinho/store"
+)
+
+// errConsent: the person has not agreed to what this site asks.
+var errConsent = errors.New("the person has not agreed")
+
+// occasion is one reason to give a site a code.
+type occasion struct {
+	q *request
+	c client.Client
+	l login
+	s *session
+	// seed names it: the same seed gives the same record, whoever asks, so a
+	// repeated request neither doubles nor fails.
+	seed []byte
+	// renew: s is new and written with the code; otherwise it must live.
+	renew bool
+	// agreed: the person has just consented, which is kept with the code.
+	agreed bool
+}
+
+// issue makes the code of an occasion, and writes it with the share of a new
+// session, or on condition that the old one lives, with an entry of the person's
+// list, and on condition that the person agrees where the site asks for that, in
+// one Apply. fresh says that a new session was written.
+func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool, err error) {
+	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
+		return "", false, errConsent
+	}
+	k, out, record, err := b.makeCode(o)
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	ops := []store.Op{{Kind: store.PutNew, Key: codeKey(accessName(k.Secret)), Value: []byte(record), TTL: codeTTL, Fenced: true}}
+	if o.renew {
+		ops = append(ops, o.s.writes()...)
+	} else {
+		ops = append(ops, store.Op{Kind: store.Alive, Key: o.s.key()})
+	}
+	consent := -1
+	if o.c.Consent {
+		consent = len(ops)
+		ops = append(ops, b.consentOp(o))
+	}
+	entry, err := b.appendVisit(o.l.person, &visit{
+		Session: o.s.ID, Client: [markSize]byte(mark(o.c.ID)), Name: [16]byte(accessName(k.Secret)),
+		At: b.now(), Provider: [markSize]byte(mark(o.s.Provider)),
+	}, listed(o.c, o.q.Scope))
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", err)
+	}
+	ops = append(ops, entry)
+	done, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt", o), false, ops...)
+	if err == nil && done.Conflict != nil && done.Conflict.Op == len(ops)-1 {
+		// A list of another form, such as of a cell's former name, gives way.
+		ops[len(ops)-1].Kind, ops[len(ops)-1].Keep = store.Put, 0
+		done, err = b.store.Apply(ctx, o.s.Shard, b.attempt("attempt anew", o), false, ops...)
+	}
+	if err != nil {
+		return "", false, fmt.Errorf("issue code: %w", away(err))
+	}
+	switch at := done.Conflict; {
+	case at == nil:
+		return out, o.renew && !done.Repeated, nil
+	case at.Op == consent:
+		return "", false, errConsent
+	case at.Op == 1:
+		return "", false, errNoSession
+	case at.Why == store.Differs:
+		// Another node answered the same journey: its record opens with this code
+		// too. The session it wrote went out with its answer.
+		return out, false, nil
+	default:
+		return "", false, errSpent
+	}
+}
+
+// attempt names what o changes, the same for whoever repeats it. Agreeing is
+// another change than being asked.
+func (b *Broker) attempt(use string, o *occasion) store.Attempt {
+	if o.agreed {
+		use += " agreed"
+	}
+	return store.Attempt(b.ring.Derive(use, o.q.Began, o.seed)[:16])
+}
+
+// makeCode makes the code, its sealed form and its record.
+func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
+	q, expires := o.q, b.now().Add(codeTTL)
+	k = code{Shard: o.s.Shard, Secret: b.ring.Derive("code", q.Began, o.seed), Challenge: q.Challenge}
+	if q.Scope.has(scopeOffline) && o.c.AllowsScope(client.ScopeOffline) {
+		k.Refresh = b.now().Add(o.c.RefreshTTL)
+	}
+	for _, r := range q.Resources {
+		k.Resources = append(k.Resources, resourceMark(r)...)
+	}
+	hash := sha256.Sum256([]byte(q.RedirectURI))
+	f := newForm(192)
+	f.text(tagCodeShard, string(k.Shard))
+	f.bytes(tagCodeSecret, k.Secret)
+	f.bytes(tagCodeRedirect, hash[:])
+	f.text(tagCodeChallenge, k.Challenge)
+	f.time(tagCodeRefresh, k.Refresh)
+	f.bytes(tagCodeResources, k.Resources)
+	if out, err = b.box.code.Seal(f, expires, b.issuer, o.c.ID); err != nil {
+		return k, "", "", err
+	}
+	txn := b.ring.Derive("txn", q.Began, o.seed)
+	g := grant{
+		Person: o.l.person, Who: trimmed(o.l.who), Nonce: q.Nonce, At: o.l.at, Scope: q.Scope,
+		SID: b.sid(o.s.ID, o.c.ID), Txn: q.Ref + "." + encode(txn[:12]),
+		Wants: q.Wants, Resources: q.Resources, Session: o.s.ID,
+		Undated: o.l.undated, Fresh: o.l.fresh, ACR: q.ACR,
+	}
+	plain, err := g.marshal()
+	if err != nil {
+		return k, "", "", err
+	}
+	record, err = b.box.codeRecord.With(k.Secret).Seal(plain, expires, b.issuer, o.c.ID)
+	return k, out, record, err
+}
+
+// writes are the Ops of a new session.
+func (s *session) writes() []store.Op {
+	ops := []store.Op{{Kind: store.Put, Key: s.key(), Value: s.share, TTL: sessionTTL}}
+	if s.replaces != "" {
+		ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
+	}
+	return ops
+}
+
+// keepSession writes a new session without a code: for whoever has logged in
+// and is asked to agree next.
+func (b *Broker) keepSession(ctx context.Context, o *occasion) error {
+	_, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt session", o), false, o.s.writes()...)
+	if err != nil {
+		return fmt.Errorf("keep session: %w", away(err))
+	}
+	return nil
+}

@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"sinho/broker"
+	"sinho/broker/client"
+	"sinho/broker/keys"
+	"sinho/broker/logout"
+	"sinho/seal"
+	"sinho/store"
+)
+
+// records is a store with its queues.
+type records interface {
+	store.Store
+	store.Queue
+}
+
+// telling tells sites that sessions have ended, by the clients and keys of the
+// current generation. It lives as long as its node.
+type telling struct {
+	*logout.Deliveries
+
+	voice atomic.Pointer[voice]
+}
+
+// voice is who is told, and with which keys.
+type voice struct {
+	clients *client.Registry
+	keys    *keys.Set
+	ring    *seal.Ring
+}
+
+// newTelling tells nobody before it has a voice.
+func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Time, log *slog.Logger) (*telling, error) {
+	t := &telling{}
+	t.voice.Store(&voice{})
+	var err error
+	t.Deliveries, err = logout.New(logout.Config{
+		Issuer: issuer, Queue: queue, Log: log, Now: now, Delivered: m.delivered(),
+		Ring: func() *seal.Ring { return t.voice.Load().ring },
+		Sign: func(algorithm string, claims []byte, typ string) (string, error) {
+			return t.voice.Load().keys.Sign(algorithm, claims, typ)
+		},
+		Site: func(id string) (uri, algorithm string, wants bool) {
+			c, known := t.voice.Load().clients.Lookup(id)
+			return c.BackchannelLogoutURI, c.Algorithm, known && c.BackchannelLogoutURI != ""
+		},
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.watchQueue(t.Waiting, now)
+	return t, nil
+}
+
+// use makes clients and keys the ones by which sites are told.
+func (t *telling) use(clients *client.Registry, s secrets) {
+	t.voice.Store(&voice{clients: clients, keys: s.keys, ring: s.ring})
+}
+
+// tell is broker's hook.
+func (t *telling) tell(ctx context.Context, e broker.Ending) error {
+	return t.Tell(ctx, e.Client, e.Subject, e.Session)
+}
+
+// delivered counts what becomes of messages.
+func (m *metrics) delivered() func(client, result string) {
+	if m == nil {
+		return nil
+	}
+	counts := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "sinho_logout_deliveries_total",
+		Help: "Tries to tell a site that a session has ended (back-channel logout), by client and what became of them: told, refused, retry or given_up.",
+	}, []string{"client", "result"})
+	m.registry.MustRegister(counts)
+	return func(client, result string) { counts.WithLabelValues(client, result).Inc() }
+}
+
+// queueLook bounds how long a scrape waits for the store.
+const queueLook = time.Second
+
+// watchQueue shows how much waits to be told; while the store is away, nothing.
+func (m *metrics) watchQueue(waiting func(context.Context) (int, time.Time, error), now func() time.Time) {
+	if m == nil {
+		return
+	}
+	m.registry.MustRegister(&queueFigures{
+		waiting: waiting, now: now,
+		length: desc("logout_queue_length", "Messages to sites about ended sessions that wait, of all nodes together."),
+		age:    desc("logout_queue_oldest_age_seconds", "How long the oldest of them has been waiting, 0 for none."),
+	})
+}
+
+type queueFigures struct {
+	waiting     func(context.Context) (int, time.Time, error)
+	now         func() time.Time
+	length, age *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (q *queueFigures) Describe(out chan<- *prometheus.Desc) {
+	out <- q.length
+	out <- q.age
+}
+
+// Collect implements prometheus.Collector.
+func (q *queueFigures) Collect(out chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), queueLook)
+	defer cancel()
+	n, oldest, err := q.waiting(ctx)
+	if err != nil {
+		return
+	}
+	age := 0.0
+	if n > 0 {
+		age = max(q.now().Sub(oldest).Seconds(), 0)
+	}
+	out <- prometheus.MustNewConstMetric(q.length, prometheus.GaugeValue, float64(n))
+	out <- prometheus.MustNewConstMetric(q.age, prometheus.GaugeValue, age)
+}

@@ -1,0 +1,146 @@
+package signal
+
+import (
+	"slices"
+	"strings"
+)
+
+// What reports and states learned to say after their first format went into
+// use stands in an annex: one more provider, whose id no provider can have, and
+// in that id the records. Nodes that know no annex take it for a provider they
+// do not have: of a report they leave it out, of a state they pass it on.
+// So nodes of both kinds understand each other.
+//
+// A record is a tag, a length and so many bytes. A tag this version does not
+// know is skipped, and so is what follows in a record behind what it knows. A
+// tag never gets another meaning.
+const annexMark = "\x00"
+
+// Tags of records.
+const (
+	tagCounts   = 1 // of a report: what completed, for each provider in its order
+	tagCapacity = 2 // of a state: one provider's capacity
+)
+
+// record writes one record.
+func (w *wire) record(tag int, walk func(*wire)) {
+	var body wire
+	walk(&body)
+	text := string(body.buf)
+	number(w, &tag)
+	w.text(&text)
+}
+
+// records reads an annex. known says what to do with a record, nil for one that
+// is not known.
+func (w *wire) records(annex string, known func(tag int) func(*wire)) {
+	in := wire{buf: []byte(annex), reading: true}
+	for len(in.buf) > 0 && in.err == nil {
+		var tag int
+		var text string
+		number(&in, &tag)
+		in.text(&text)
+		walk := known(tag)
+		if in.err != nil || walk == nil {
+			continue
+		}
+		body := wire{buf: []byte(text), reading: true}
+		walk(&body)
+		if body.err != nil {
+			in.err = body.err
+		}
+	}
+	if in.err != nil && w.err == nil {
+		w.err, w.buf = in.err, nil
+	}
+}
+
+// attach adds the annex; r's own list stays as it is.
+func (r *Report) attach() {
+	var w wire
+	w.record(tagCounts, r.walkCounts)
+	r.Providers = append(slices.Clone(r.Providers), Measured{
+		ID: annexMark + string(w.buf), Bucket: Bucket{Second: r.Second},
+	})
+}
+
+// detach takes the annex off and reads it. Without one nobody counted what
+// completed.
+func (r *Report) detach(w *wire) {
+	var annexes []string
+	r.Providers = slices.DeleteFunc(r.Providers, func(m Measured) bool {
+		annex, is := strings.CutPrefix(m.ID, annexMark)
+		if is {
+			annexes = append(annexes, annex)
+		}
+		return is
+	})
+	if len(r.Providers) == 0 {
+		r.Providers = nil
+	}
+	for i := range r.Providers {
+		r.Providers[i].Bucket.Uncounted = 1
+	}
+	for _, annex := range annexes {
+		w.records(annex, func(tag int) func(*wire) {
+			if tag == tagCounts {
+				return r.walkCounts
+			}
+			return nil
+		})
+	}
+}
+
+func (r *Report) walkCounts(w *wire) {
+	for i := range r.Providers {
+		number(w, &r.Providers[i].Bucket.Completed)
+		number(w, &r.Providers[i].Bucket.Uncounted)
+	}
+}
+
+// attach adds the annex; s's own list stays as it is. Its lamp says only that it
+// is fresh.
+func (s *State) attach() {
+	if len(s.Capacities) == 0 {
+		return
+	}
+	var w wire
+	for i := range s.Capacities {
+		w.record(tagCapacity, s.Capacities[i].walk)
+	}
+	s.Lamps = append(slices.Clone(s.Lamps), SharedLamp{
+		ID: annexMark + string(w.buf), Lamp: Lamp{Light: Yellow, seen: s.Second},
+	})
+}
+
+// detach takes the annex off and reads it.
+func (s *State) detach(w *wire) {
+	var annexes []string
+	s.Lamps = slices.DeleteFunc(s.Lamps, func(l SharedLamp) bool {
+		annex, is := strings.CutPrefix(l.ID, annexMark)
+		if is {
+			annexes = append(annexes, annex)
+		}
+		return is
+	})
+	if len(s.Lamps) == 0 {
+		s.Lamps = nil
+	}
+	for _, annex := range annexes {
+		w.records(annex, func(tag int) func(*wire) {
+			if tag != tagCapacity {
+				return nil
+			}
+			return func(w *wire) {
+				var c SharedCapacity
+				c.walk(w)
+				s.Capacities = append(s.Capacities, c)
+			}
+		})
+	}
+}
+
+func (c *SharedCapacity) walk(w *wire) {
+	w.text(&c.ID)
+	c.Capacity.walk(w)
+}

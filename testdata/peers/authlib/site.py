@@ -80,13 +80,15 @@ def callback():
 
 # region: refresh
 def refreshed(person):
+    old = person["token"]
+    # Without scope Authlib asks for all that is configured, granted or not.
     token = sinho.fetch_access_token(
-        grant_type="refresh_token", refresh_token=person["token"]["refresh_token"]
+        grant_type="refresh_token", refresh_token=old["refresh_token"], scope=old["scope"]
     )
     # A new refresh token replaces the one just used; an ID token may come or not.
     claims = sinho.parse_id_token(token, nonce=None) or person["claims"]
     return {
-        "token": {**person["token"], **token},
+        "token": {**old, **token},
         "claims": claims,
         "userinfo": sinho.userinfo(token=token),
     }

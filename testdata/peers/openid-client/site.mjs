@@ -177,7 +177,10 @@ async function answer(request, response) {
 // why is an error with its causes, on one line: the last says most.
 function why(err) {
   const words = []
-  for (let e = err; e instanceof Error; e = e.cause) words.push(e.error, e.error_description, e.message)
+  for (let e = err; e instanceof Error; e = e.cause) {
+    words.push(e.error, e.error_description, e.message)
+    if (Array.isArray(e.cause)) words.push(...e.cause.map((challenge) => challenge.parameters.error)) // of a 401
+  }
   return words.filter(Boolean).join(': ')
 }
 

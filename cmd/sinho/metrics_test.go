@@ -57,7 +57,8 @@ func (w *world) watched() (*running, func() string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { w.aside.Close() })
-	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String()))
+	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String(),
+		"    sector: booking\n", "    sector: booking\n    backchannel_logout_uri: "+w.site.URL+"/backchannel\n"))
 	return w.serve(), func() string {
 		resp, err := w.client.Get("http://" + w.aside.Addr().String() + "/metrics")
 		if err != nil {

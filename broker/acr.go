@@ -25,6 +25,8 @@ const (
 	acrFresh
 )
 
+func (s acrSet) has(x acrSet) bool { return s&x != 0 }
+
 var acrNames = [...]string{ACRAsserted, ACRVerified, ACRVerifiedFresh}
 
 // acrNamed is the set of one, empty for a name nobody knows.
@@ -70,12 +72,11 @@ func acrOf(a providers.Assurance, fresh bool, asked acrSet) string {
 // can meet it. An acr nobody can meet is an error only when it is essential.
 func (b *Broker) attainable(q *request) *refusal {
 	strict := *q
-	switch q.ACR & -q.ACR {
-	case acrFresh:
-		strict.Prompt |= promptLogin // as if asked for: no session will do
-		fallthrough
-	case acrVerified:
+	if q.ACR != 0 && !q.ACR.has(acrAsserted) {
 		strict.Need = max(strict.Need, providers.Verified)
+	}
+	if q.ACR == acrFresh {
+		strict.Prompt |= promptLogin // as if asked for: no session will do
 	}
 	switch {
 	case b.possible(&strict):

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sinho/broker/client"
+	"sinho/store"
 )
 
 // Each test is one attack on tokens that has worked on systems like this one.
@@ -236,5 +237,79 @@ func TestAttackEnumerationOfClients(t *testing.T) {
 		if rec.Code != http.StatusUnauthorized || rec.Body.String() != first {
 			t.Errorf("%s: got %d %s, want %s", id, rec.Code, rec.Body, first)
 		}
+	}
+}
+
+// A store or a log that leaks tells nothing of anybody.
+func TestNothingReadableOfAFamilyIsStoredOrLogged(t *testing.T) {
+	w := tokenWorld(t)
+	tok := w.offline("rotating")
+	next := w.refreshed("rotating", tok.Refresh)
+	w.introspected("rotating", next.Access)
+	w.clock.add(time.Minute)
+	w.as("rotating", "/token", refreshForm(tok.Refresh)) // reuse
+	stored, logged := string(w.store.everything()), w.logs.String()
+	for _, value := range []string{"홍길동", "hong@example.com", "1990-05-12", "1000000000", "upstream-subject", tok.Refresh, next.Access, w.payload(tok.IDToken)["sub"].(string)} {
+		if strings.Contains(stored, value) || strings.Contains(logged, value) {
+			t.Errorf("%.12s… can be read", value)
+		}
+	}
+	if !strings.Contains(stored, "f:") || logged == "" {
+		t.Error("nothing was stored or logged: the test sees nothing")
+	}
+}
+
+func TestAttackRefreshTokenUsedAfterLogout(t *testing.T) {
+	w := tokenWorld(t)
+	br := w.browser()
+	tok := w.spend("rotating", br.login("naver", at("rotating", "scope", "openid offline_access", "prompt", "consent")...))
+	w.clock.add(time.Minute)
+	next := w.refreshed("rotating", tok.Refresh)
+	if rec := br.do(http.MethodGet, "/logout?id_token_hint="+next.IDToken, nil); rec.Code != http.StatusSeeOther {
+		t.Fatalf("log-out: got %d %s", rec.Code, rec.Body)
+	}
+	for _, one := range []tokenSet{tok, next} { // the second could still be repeated
+		w.wantInfo(one.Access, http.StatusUnauthorized)
+		w.wantError(w.as("rotating", "/token", refreshForm(one.Refresh)), http.StatusBadRequest, "invalid_grant")
+	}
+}
+
+// An error while revoking is told, wherever it happens.
+func TestAttackRevocationErrorSwallowed(t *testing.T) {
+	w := tokenWorld(t)
+	location := w.browser().login("naver", at("rotating", "scope", "openid offline_access", "prompt", "consent")...)
+	tok := w.spend("rotating", location)
+	w.clock.add(21 * time.Second) // the code still lives
+	next := w.refreshed("rotating", tok.Refresh)
+	w.clock.add(21 * time.Second)
+	w.store.refuses(func(op store.Op) bool { return op.Kind == store.Delete })
+	w.wantError(w.as("rotating", "/token", codeForm(query(t, location).Get("code"), "redirect_uri", "https://rotating.example/cb")), http.StatusServiceUnavailable, "temporarily_unavailable")
+	w.wantError(w.as("rotating", "/token", refreshForm(tok.Refresh)), http.StatusServiceUnavailable, "temporarily_unavailable")
+	w.wantError(w.as("rotating", "/revoke", url.Values{"token": {next.Access}}), http.StatusServiceUnavailable, "temporarily_unavailable")
+	w.store.refuses(nil)
+	w.refreshed("rotating", next.Refresh)
+}
+
+// What is huge, nested or compressed is bounded before work is done.
+func TestAttackGiantAssertions(t *testing.T) {
+	w := tokenWorld(t)
+	parts := strings.Split(w.proof("signer"), ".")
+	deep := strings.Repeat("[", 3000) + strings.Repeat("]", 3000)
+	for name, token := range map[string]string{
+		"9 KiB of claims":  signAs(t, client.ES256, "ec", w.assertionOf("signer", map[string]any{"x": strings.Repeat("x", 9<<10)})),
+		"nested":           parts[0] + "." + encode([]byte(`{"sub":"signer","x":`+deep+`}`)) + "." + parts[2],
+		"compressed":       encode([]byte(`{"alg":"ES256","kid":"ec","zip":"DEF"}`)) + "." + parts[1] + "." + parts[2],
+		"a thousand parts": strings.Repeat("e30.", 1000),
+		"encrypted":        encode([]byte(`{"alg":"dir","enc":"A256GCM","zip":"DEF"}`)) + "..AAAA." + parts[1] + ".AAAA",
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.t = t
+			w.wantError(w.post("/token", asserting(codeForm("x"), token)), http.StatusUnauthorized, "invalid_client")
+		})
+	}
+	w.t = t
+	w.wantError(w.post("/token", asserting(codeForm("x"), strings.Repeat("A", 1<<20))), http.StatusRequestEntityTooLarge, "invalid_request")
+	if n := w.store.waited(); n != 0 {
+		t.Errorf("got %d store waits, want 0", n)
 	}
 }

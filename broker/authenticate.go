@@ -114,7 +114,7 @@ func (b *Broker) authenticateAssertion(r *http.Request, v url.Values, refused *c
 	name := claimedClient(token)
 	c, known := b.clients.Lookup(name)
 	switch {
-	case v.Get("client_assertion_type") != assertionType, !known, c.AuthMethod != client.AuthPrivateKeyJWT:
+	case v.Get("client_assertion_type") != assertionType, !known:
 		return client.Client{}, refused
 	case v.Has("client_id") && v.Get("client_id") != name:
 		return client.Client{}, refuseToken("invalid_request", "client_id is not the client of the assertion")

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"sinho/broker/client"
@@ -54,7 +58,7 @@ type Broker struct {
 	clients   *client.Registry
 	keys      *keys.Set
 	ring      *seal.Ring
-	pepper    []byte
+	peppered  sync.Pool // of HMAC-SHA256 under the pepper
 	store     store.Store
 	order     []string
 	providers map[string]providers.Provider
@@ -99,7 +103,7 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &Broker{
 		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
-		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, pepper: append([]byte(nil), cfg.Pepper...), store: cfg.Store,
+		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
@@ -107,6 +111,8 @@ func New(cfg Config) (*Broker, error) {
 		firsts:  newRecall[id, id](rememberFirsts, claimTTL),
 		looks:   newLooks(rememberLooks),
 	}
+	pepper := bytes.Clone(cfg.Pepper)
+	b.peppered.New = func() any { return hmac.New(sha256.New, pepper) }
 	for _, p := range cfg.Providers {
 		info := p.Info()
 		switch _, redirector := p.(providers.Redirector); {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"sinho/broker/client"
@@ -182,16 +183,16 @@ func (g *grant) wanted(c client.Client, s scope, userinfo bool) claimSet {
 // meets says that the person has one of the values asked for. Objects have none
 // that could be asked for.
 func (g *grant) meets(m *demand) bool {
-	u := userClaims{AuthTime: g.At.Unix(), ACR: acrOf(g.Who.Assurance, g.Fresh, g.ACR), personClaims: g.person(^claimSet(0))}
-	all, err := json.Marshal(&u)
-	var values map[string]json.RawMessage // few sites ask for values
-	if err != nil || json.Unmarshal(all, &values) != nil {
-		return false
-	}
-	is := string(values[m.Claim])
-	var text string
-	if json.Unmarshal(values[m.Claim], &text) == nil {
-		is = text
+	var is string
+	switch m.Claim {
+	case "acr":
+		is = acrOf(g.Who.Assurance, g.Fresh, g.ACR)
+	case "auth_time":
+		is = strconv.FormatInt(g.authTime(), 10)
+	case "updated_at":
+		is = strconv.FormatInt(g.At.Unix(), 10)
+	default:
+		is = claimText(&g.Who, m.Claim)
 	}
 	return is != "" && slices.Contains(m.Values, is)
 }

@@ -277,7 +277,7 @@ func (q *request) refuses(l login, sub string) (oauthError string) {
 				return "login_required"
 			}
 		default:
-			if text := claimText(&l, m.Claim); text == "" || !slices.Contains(m.Values, text) {
+			if text := claimText(&l.who, m.Claim); text == "" || !slices.Contains(m.Values, text) {
 				return "access_denied"
 			}
 		}
@@ -285,10 +285,9 @@ func (q *request) refuses(l login, sub string) (oauthError string) {
 	return ""
 }
 
-// claimText is a claim of a login as a site may name its value: "" when it is
+// claimText is a claim of a person as a site may name its value: "" when it is
 // not known, or is nothing that can be named.
-func claimText(l *login, claim string) string {
-	who := &l.who
+func claimText(who *providers.Identity, claim string) string {
 	switch claim {
 	case "name":
 		return who.Name

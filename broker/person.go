@@ -1,9 +1,8 @@
 package broker
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"time"
 
 	"sinho/broker/client"
@@ -89,7 +88,9 @@ func (b *Broker) sid(session id, client string) string {
 
 // pseudonym is HMAC-SHA256 under the pepper of length-prefixed parts.
 func (b *Broker) pseudonym(use string, parts ...string) []byte {
-	mac := hmac.New(sha256.New, b.pepper)
+	mac := b.peppered.Get().(hash.Hash)
+	defer b.peppered.Put(mac)
+	mac.Reset()
 	var n [4]byte
 	put := func(s string) {
 		binary.BigEndian.PutUint32(n[:], uint32(len(s))) //nolint:gosec // far below 4 GiB

@@ -286,3 +286,39 @@ func TestGenerationsAndRevocationsAreDurable(t *testing.T) {
 		t.Errorf("got durable writes %v, want %v", kinds, want)
 	}
 }
+
+// A family whose client was rotating keeps its generations under a client that
+// is constant now: what was rotated away stays so, and is reuse.
+func TestRotatedTokensStayDeadWhenTheClientBecomesConstant(t *testing.T) {
+	w := tokenWorld(t)
+	first := w.offline("rotating")
+	w.clock.add(time.Minute)
+	next := w.refreshed("rotating", first.Refresh)
+	r, err := client.NewRegistry(site("rotating", func(c *client.Client) { c.Refresh, c.RefreshTTL = client.RefreshConstant, month }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.cfg.Clients = r
+	w.h = w.node().Handler()
+	w.refreshed("rotating", next.Refresh)
+	w.refreshed("rotating", next.Refresh)
+	w.wantError(w.as("rotating", "/token", refreshForm(first.Refresh)), http.StatusBadRequest, "invalid_grant")
+	w.wantError(w.as("rotating", "/token", refreshForm(next.Refresh)), http.StatusBadRequest, "invalid_grant")
+}
+
+// Nothing is kept that no later answer needs.
+func TestTheSnapshotHasNoNonce(t *testing.T) {
+	w := tokenWorld(t)
+	old, err := w.b.openRefresh(w.offline("rotating").Refresh, "rotating")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, share, err := w.b.family(t.Context(), &old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g, err := w.b.openSnapshot(&old, share, "rotating")
+	if err != nil || g.Nonce != "" || g.Who.Name != "홍길동" {
+		t.Errorf("got %+v %v", g, err)
+	}
+}

@@ -187,6 +187,13 @@ func TestATokenForAnotherResourceIsNotForUserinfo(t *testing.T) {
 	if n := w.store.waited(); n != 0 {
 		t.Errorf("got %d store waits, want 0", n)
 	}
+	a, err := w.b.openAccess(tok.Access)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body, err := w.b.live(t.Context(), &a); err != nil || strings.Contains(string(body), "name") {
+		t.Errorf("got %s %v inside, want the subject only: others will hold it", body, err)
+	}
 	both := w.spend("rotating", w.browser().asking("naver", func(q *request) { q.Resources = []string{apiResource, issuer} }, at("rotating")...))
 	w.wantInfo(both.Access, http.StatusOK)
 }

@@ -174,7 +174,7 @@ func (b *Broker) tokenByRefresh(w http.ResponseWriter, r *http.Request, c client
 	if next.resources, missing = narrowed(old.Resources, v["resource"]); missing != "" {
 		return refuseResource()
 	}
-	if stays(c) {
+	if c.Refresh == client.RefreshConstant { // never of a public client, the registry sees to it
 		next.share, err = b.readFamily(r.Context(), &old)
 	} else {
 		next.generation = old.Generation + 1
@@ -198,10 +198,6 @@ func (b *Broker) tokenByRefresh(w http.ResponseWriter, r *http.Request, c client
 	}
 	return b.answerTokens(w, r, c, &g, &next)
 }
-
-// stays says that the client's refresh tokens stay when they are used. Those
-// of public clients never do (RFC 9700 §2.2.2).
-func stays(c client.Client) bool { return c.Refresh == client.RefreshConstant && !c.Public }
 
 // narrowedScope is what was granted, or what is asked of it, as far as the
 // client may still have it. within is false where more is asked.

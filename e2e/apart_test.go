@@ -19,6 +19,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sinho/store/redistest"
 )
 
 // rushBinary is the load generator, built when first asked for.
@@ -37,13 +39,15 @@ type process struct {
 	cmd   *exec.Cmd
 	out   *lines
 	ended chan struct{} // closed when it has ended
+	err   error         // how it has ended
 }
 
-// launch starts a program and waits until it prints a line that begins with
-// ready. It is ended with the test.
-func launch(t *testing.T, ready, name string, args ...string) *process {
+// launch starts a program, with more in its environment, and waits until it
+// prints a line with ready in it. It is ended with the test.
+func launch(t *testing.T, env []string, ready, name string, args ...string) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(name, args...), out: &lines{more: make(chan struct{})}, ended: make(chan struct{})}
+	p.cmd.Env = append(os.Environ(), env...)
 	read, write := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = write, write
 	if err := p.cmd.Start(); err != nil {
@@ -58,17 +62,24 @@ func launch(t *testing.T, ready, name string, args ...string) *process {
 	}()
 	go func() {
 		defer close(p.ended)
-		_ = p.cmd.Wait() // killed, mostly
+		p.err = p.cmd.Wait()
 		write.Close()
 	}()
 	t.Cleanup(func() {
 		p.end(syscall.SIGTERM)
 		if t.Failed() {
-			t.Logf("%s printed:\n%s", filepath.Base(name), tail(p.out.all(), 30))
+			t.Logf("%s printed:\n%s", filepath.Base(name), tail(p.out.all(), 80))
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+	go func() {
+		select {
+		case <-p.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	err := p.out.wait(ctx, func(s string) bool { return strings.Contains(s, ready) })
 	if err != nil {
 		t.Fatalf("%s %v: no line with %q; it printed:\n%s", name, args, ready, p.out.all())
@@ -87,6 +98,15 @@ func (p *process) end(s syscall.Signal) {
 	}
 }
 
+// endsWell demands a clean end when the test is over.
+func (p *process) endsWell() {
+	p.t.Cleanup(func() {
+		if p.end(syscall.SIGTERM); p.err != nil {
+			p.t.Errorf("%s ended with %v; it printed:\n%s", p.cmd, p.err, tail(p.out.all(), 40))
+		}
+	})
+}
+
 func (p *process) pid() int { return p.cmd.Process.Pid }
 
 // apart is a broker with everything around it in processes of their own, so
@@ -95,19 +115,21 @@ type apart struct {
 	t       *testing.T
 	dir     string
 	base    int
+	env     []string // of every process, besides the test's own
 	sims    *process
-	redis   *process // nil while no test wants it
+	redis   *redistest.Server // nil while no test wants it
 	issuer  string
 	config  string // sinho.yaml as the simulators left it
 	metrics int    // port
 }
 
-// simLatency of the simulators, in milliseconds: for the cost of the broker none.
-func newApart(t *testing.T, simLatency int) *apart {
+// newApart starts the simulators, whose latency in milliseconds is none for the
+// cost of the broker, and makes keys.
+func newApart(t *testing.T, scheme string, simLatency int) *apart {
 	t.Helper()
 	a := &apart{t: t, dir: filepath.Join(t.TempDir(), "sim"), base: freeBase(t)}
-	a.issuer = fmt.Sprintf("http://localhost:%d", a.base)
-	a.sims = launch(t, "ready ", binary, "sim", "--dir", a.dir, "--base-port", strconv.Itoa(a.base), "--broker", a.issuer,
+	a.issuer = fmt.Sprintf("%s://localhost:%d", scheme, a.base)
+	a.sims = launch(t, nil, "ready ", binary, "sim", "--dir", a.dir, "--base-port", strconv.Itoa(a.base), "--broker", a.issuer,
 		"--latency", strconv.Itoa(simLatency), "--capacity", "20000")
 	if out, err := exec.Command(binary, "keys", "init", "--dir", filepath.Join(a.dir, "keys")).CombinedOutput(); err != nil {
 		t.Fatalf("keys init: %v: %s", err, out)
@@ -125,16 +147,43 @@ func newApart(t *testing.T, simLatency int) *apart {
 func (a *apart) serve(name, more string, changes ...string) *process {
 	a.t.Helper()
 	a.metrics = freePort(a.t)
-	if !strings.Contains(more, "drain:") {
-		more += "drain: {delay: 0s, limit: 10s}\n"
+	more += fmt.Sprintf("metrics_listen: 127.0.0.1:%d\nmetrics_profile: true\ndrain: {delay: 0s, limit: 10s}\n", a.metrics)
+	return launch(a.t, a.env, "ready ", binary, "serve", "--config", a.write(name, more, changes...))
+}
+
+// write leaves such a configuration.
+func (a *apart) write(name, more string, changes ...string) (path string) {
+	a.t.Helper()
+	text := a.config
+	for i := 0; i < len(changes); i += 2 {
+		if !strings.Contains(text, changes[i]) {
+			a.t.Fatalf("the simulators' configuration has no %q", changes[i])
+		}
+		text = strings.Replace(text, changes[i], changes[i+1], 1)
 	}
-	text := strings.NewReplacer(changes...).Replace(a.config) +
-		fmt.Sprintf("metrics_listen: 127.0.0.1:%d\nmetrics_profile: true\nlog: {level: warn}\n%s", a.metrics, more)
-	path := filepath.Join(a.dir, name+".yaml")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+	path = filepath.Join(a.dir, name+".yaml")
+	if err := os.WriteFile(path, []byte(text+"log: {level: warn}\n"+more), 0o600); err != nil {
 		a.t.Fatal(err)
 	}
-	return launch(a.t, "ready ", binary, "serve", "--config", path)
+	return path
+}
+
+// control sets a simulator's fault.
+func (a *apart) control(id, body string) {
+	a.t.Helper()
+	url := fmt.Sprintf("http://localhost:%d/control", a.base+simAt[id])
+	req, err := http.NewRequestWithContext(a.t.Context(), http.MethodPut, url, strings.NewReader(body))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		a.t.Fatalf("control %s: status %d", id, resp.StatusCode)
+	}
 }
 
 func freePort(t *testing.T) int {
@@ -145,17 +194,6 @@ func freePort(t *testing.T) int {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port
-}
-
-// redisServer on a port of its own, without files.
-func redisServer(t *testing.T, more ...string) (*process, int) {
-	t.Helper()
-	port := freePort(t)
-	args := append([]string{
-		"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no",
-		"--dir", t.TempDir(), "--maxmemory-policy", "noeviction",
-	}, more...)
-	return launch(t, "Ready to accept connections", "redis-server", args...), port
 }
 
 // rushReport is what these tests read of `rush login --json`.
@@ -221,6 +259,7 @@ func (a *apart) rush(pids []int, args ...string) (r rushReport, err error) {
 		args = append(args, "--pid", strconv.Itoa(pid))
 	}
 	cmd := exec.CommandContext(a.t.Context(), rush, args...)
+	cmd.Env = append(os.Environ(), a.env...)
 	var out, progress bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &progress
 	err = cmd.Run()

@@ -3,23 +3,21 @@ package e2e
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/url"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/chromedp/chromedp"
 
 	"sinho/evidence"
+	"sinho/store/redistest"
 )
 
-// nodes are two `sinho serve` on one Redis, each with a console.
+// nodes are two `sinho serve` on one Redis, each with a console, and each asked
+// by itself.
 type nodes struct {
 	t       *testing.T
 	public  [2]string
@@ -31,14 +29,9 @@ const nodesPassword = "correct horse battery"
 // startNodes runs them until the test is over.
 func startNodes(t *testing.T) *nodes {
 	t.Helper()
-	base := freeBase(t)
+	a := newApart(t, "http", 100)
 	n := &nodes{t: t}
-	redisAt := fmt.Sprintf("127.0.0.1:%d", base+10)
-	dir := t.TempDir()
-	n.start("Ready to accept connections", "redis-server", "--port", fmt.Sprint(base+10), "--bind", "127.0.0.1", "--save", "", "--dir", dir, "--maxmemory-policy", "noeviction")
-	if out, err := exec.Command(binary, "keys", "init", "--dir", filepath.Join(dir, "keys")).CombinedOutput(); err != nil {
-		t.Fatalf("keys init: %v\n%s", err, out)
-	}
+	redis := redistest.Start(t)
 	hash := exec.Command(binary, "operators", "hash")
 	hash.Stdin = strings.NewReader(nodesPassword + "\n")
 	hashed, err := hash.Output()
@@ -46,85 +39,29 @@ func startNodes(t *testing.T) *nodes {
 		t.Fatalf("operators hash: %v", err)
 	}
 	for i := range n.public {
-		n.public[i] = fmt.Sprintf("http://localhost:%d", base+2*i)
-		n.console[i] = fmt.Sprintf("http://localhost:%d", base+2*i+1)
-		path := filepath.Join(dir, fmt.Sprintf("node%d.yaml", i))
-		text := fmt.Sprintf(`public_url: %s
-listen: ["127.0.0.1:%d"]
-metrics_listen: ""
-store: redis://%s
-keys_dir: ./keys
+		at, desk := a.base+4+2*i, a.base+5+2*i
+		n.public[i], n.console[i] = fmt.Sprintf("http://localhost:%d", at), fmt.Sprintf("http://localhost:%d", desk)
+		path := a.write(fmt.Sprintf("node%d", i), fmt.Sprintf(`metrics_listen: ""
 drain: {delay: 0s, limit: 5s}
 insecure_sample: true
 console:
   listen: 127.0.0.1:%d
   public_url: %s
   operators: [{name: jimin, password_hash: %q}]
-clients:
-  - {id: site, public: true, name: {ko: 예약, en: Booking}, redirect_uris: ["http://localhost:%d/callback"]}
-providers:
-  - {id: naver, client_id: us, secret: hush, base: "http://127.0.0.1:%[8]d"}
-  - {id: kakao, client_id: us, secret: hush, base: "http://127.0.0.1:%[8]d"}
-`, n.public[i], base+2*i, redisAt, base+2*i+1, n.console[i], strings.TrimSpace(string(hashed)), base+12, base+13)
-		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		n.start("ready "+n.public[i], binary, "serve", "--config", path)
+`, desk, n.console[i], strings.TrimSpace(string(hashed))),
+			"public_url: "+a.issuer, "public_url: "+n.public[i], fmt.Sprintf("listen: [\"127.0.0.1:%d\"]", a.base), fmt.Sprintf("listen: [\"127.0.0.1:%d\"]", at),
+			"store: ./data/sinho.db", "store: redis://"+redis.Addr)
+		launch(t, nil, "ready "+n.public[i], binary, "serve", "--config", path).endsWell()
 	}
 	return n
-}
-
-// start runs a program until the test is over, once it has said that it is ready.
-func (n *nodes) start(ready string, name string, args ...string) {
-	n.t.Helper()
-	cmd := exec.Command(name, args...)
-	out := &lines{more: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = &liner{to: out}, &liner{to: out}
-	if err := cmd.Start(); err != nil {
-		n.t.Fatal(err)
-	}
-	n.t.Cleanup(func() {
-		_ = cmd.Process.Signal(syscall.SIGTERM)
-		if err := cmd.Wait(); err != nil {
-			n.t.Errorf("%s ended with %v; it printed:\n%s", name, err, tail(out.all(), 40))
-		}
-	})
-	ctx, cancel := context.WithTimeout(n.t.Context(), time.Minute)
-	defer cancel()
-	if err := out.wait(ctx, func(s string) bool { return strings.Contains(s, ready) }); err != nil {
-		n.t.Fatalf("%s did not say %q; it printed:\n%s", name, ready, out.all())
-	}
-}
-
-// liner cuts what is written into lines.
-type liner struct {
-	to   *lines
-	rest string
-}
-
-func (l *liner) Write(p []byte) (int, error) {
-	all := strings.Split(l.rest+string(p), "\n")
-	for _, line := range all[:len(all)-1] {
-		l.to.add(line)
-	}
-	l.rest = all[len(all)-1]
-	return len(p), nil
 }
 
 // chooser opens the login page of one node as a site's redirect would.
 func (n *nodes) chooser(t *testing.T, tab context.Context, node int) {
 	t.Helper()
-	host, err := url.Parse(n.public[node])
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(host.Host)
-	at := 0
-	_, _ = fmt.Sscan(port, &at)
-	base := at - 2*node
 	q := url.Values{
-		"client_id": {"site"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
-		"redirect_uri":   {fmt.Sprintf("http://localhost:%d/callback", base+12)},
+		"client_id": {"playground"}, "response_type": {"code"}, "scope": {"openid"}, "state": {"s"},
+		"redirect_uri":   {"http://localhost:3000/callback"},
 		"code_challenge": {"E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM"}, "code_challenge_method": {"S256"},
 	}
 	do(t, tab, "open a chooser", chromedp.Navigate(n.public[node]+"/authorize?"+q.Encode()), chromedp.WaitVisible(chromedp.CSS("#login-kakao")))

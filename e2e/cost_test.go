@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sinho/evidence"
+	"sinho/store/redistest"
 )
 
 // The published goals of docs/design.md: milliseconds of processor time of the
@@ -46,10 +47,9 @@ func spanOf(t *testing.T, usual time.Duration) time.Duration {
 func TestWhatALoginCosts(t *testing.T) {
 	e := evidence.New("login", 1)
 	defer e.Close(t)
-	a := newApart(t, 0)
-	var port int
-	a.redis, port = redisServer(t)
-	redis := fmt.Sprintf("redis://127.0.0.1:%d", port)
+	a := newApart(t, "http", 0)
+	a.redis = redistest.Start(t)
+	redis := "redis://" + a.redis.Addr
 	costs(t, e, a, redis)
 	open(t, e, a, "redis", redis, openRate, spanOf(t, 10*time.Minute))
 	open(t, e, a, "embedded", "", openRate, spanOf(t, 10*time.Minute)/5)
@@ -144,7 +144,7 @@ func (c *cost) measure(t *testing.T, a *apart, s setup, round int, span time.Dur
 	defer broker.end(15)
 	pids := []int{broker.pid()}
 	if s.store != "" {
-		pids = append(pids, a.redis.pid())
+		pids = append(pids, a.redis.PID())
 	}
 	args := []string{"--provider", "oidc", "--client-id", s.client, "--rate", rate, "--max-in-flight", most}
 	a.mustRush(nil, append(args, "--for", (span/4).String())...) // connections, pages of memory
@@ -183,7 +183,7 @@ func open(t *testing.T, e *evidence.Run, a *apart, name, store string, rate int,
 	defer broker.end(15)
 	pids := []int{broker.pid(), a.sims.pid()}
 	if store != "" {
-		pids = append(pids, a.redis.pid())
+		pids = append(pids, a.redis.PID())
 	}
 	began, stop := time.Now(), make(chan struct{})
 	looks := []minute{}

@@ -218,5 +218,5 @@ func (a *apart) floor(t *testing.T) *process {
 		t.Fatal(err)
 	}
 	spec := fmt.Sprintf("127.0.0.1:%d %s http://localhost:%d %s", a.base, a.issuer, a.base+simAt["oidc"], strings.TrimSpace(string(secret)))
-	return launch(t, "ready ", "env", askedForFloor+"="+spec, program)
+	return launch(t, []string{askedForFloor + "=" + spec}, "ready ", program)
 }

@@ -4,7 +4,6 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -19,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"sinho/store/redistest"
 )
 
 // binary is the program, built once by TestMain.
@@ -29,6 +30,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, runFloor(spec))
 		os.Exit(1)
 	}
+	redistest.Quiet()
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "sinho-e2e-")
 		if err != nil {
@@ -49,10 +51,9 @@ func TestMain(m *testing.M) {
 
 // demo is one running `sinho demo`.
 type demo struct {
-	t    *testing.T
-	cmd  *exec.Cmd
+	*process
+
 	base int
-	out  *lines
 }
 
 // lines keeps what a process printed and lets one wait for a line.
@@ -96,12 +97,15 @@ func (l *lines) wait(ctx context.Context, match func(string) bool) error {
 	}
 }
 
-// freeBase finds a run of free ports for one demo.
+// freeBase finds a run of fifteen free ports for one demo or fleet. They lie below
+// those that outgoing connections take, so that they stay free.
 func freeBase(t *testing.T) int {
 	t.Helper()
-	for base := 20000 + os.Getpid()%20000; base < 60000; base += 20 {
+	const first, last, run = 10_000, 32_700, 20
+	for n := range (last - first) / run {
+		base := first + (os.Getpid()*run+n*run)%(last-first)
 		free := true
-		for _, offset := range []int{0, 1, 2, 3, 10, 11, 12, 13, 14} {
+		for offset := range 15 {
 			l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", base+offset))
 			if err != nil {
 				free = false
@@ -126,49 +130,22 @@ func startDemo(t *testing.T, args ...string) *demo {
 
 func startDemoAt(t *testing.T, base int, args ...string) *demo {
 	t.Helper()
-	d := &demo{t: t, base: base, out: &lines{more: make(chan struct{})}}
-	d.cmd = exec.Command(binary, append([]string{"demo", "--base-port", fmt.Sprint(base)}, args...)...)
-	stdout, err := d.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	d.cmd.Stderr = d.cmd.Stdout
-	if err := d.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() {
-		scan := bufio.NewScanner(stdout)
-		scan.Buffer(nil, 1<<20)
-		for scan.Scan() {
-			d.out.add(scan.Text())
-		}
-	}()
+	args = append([]string{"demo", "--base-port", fmt.Sprint(base)}, args...)
+	d := &demo{base: base, process: launch(t, nil, fmt.Sprintf("ready http://localhost:%d", base), binary, args...)}
 	t.Cleanup(d.stop)
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
-	defer cancel()
-	ready := "ready " + d.url(0, "")
-	if err := d.out.wait(ctx, func(s string) bool { return s == ready }); err != nil {
-		t.Fatalf("no line %q within two minutes; the program printed:\n%s", ready, d.out.all())
-	}
 	return d
 }
 
 // stop ends the program as Ctrl-C would and demands exit code 0 within 10 s.
 func (d *demo) stop() {
-	_ = d.cmd.Process.Signal(syscall.SIGINT)
-	done := make(chan error, 1)
-	go func() { done <- d.cmd.Wait() }()
+	_ = d.cmd.Process.Signal(syscall.SIGINT) // it may have ended
 	select {
-	case err := <-done:
-		if err != nil {
-			d.t.Errorf("sinho demo ended with %v, want exit code 0; it printed:\n%s", err, tail(d.out.all(), 60))
+	case <-d.ended:
+		if d.err != nil {
+			d.t.Errorf("sinho demo ended with %v, want exit code 0; it printed:\n%s", d.err, tail(d.out.all(), 60))
 		}
 	case <-time.After(10 * time.Second):
-		_ = d.cmd.Process.Kill()
-		d.t.Errorf("sinho demo did not end within 10 s of an interrupt")
-	}
-	if d.t.Failed() {
-		d.t.Logf("the program printed:\n%s", tail(d.out.all(), 80))
+		d.t.Errorf("sinho demo did not end within 10 s of an interrupt") // it is ended by launch
 	}
 }
 

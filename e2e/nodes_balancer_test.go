@@ -20,7 +20,6 @@ import (
 // balancer sends each request to the next node that is well, a GET to another
 // one when a node breaks off. It believes a node to be well by /healthz.
 type balancer struct {
-	url   string
 	doors []*door
 	next  atomic.Int64
 	// route picks a node for a request itself; -1 leaves it to the balancer.
@@ -32,14 +31,25 @@ type door struct {
 	sick atomic.Bool
 }
 
-func newBalancer(t *testing.T) *balancer {
+func newBalancer(t *testing.T, address string, nodes []*node) *balancer {
 	t.Helper()
 	b := &balancer{}
-	server := httptest.NewServer(b)
+	for _, n := range nodes {
+		b.doors = append(b.doors, &door{base: "http://" + n.address})
+	}
+	server := httptest.NewUnstartedServer(b)
+	server.Listener.Close()
+	var err error
+	if server.Listener, err = net.Listen("tcp", address); err != nil {
+		t.Fatal(err)
+	}
+	server.Start()
 	t.Cleanup(func() { server.CloseClientConnections(); server.Close() })
-	b.url = server.URL
 	return b
 }
+
+// lead sends every request where route says.
+func (b *balancer) lead(route func(*http.Request) int) { b.route.Store(&route) }
 
 func (b *balancer) watch(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background()) // t.Context ends before the clean-ups do

@@ -192,10 +192,22 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
+// A claim of another case is another claim (RFC 8259 section 8.3), wherever
+// it stands.
+func TestClaimNamesAreToldApartByCase(t *testing.T) {
+	var all claimSet
+	if err := json.Unmarshal([]byte(`{"SUB":"a","sub":"b","Sub":"c","Name":"other","EMAIL_verified":true}`), &all); err != nil {
+		t.Fatal(err)
+	}
+	if c := all.standard(); c.Subject != "b" || c.Name != "" || c.EmailVerified.on {
+		t.Errorf("got sub %q, name %q, e-mail verified %v; want b, none, false", c.Subject, c.Name, c.EmailVerified.on)
+	}
+}
+
 // No well-formed answer, however wrongly typed, breaks the reading of its other
 // fields.
 func FuzzLooseClaims(f *testing.F) {
-	for _, s := range []string{`"x"`, `1`, `1.5e300`, `true`, `null`, `[]`, `{}`, `{"claims":1}`, `[{"verification":[]},2]`, `"\ud800"`} {
+	for _, s := range []string{`"x"`, `1`, `1.5e300`, `true`, `null`, `[]`, `{}`, `{"claims":1}`, `[{"verification":[]},2]`, `"\ud800"`, `"a\"b"`, "\"\xff\"", `"길동"`, ` "x" `} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -207,10 +219,17 @@ func FuzzLooseClaims(f *testing.F) {
 			"given_name", "family_name", "middle_name", "preferred_username", "profile", "website", "zoneinfo", "locale", "address",
 		}
 		for _, field := range fields {
-			var c claims
-			if err := json.Unmarshal([]byte(`{"`+field+`":`+value+`,"sub":"s"}`), &c); err != nil || c.Subject != "s" {
+			var all claimSet
+			err := json.Unmarshal([]byte(`{"`+field+`":`+value+`,"sub":"s"}`), &all)
+			if c := all.standard(); err != nil || c.Subject != "s" {
 				t.Errorf("%s %s: got sub %q, %v", field, value, c.Subject, err)
 			}
+		}
+		var loose text
+		var exact string
+		_ = loose.UnmarshalJSON([]byte(value))
+		if json.Unmarshal([]byte(value), &exact) == nil && string(loose) != exact {
+			t.Errorf("%s: got %q, want %q", value, loose, exact)
 		}
 		var v struct {
 			N number               `json:"n"`

@@ -19,7 +19,7 @@ func headers(next http.Handler) http.Handler {
 }
 
 func strict(h http.Header) {
-	h.Set("Content-Security-Policy", policy(nil))
+	h.Set("Content-Security-Policy", ownPolicy)
 	h.Set("Referrer-Policy", "same-origin") // not no-referrer: docs/decisions/0006
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -47,9 +47,13 @@ func policyOnly(origin string) string {
 	return closed + origin
 }
 
+// ownPolicy is that of a page whose forms stay here.
+const ownPolicy = closed + "'self'"
+
+// policy lets forms lead to the origins too.
 func policy(origins []string) string {
 	var b strings.Builder
-	b.WriteString(closed + "'self'")
+	b.WriteString(ownPolicy)
 	seen := map[string]bool{"": true}
 	for _, o := range origins {
 		if o = source(o); !seen[o] {

@@ -243,7 +243,7 @@ func TestTheManifestsFitTheProgramAndEachOther(t *testing.T) {
 		}
 	}
 	for name, p := range map[string]struct{ probe, want string }{
-		"startup": {one.StartupProbe.HTTPGet.Path, "/healthz"}, "readiness": {one.ReadinessProbe.HTTPGet.Path, "/readyz"},
+		"startup": {one.StartupProbe.HTTPGet.Path, "/healthz"}, "readiness": {one.ReadinessProbe.HTTPGet.Path, "/readyz?exclude=store"},
 		"liveness": {one.LivenessProbe.HTTPGet.Path, "/healthz"},
 	} {
 		if p.probe != p.want {

@@ -1,18 +1,14 @@
 package main
 
 import (
-	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -20,6 +16,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"sinho/citizen"
+	"sinho/deploy/haproxy"
 )
 
 // runProgram runs a real program until the test ends, and returns when it has
@@ -81,7 +78,12 @@ func balancers() []balancer {
 
 func startHAProxy(t *testing.T, dir, plain, secure string, nodes []string) {
 	t.Helper()
-	var both []byte
+	haproxy.Start(t, haproxy.Place{Plain: plain, Secure: secure, Certificate: chained(t, dir), Nodes: [3]string(nodes)})
+}
+
+// chained is chain and key together, as HAProxy wants them.
+func chained(t *testing.T, dir string) (both []byte) {
+	t.Helper()
 	for _, name := range []string{"cert.pem", "key.pem"} {
 		body, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
@@ -89,21 +91,7 @@ func startHAProxy(t *testing.T, dir, plain, secure string, nodes []string) {
 		}
 		both = append(both, body...)
 	}
-	writeFile(t, filepath.Join(dir, "both.pem"), string(both))
-	text := replaced(t, deployed(t, "haproxy/haproxy.cfg"),
-		"bind :80\n", "bind "+plain+"\n", "bind :443 ", "bind "+secure+" ", "/etc/haproxy/certs/id.example.kr.pem", filepath.Join(dir, "both.pem"),
-		"10.0.0.11:8080", nodes[0], "10.0.0.12:8080", nodes[1], "10.0.0.13:8080", nodes[2],
-		"maxconn 100000", "maxconn 1000") // so many descriptors are not everywhere
-	if os.Getuid() != 0 {
-		text = replaced(t, text, "    user haproxy\n    group haproxy\n", "")
-	}
-	path := filepath.Join(dir, "haproxy.cfg")
-	writeFile(t, path, text)
-	if out, err := exec.CommandContext(t.Context(), "haproxy", "-c", "-f", path).CombinedOutput(); err != nil || strings.Contains(string(out), "[WARNING]") {
-		t.Fatalf("haproxy -c (make tools installs it): %v\n%s", err, out)
-	}
-	runProgram(t, "", "haproxy", "-db", "-f", path)
-	reach(t, plain, secure)
+	return both
 }
 
 func startNginx(t *testing.T, dir, plain, secure string, nodes []string) {
@@ -257,120 +245,6 @@ func (w *world) lightsBySocket() {
 	defer conn.Close()
 	if _, board, err := conn.ReadMessage(); err != nil || !strings.Contains(string(board), "naver") {
 		w.t.Errorf("got %s (%v), want a board", board, err)
-	}
-}
-
-// echoNode is a node that tells what it was asked with, and is silent when told to.
-type echoNode struct {
-	address string
-	silent  atomic.Bool // answers nothing to what it has read
-	asked   atomic.Int64
-}
-
-func newEchoNode(t *testing.T) *echoNode {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &echoNode{address: l.Addr().String()}
-	server := &http.Server{Handler: e, MaxHeaderBytes: 64 << 10}
-	go server.Serve(l)
-	t.Cleanup(func() { server.Close() })
-	return e
-}
-
-func (e *echoNode) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.URL.Path == "/readyz" {
-		return
-	}
-	_, _ = io.ReadAll(r.Body)
-	e.asked.Add(1)
-	if e.silent.Load() {
-		panic(http.ErrAbortHandler) // the connection ends without a word
-	}
-	for i := range 3 { // as large as answers get
-		http.SetCookie(w, &http.Cookie{Name: fmt.Sprint("c", i), Value: strings.Repeat("x", 3900)})
-	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"host": r.Host, "header": r.Header})
-}
-
-func TestWhatTheBalancersTellAndNeverRepeat(t *testing.T) {
-	for _, b := range balancers() {
-		t.Run(b.name, func(t *testing.T) {
-			w := newWorld(t, "https")
-			secure := w.door.Addr().String()
-			w.door.Close()
-			w.trust(&tls.Config{RootCAs: w.certify(1, time.Now().Add(time.Hour))})
-			nodes := []*echoNode{newEchoNode(t), newEchoNode(t)}
-			b.start(t, w.dir, freeAddress(t), secure, []string{nodes[0].address, nodes[1].address, freeAddress(t)}) // nobody at the third
-
-			ask := func(ctx context.Context, method, path string) (*http.Response, error) {
-				req, err := http.NewRequestWithContext(ctx, method, w.public+path, strings.NewReader("code=1"))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for name, value := range map[string]string{
-					"X-Forwarded-For": "198.51.100.7", "X-Forwarded-Proto": "http", "X-Forwarded-Host": "evil.example",
-					"Forwarded": "for=198.51.100.7", "X-Real-IP": "198.51.100.7", "Cookie": "a=" + strings.Repeat("x", 12<<10),
-				} {
-					req.Header.Set(name, value)
-				}
-				return w.client.Do(req)
-			}
-			// Nobody is at the third address, and still nothing is lost.
-			for i := range 12 {
-				resp, err := ask(t.Context(), []string{http.MethodGet, http.MethodPost}[i%2], "/token")
-				if err != nil {
-					t.Fatal(err)
-				}
-				var got struct {
-					Host   string
-					Header http.Header
-				}
-				err = json.NewDecoder(resp.Body).Decode(&got)
-				resp.Body.Close()
-				if err != nil || resp.StatusCode != http.StatusOK {
-					t.Fatalf("request %d: got %d (%v), want it answered by a node that is there", i, resp.StatusCode, err)
-				}
-				h := got.Header
-				if got.Host != secure || strings.Join(h.Values("X-Forwarded-For"), "|") != "127.0.0.1" || h.Get("X-Forwarded-Proto") != "https" {
-					t.Errorf("got host %s, X-Forwarded-For %q, X-Forwarded-Proto %q", got.Host, h.Values("X-Forwarded-For"), h.Get("X-Forwarded-Proto"))
-				}
-				for _, claimed := range []string{"Forwarded", "X-Forwarded-Host", "X-Real-Ip"} {
-					if h.Get(claimed) != "" {
-						t.Errorf("got %s %q, want what people claim removed", claimed, h.Get(claimed))
-					}
-				}
-			}
-			if nodes[0].asked.Load() == 0 || nodes[1].asked.Load() == 0 {
-				t.Errorf("got %d and %d requests, want both nodes asked", nodes[0].asked.Load(), nodes[1].asked.Load())
-			}
-
-			// A node that has read a POST and falls silent: nobody is asked again.
-			for _, e := range nodes {
-				e.silent.Store(true)
-				e.asked.Store(0)
-			}
-			if resp, err := ask(t.Context(), http.MethodPost, "/token"); err == nil {
-				resp.Body.Close()
-				if resp.StatusCode != http.StatusBadGateway {
-					t.Errorf("got %d, want 502", resp.StatusCode)
-				}
-			}
-			if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 1 {
-				t.Errorf("a POST to /token reached nodes %d times, want once", n)
-			}
-			// A GET may be asked again, of the other.
-			nodes[0].asked.Store(0)
-			nodes[1].asked.Store(0)
-			if resp, err := ask(t.Context(), http.MethodGet, "/login"); err == nil {
-				resp.Body.Close()
-			}
-			if nodes[0].asked.Load() == 0 || nodes[1].asked.Load() == 0 {
-				t.Errorf("a GET reached the nodes %d and %d times, want the other one asked, too", nodes[0].asked.Load(), nodes[1].asked.Load())
-			}
-		})
 	}
 }
 

@@ -19,7 +19,10 @@ const (
 )
 
 // health answers load balancers. /healthz: the process lives. /readyz: it can
-// finish logins, and is not about to leave. Both are public and say nothing a
+// finish logins, and is not about to leave. /readyz?exclude=store: it is not
+// about to leave, whatever its store does; the store is not asked. A balancer
+// that has no node left by the first asks the second, so that people meet the
+// node's own page and not the balancer's. All are public and say nothing a
 // stranger could use.
 type health struct {
 	store      store.Store
@@ -50,6 +53,7 @@ func (h *health) routes(mux *http.ServeMux) {
 		switch {
 		case h.leaving.Load():
 			out.Status, status = "draining", http.StatusServiceUnavailable
+		case r.URL.Query().Get("exclude") == "store":
 		case h.look(r.Context()) != nil:
 			out.Status, status = "store", http.StatusServiceUnavailable
 		}

@@ -102,11 +102,12 @@ func TestReadinessFollowsTheStoreAndAsksItOnceASecond(t *testing.T) {
 		h := &health{store: m, durability: "best-effort", now: time.Now}
 		mux := http.NewServeMux()
 		h.routes(mux)
-		ask := func() (int, string) {
+		at := func(path string) (int, string) {
 			w := httptest.NewRecorder()
-			mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/readyz", nil))
+			mux.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
 			return w.Code, strings.TrimSpace(w.Body.String())
 		}
+		ask := func() (int, string) { return at("/readyz") }
 		for range 5 {
 			if code, body := ask(); code != 200 || body != `{"status":"ready","durability":"best-effort"}` {
 				t.Errorf("got %d %s, want 200 and best-effort", code, body)
@@ -120,10 +121,21 @@ func TestReadinessFollowsTheStoreAndAsksItOnceASecond(t *testing.T) {
 		if code, body := ask(); code != 503 || body != `{"status":"store","durability":"best-effort"}` {
 			t.Errorf("got %d %s, want 503 for the store", code, body)
 		}
+		time.Sleep(readyEvery)
+		asked := m.asked
+		if code, body := at("/readyz?exclude=store"); code != 200 || body != `{"status":"ready","durability":"best-effort"}` || m.asked != asked {
+			t.Errorf("without the store: got %d %s after asking it %d times, want 200 and it not asked", code, body, m.asked-asked)
+		}
 		m.err = nil
 		time.Sleep(readyEvery)
 		if code, _ := ask(); code != 200 {
 			t.Errorf("got %d after the store came back, want 200", code)
+		}
+		h.leaving.Store(true)
+		for _, path := range []string{"/readyz", "/readyz?exclude=store"} {
+			if code, body := at(path); code != 503 || body != `{"status":"draining","durability":"best-effort"}` {
+				t.Errorf("%s of a node that leaves: got %d %s, want 503", path, code, body)
+			}
 		}
 	})
 }

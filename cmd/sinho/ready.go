@@ -28,7 +28,7 @@ the health check of a container, where there is no other program to ask with.`,
 			return askReady(cmd.Context(), url, cmd.OutOrStdout())
 		},
 	}
-	cmd.Flags().StringVar(&url, "url", "http://127.0.0.1:8080/readyz", "where to ask: /readyz, or /healthz for whether it lives")
+	cmd.Flags().StringVar(&url, "url", "http://127.0.0.1:8080/readyz", "where to ask: /readyz, /readyz?exclude=store for whether it answers people, or /healthz for whether it lives")
 	return cmd
 }
 

@@ -1,48 +1,21 @@
 package main
 
 import (
-	"fmt"
-	"net"
 	"net/http"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"sinho/citizen"
+	"sinho/store/redistest"
 )
 
-// redis is a real server on a free loopback port, ended with the test.
+// redis is a real server that wants a password.
 func redis(t *testing.T) (address string, stop func()) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	address = l.Addr().String()
-	l.Close()
-	cmd := exec.Command("redis-server", "--port", fmt.Sprint(port), "--bind", "127.0.0.1", "--save", "", "--dir", t.TempDir(),
-		"--maxmemory-policy", "noeviction", "--requirepass", "hush")
-	log := newLines()
-	cmd.Stdout = log
-	if err := cmd.Start(); err != nil {
-		t.Fatalf("start redis-server (make tools installs it): %v", err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	stopped := false
-	stop = func() {
-		if !stopped {
-			stopped = true
-			_ = cmd.Process.Kill()
-			<-ended
-		}
-	}
-	t.Cleanup(stop)
-	log.wait(t, ended, "Ready to accept connections")
-	return address, stop
+	sv := redistest.Start(t, "--requirepass", "hush")
+	return sv.Addr, sv.Kill
 }
 
 func TestServeOnASharedStore(t *testing.T) {

@@ -16,10 +16,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/redis/go-redis/v9"
-
 	"sinho/store"
 	"sinho/store/embedded"
+	"sinho/store/redistest"
 )
 
 // fileOfChild, when set, makes this test binary the process that holds the
@@ -31,7 +30,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, child(path))
 		os.Exit(1)
 	}
-	redis.SetLogger(quiet{}) // it complains about every server a test kills
+	redistest.Quiet()
 	os.Exit(m.Run())
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/anishathalye/porcupine"
 
 	"sinho/store"
+	"sinho/store/redistest"
 )
 
 // Size of a run's shards.
@@ -155,7 +156,7 @@ func (r *run) drive(t *testing.T) {
 func (r *run) await(t *testing.T, n int) {
 	t.Helper()
 	until := r.steps.Load() + int64(n)
-	eventually(t, fmt.Sprintf("%d steps", n), func() bool { return r.steps.Load() >= until })
+	redistest.Eventually(t, fmt.Sprintf("%d steps", n), func() bool { return r.steps.Load() >= until })
 }
 
 // walk is one shard from its first step to its last.
@@ -369,20 +370,4 @@ func (r *run) complete(h *history, kept bool) []porcupine.Operation {
 		}
 	}
 	return ops
-}
-
-func eventually(t testing.TB, what string, condition func() bool) {
-	t.Helper()
-	const patience = time.Minute
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	again := time.NewTicker(2 * time.Millisecond)
-	defer again.Stop()
-	for !condition() {
-		select {
-		case <-again.C:
-		case <-ctx.Done():
-			t.Fatalf("%s: still not so after %v", what, patience)
-		}
-	}
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"sinho/store"
+	"sinho/store/redistest"
 )
 
 // BenchmarkApply measures what one login asks of Redis, for
@@ -27,11 +28,11 @@ func BenchmarkApply(b *testing.B) {
 	for _, replicas := range []int{0, 1} {
 		for _, callers := range []int{1, 64} {
 			b.Run(fmt.Sprintf("replicas=%d/callers=%d", replicas, callers), func(b *testing.B) {
-				sv := startServer(b)
+				sv := redistest.Start(b)
 				if replicas > 0 {
-					copyOf(b, sv)
+					redistest.Replica(b, sv)
 				}
-				s := open(b, Options{Addrs: []string{sv.addr()}, Replicas: replicas})
+				s := open(b, Options{Addrs: []string{sv.Addr}, Replicas: replicas})
 				var times [2][]time.Duration
 				var mu sync.Mutex // guards times
 				var all sync.WaitGroup
@@ -91,9 +92,9 @@ func login(ctx context.Context, s *Store, n uint64) (took [2]time.Duration, err 
 }
 
 // serverMicros is what Redis says an Apply cost it, on its one thread.
-func serverMicros(b *testing.B, sv *server) float64 {
+func serverMicros(b *testing.B, sv *redistest.Server) float64 {
 	b.Helper()
-	stats := sv.info(b, "commandstats", "cmdstat_evalsha")
+	stats := sv.Info(b, "commandstats", "cmdstat_evalsha")
 	for field := range strings.SplitSeq(stats, ",") {
 		if v, ok := strings.CutPrefix(field, "usec_per_call="); ok {
 			f, err := strconv.ParseFloat(v, 64)

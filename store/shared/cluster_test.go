@@ -9,19 +9,20 @@ import (
 	"time"
 
 	"sinho/store"
+	"sinho/store/redistest"
 	"sinho/store/storetest"
 )
 
 // shardOf finds the n-th shard whose keys are in the slots of the given master.
-func shardOf(t *testing.T, s *Store, tc *testCluster, master, n int) store.Shard {
+func shardOf(t *testing.T, s *Store, tc *redistest.Cluster, master, n int) store.Shard {
 	t.Helper()
 	for i := 0; ; i++ {
 		shard := store.Shard(fmt.Sprint("person-", i))
-		slot, err := tc.nodes[1].client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result()
+		slot, err := tc.Nodes[1].Client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result()
 		if err != nil {
 			t.Fatal(err)
 		}
-		if int(slot) < master*slotCount/masters || int(slot) >= (master+1)*slotCount/masters {
+		if int(slot) < master*redistest.Slots/redistest.Masters || int(slot) >= (master+1)*redistest.Slots/redistest.Masters {
 			continue
 		}
 		if n == 0 {
@@ -35,13 +36,13 @@ func shardOf(t *testing.T, s *Store, tc *testCluster, master, n int) store.Shard
 // this order; the parts build on each other.
 func TestCluster(t *testing.T) {
 	t.Parallel()
-	tc := startCluster(t)
+	tc := redistest.StartCluster(t, 0)
 
 	t.Run("keeps the contract", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) store.Store { return open(t, Options{Addrs: tc.addrs()[1:2]}) })
+		storetest.Run(t, func(t *testing.T) store.Store { return open(t, Options{Addrs: tc.Addrs()[1:2]}) })
 	})
 
-	s := open(t, Options{Addrs: tc.addrs(), Replicas: 1, ReplicaWait: time.Second, Timeout: 25 * time.Second})
+	s := open(t, Options{Addrs: tc.Addrs(), Replicas: 1, ReplicaWait: time.Second, Timeout: 25 * time.Second})
 
 	t.Run("refuses a durable change where no replica is", func(t *testing.T) {
 		_, err := s.Apply(t.Context(), shardOf(t, s, tc, 1, 0), attempt(1), true, op(store.Put, "k", "v"))
@@ -59,17 +60,17 @@ func TestCluster(t *testing.T) {
 // server stands again within four node time-outs.
 func TestACodeDiesWithItsServersReign(t *testing.T) {
 	t.Parallel()
-	tc := startCluster(t)
-	first, replica := tc.nodes[0], tc.nodes[masters]
-	s := open(t, Options{Addrs: tc.addrs(), Replicas: 1, ReplicaWait: time.Second, Timeout: 25 * time.Second})
+	tc := redistest.StartCluster(t, 0)
+	first, replica := tc.Nodes[0], tc.Nodes[redistest.Masters]
+	s := open(t, Options{Addrs: tc.Addrs(), Replicas: 1, ReplicaWait: time.Second, Timeout: 25 * time.Second})
 	shard := shardOf(t, s, tc, 0, 0)
 	apply(t, s, shard, attempt(1), true, op(store.PutNew, "lock", "me"), fenced(op(store.PutNew, "code", "prize")))
-	run := first.info(t, "server", "run_id")
-	for _, next := range [][2]*server{{replica, first}, {first, replica}} {
-		next[0].must(t, "cluster", "failover")
-		tc.settled(t, next[0], next[1])
+	run := first.Info(t, "server", "run_id")
+	for _, next := range [][2]*redistest.Server{{replica, first}, {first, replica}} {
+		next[0].Do(t, "cluster", "failover")
+		tc.Settled(t, next[0], next[1])
 	}
-	if got := first.info(t, "server", "run_id"); got != run {
+	if got := first.Info(t, "server", "run_id"); got != run {
 		t.Fatalf("the server was restarted: got run id %s, want %s", got, run)
 	}
 	wantConflict(t, apply(t, s, shard, attempt(2), false, op(store.Take, "code", "grave")), store.Fence)
@@ -78,16 +79,16 @@ func TestACodeDiesWithItsServersReign(t *testing.T) {
 
 // testMovingSlot moves the slot of a shard from the second master to the third
 // while it is used.
-func testMovingSlot(t *testing.T, s *Store, tc *testCluster) {
+func testMovingSlot(t *testing.T, s *Store, tc *redistest.Cluster) {
 	shard := shardOf(t, s, tc, 1, 1)
-	from, to := tc.nodes[1], tc.nodes[2]
-	slot, err := from.client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result()
+	from, to := tc.Nodes[1], tc.Nodes[2]
+	slot, err := from.Client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result()
 	if err != nil {
 		t.Fatal(err)
 	}
-	fromID, toID := from.must(t, "cluster", "myid"), to.must(t, "cluster", "myid")
-	to.must(t, "cluster", "setslot", slot, "importing", fromID)
-	from.must(t, "cluster", "setslot", slot, "migrating", toID)
+	fromID, toID := from.Do(t, "cluster", "myid"), to.Do(t, "cluster", "myid")
+	to.Do(t, "cluster", "setslot", slot, "importing", fromID)
+	from.Do(t, "cluster", "setslot", slot, "migrating", toID)
 
 	// The records are at neither place, so the old master says ASK and the Apply
 	// waits for the move to end.
@@ -99,16 +100,16 @@ func testMovingSlot(t *testing.T, s *Store, tc *testCluster) {
 		}
 		result <- err
 	}()
-	eventually(t, "the Apply is told to go elsewhere", func() bool {
-		return from.info(t, "errorstats", "errorstat_ASK") != ""
+	redistest.Eventually(t, "the Apply is told to go elsewhere", func() bool {
+		return from.Info(t, "errorstats", "errorstat_ASK") != ""
 	})
-	for _, sv := range []*server{to, from, tc.nodes[0]} {
-		sv.must(t, "cluster", "setslot", slot, "node", toID)
+	for _, sv := range []*redistest.Server{to, from, tc.Nodes[0]} {
+		sv.Do(t, "cluster", "setslot", slot, "node", toID)
 	}
 	if err := <-result; err != nil {
 		t.Fatalf("Apply while the slot moved: %v", err)
 	}
-	if n := to.client.ClusterCountKeysInSlot(t.Context(), int(slot)).Val(); n != 3 {
+	if n := to.Client.ClusterCountKeysInSlot(t.Context(), int(slot)).Val(); n != 3 {
 		t.Errorf("the new master has %d keys, want lock, code and answer", n)
 	}
 	if o := apply(t, s, shard, attempt(2), false, op(store.Take, "code", "grave")); len(o.Taken) != 1 || string(o.Taken[0]) != "prize" {
@@ -121,8 +122,8 @@ func testMovingSlot(t *testing.T, s *Store, tc *testCluster) {
 
 // testFailover kills the first master while logins go on; the others promote
 // its replica by themselves.
-func testFailover(t *testing.T, s *Store, tc *testCluster) {
-	first, replica := tc.nodes[0], tc.nodes[masters]
+func testFailover(t *testing.T, s *Store, tc *redistest.Cluster) {
+	first, replica := tc.Nodes[0], tc.Nodes[redistest.Masters]
 	shard, busy := shardOf(t, s, tc, 0, 2), shardOf(t, s, tc, 0, 3)
 
 	wantDone(t, apply(t, s, shard, attempt(1), true, op(store.Put, "pass", "ticket")))
@@ -160,11 +161,11 @@ func testFailover(t *testing.T, s *Store, tc *testCluster) {
 		}
 	})
 	<-begun
-	first.kill()
+	first.Kill()
 	killed := time.Now()
 	logins.Wait()
 	t.Logf("the replica answered %v after the master was killed; %d durable logins before", time.Since(killed).Round(time.Millisecond), len(answered))
-	eventually(t, "the replica is promoted", func() bool { return replica.info(t, "replication", "role") == "master" })
+	redistest.Eventually(t, "the replica is promoted", func() bool { return replica.Info(t, "replication", "role") == "master" })
 	for _, key := range answered {
 		if v, err := s.Read(t.Context(), busy, key); string(v) != "me" {
 			t.Errorf("%s was answered as durable: got %q, %v, want it there", key, v, err)
@@ -187,7 +188,7 @@ func testFailover(t *testing.T, s *Store, tc *testCluster) {
 		t.Errorf("Now: %v", err)
 	}
 
-	first.start(t) // with nothing in it: it must follow, not lead
-	tc.settled(t, replica, first)
+	first.Start(t) // with nothing in it: it must follow, not lead
+	tc.Settled(t, replica, first)
 	wantDone(t, apply(t, s, shard, attempt(12), true, op(store.Hold, "lock", "me"), op(store.PutNew, "later", "me")))
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sinho/clock"
+	"sinho/store/redistest"
 	"sinho/store/storetest"
 )
 
@@ -24,8 +25,8 @@ func exchanges(o Options) func(t *testing.T) (func(string) storetest.Exchange, f
 
 func TestNodesMeetOnOneServer(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	t.Run("contract", func(t *testing.T) { storetest.RunExchange(t, exchanges(Options{Addrs: []string{sv.addr()}})) })
+	sv := redistest.Start(t)
+	t.Run("contract", func(t *testing.T) { storetest.RunExchange(t, exchanges(Options{Addrs: []string{sv.Addr}})) })
 	if wantExpiry(t, sv) == 0 {
 		t.Error("no keys, so nothing was shown")
 	}
@@ -33,10 +34,10 @@ func TestNodesMeetOnOneServer(t *testing.T) {
 
 func TestNodesMeetOnACluster(t *testing.T) {
 	t.Parallel()
-	tc := startCluster(t)
-	t.Run("contract", func(t *testing.T) { storetest.RunExchange(t, exchanges(Options{Addrs: tc.addrs()})) })
+	tc := redistest.StartCluster(t, 0)
+	t.Run("contract", func(t *testing.T) { storetest.RunExchange(t, exchanges(Options{Addrs: tc.Addrs()})) })
 	sum := 0
-	for _, sv := range tc.nodes[:masters] {
+	for _, sv := range tc.Nodes[:redistest.Masters] {
 		sum += wantExpiry(t, sv)
 	}
 	if sum == 0 {
@@ -46,11 +47,11 @@ func TestNodesMeetOnACluster(t *testing.T) {
 
 // wantExpiry demands that every key of an exchange ends by itself, and lies in
 // the one slot. It returns how many there are.
-func wantExpiry(t *testing.T, sv *server) int {
+func wantExpiry(t *testing.T, sv *redistest.Server) int {
 	t.Helper()
-	keys := sv.client.Keys(t.Context(), "exchange-*").Val()
+	keys := sv.Client.Keys(t.Context(), "exchange-*").Val()
 	for _, key := range keys {
-		if ttl := sv.client.PTTL(t.Context(), key).Val(); ttl <= 0 || !strings.Contains(key, "{lights}") {
+		if ttl := sv.Client.PTTL(t.Context(), key).Val(); ttl <= 0 || !strings.Contains(key, "{lights}") {
 			t.Errorf("%s: got TTL %v, want an end, and the slot of {lights}", key, ttl)
 		}
 	}
@@ -59,7 +60,7 @@ func wantExpiry(t *testing.T, sv *server) int {
 
 func TestAnExchangeTellsTheTime(t *testing.T) {
 	t.Parallel()
-	s := open(t, Options{Addrs: []string{startServer(t).addr()}})
+	s := open(t, Options{Addrs: []string{redistest.Start(t).Addr}})
 	clk := clock.New(func() time.Time { return time.Now().Add(-time.Hour) }, nil)
 	if err := s.Tell(t.Context(), clk); err != nil {
 		t.Fatal(err)
@@ -78,14 +79,14 @@ func TestAnExchangeTellsTheTime(t *testing.T) {
 
 func TestAnExchangeSurvivesAServerThatForgotItsScripts(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}})
 	x := s.Exchange("a", clock.New(nil, nil))
 	for range 2 {
 		if _, err := x.Look(t.Context(), 0, 0, ""); err != nil {
 			t.Fatal(err)
 		}
-		if err := sv.client.ScriptFlush(t.Context()).Err(); err != nil {
+		if err := sv.Client.ScriptFlush(t.Context()).Err(); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -94,8 +95,8 @@ func TestAnExchangeSurvivesAServerThatForgotItsScripts(t *testing.T) {
 // BenchmarkExchange is one node's whole second: a report of five busy providers,
 // a look that finds three reports, and a state of 15 kB.
 func BenchmarkExchange(b *testing.B) {
-	sv := startServer(b)
-	s, err := Open(b.Context(), Options{Addrs: []string{sv.addr()}})
+	sv := redistest.Start(b)
+	s, err := Open(b.Context(), Options{Addrs: []string{sv.Addr}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -111,7 +112,7 @@ func BenchmarkExchange(b *testing.B) {
 	second := sight.Sealed - 1_000_000_000 // long ago, and each after the one before
 	key := x.secondKey(sight.Sealed)
 	for _, node := range []string{"a", "b", "c"} {
-		sv.client.HSet(b.Context(), key, node, report)
+		sv.Client.HSet(b.Context(), key, node, report)
 	}
 	for b.Loop() {
 		second++
@@ -128,5 +129,5 @@ func BenchmarkExchange(b *testing.B) {
 		version = next
 	}
 	b.StopTimer()
-	b.Log("the server's own time:", infoField(sv.client.Info(b.Context(), "commandstats").Val(), "cmdstat_evalsha"))
+	b.Log("the server's own time:", infoField(sv.Client.Info(b.Context(), "commandstats").Val(), "cmdstat_evalsha"))
 }

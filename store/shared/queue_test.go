@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"sinho/store"
+	"sinho/store/redistest"
 	"sinho/store/storetest"
 )
 
@@ -32,12 +33,12 @@ func fill(t *testing.T, q store.Queue, queue string, n int) {
 
 func TestQueueContractOnOneServer(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
+	sv := redistest.Start(t)
 	storetest.RunQueue(t, storetest.Queues{
-		Open: func(t *testing.T) store.Queue { return open(t, Options{Addrs: []string{sv.addr()}}) },
+		Open: func(t *testing.T) store.Queue { return open(t, Options{Addrs: []string{sv.Addr}}) },
 		Fill: fill,
 		Reopen: func(t *testing.T, q store.Queue) store.Queue {
-			sv.restart(t)
+			sv.Restart(t)
 			return q // the same client finds the new process
 		},
 	})
@@ -45,17 +46,17 @@ func TestQueueContractOnOneServer(t *testing.T) {
 
 func TestQueueContractOnACluster(t *testing.T) {
 	t.Parallel()
-	tc := startCluster(t)
+	tc := redistest.StartCluster(t, 0)
 	storetest.RunQueue(t, storetest.Queues{
-		Open: func(t *testing.T) store.Queue { return open(t, Options{Addrs: tc.addrs()[1:2]}) },
+		Open: func(t *testing.T) store.Queue { return open(t, Options{Addrs: tc.Addrs()[1:2]}) },
 		Fill: fill,
 	})
 }
 
 func TestAQueueIsInOneSlotAndLeavesNothing(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}, Prefix: "mine:"})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}, Prefix: "mine:"})
 	ctx := t.Context()
 	if err := s.Push(ctx, "q", "a", []byte("item"), time.Time{}); err != nil {
 		t.Fatal(err)
@@ -64,7 +65,7 @@ func TestAQueueIsInOneSlotAndLeavesNothing(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("Lease: %+v, %v", got, err)
 	}
-	keys := sv.client.Keys(ctx, "*").Val()
+	keys := sv.Client.Keys(ctx, "*").Val()
 	if len(keys) != 4 {
 		t.Errorf("got keys %q, want four", keys)
 	}
@@ -76,16 +77,16 @@ func TestAQueueIsInOneSlotAndLeavesNothing(t *testing.T) {
 	if err := s.Done(ctx, "q", "a", got[0].Lease); err != nil {
 		t.Fatal(err)
 	}
-	keys = sv.client.Keys(ctx, "*").Val()
-	if len(keys) != 1 || sv.client.PTTL(ctx, keys[0]).Val() <= 0 {
+	keys = sv.Client.Keys(ctx, "*").Val()
+	if len(keys) != 1 || sv.Client.PTTL(ctx, keys[0]).Val() <= 0 {
 		t.Errorf("got keys %q, want only that it was done, which ends by itself", keys)
 	}
 }
 
 func TestAPushWaitsForReplicas(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}, Replicas: 1, ReplicaWait: 20 * time.Millisecond})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}, Replicas: 1, ReplicaWait: 20 * time.Millisecond})
 	ctx := t.Context()
 	for call := range 2 {
 		if err := s.Push(ctx, "q", "a", []byte("first"), time.Time{}); !errors.Is(err, store.ErrTooFewReplicas) {
@@ -99,8 +100,8 @@ func TestAPushWaitsForReplicas(t *testing.T) {
 	if err != nil || len(got) != 1 {
 		t.Fatalf("Lease: %+v, %v", got, err)
 	}
-	copyOf(t, sv)
-	eventually(t, "the same push is acknowledged", func() bool {
+	redistest.Replica(t, sv)
+	redistest.Eventually(t, "the same push is acknowledged", func() bool {
 		return s.Push(ctx, "q", "a", []byte("second"), time.Time{}) == nil
 	})
 	if n, _, err := s.Len(ctx, "q"); n != 1 || err != nil {
@@ -111,9 +112,9 @@ func TestAPushWaitsForReplicas(t *testing.T) {
 // A retry of the client library must not make the one who did it look late.
 func TestALostReplyDoesNotLoseALease(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	direct := open(t, Options{Addrs: []string{sv.addr()}})
-	p := startProxy(t, sv.addr())
+	sv := redistest.Start(t)
+	direct := open(t, Options{Addrs: []string{sv.Addr}})
+	p := startProxy(t, sv.Addr)
 	s := open(t, Options{Addrs: []string{p.addr}})
 	ctx := t.Context()
 	leased := func() store.Leased {
@@ -146,8 +147,8 @@ func TestALostReplyDoesNotLoseALease(t *testing.T) {
 
 func TestAServerThatForgotTheScriptsOfQueuesGetsThemAgain(t *testing.T) {
 	t.Parallel()
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}})
 	ctx := t.Context()
 	for range 2 {
 		if err := s.Push(ctx, "q", "a", nil, time.Time{}); err != nil {
@@ -160,7 +161,7 @@ func TestAServerThatForgotTheScriptsOfQueuesGetsThemAgain(t *testing.T) {
 		if err := s.Done(ctx, "q", "a", got[0].Lease); err != nil {
 			t.Fatal(err)
 		}
-		sv.must(t, "script", "flush")
+		sv.Do(t, "script", "flush")
 	}
 }
 

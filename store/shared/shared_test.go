@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"sinho/store"
+	"sinho/store/redistest"
 	"sinho/store/storetest"
 )
 
@@ -64,29 +65,30 @@ func wantDone(t *testing.T, o store.Outcome) {
 }
 
 func TestContractOnOneServer(t *testing.T) {
-	sv := startServer(t)
+	sv := redistest.Start(t)
 	storetest.Run(
 		t,
-		func(t *testing.T) store.Store { return open(t, Options{Addrs: []string{sv.addr()}}) },
+		func(t *testing.T) store.Store { return open(t, Options{Addrs: []string{sv.Addr}}) },
 		storetest.Reopen(func(t *testing.T, s store.Store) store.Store {
-			sv.restart(t)
+			sv.Restart(t)
 			return s // the same client finds the new process
 		}),
 	)
 }
 
 func TestOpenRefusesAServerThatIsNotFit(t *testing.T) {
-	evicting := startServer(t, "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")
-	replica := copyOf(t, startServer(t))
-	nobody, _ := freePorts(t)
-	gone := (&server{port: nobody}).addr()
+	evicting := redistest.Start(t, "--maxmemory", "50mb", "--maxmemory-policy", "allkeys-lru")
+	replica := redistest.Replica(t, redistest.Start(t))
+	left := redistest.Start(t)
+	left.Kill()
+	gone := left.Addr
 	tests := []struct {
 		name string
 		o    Options
 		says []string
 	}{
-		{"one that evicts", Options{Addrs: []string{evicting.addr()}}, []string{evicting.addr(), `"allkeys-lru"`, "set it to noeviction"}},
-		{"a replica", Options{Addrs: []string{replica.addr()}}, []string{replica.addr(), "is a slave, want a master"}},
+		{"one that evicts", Options{Addrs: []string{evicting.Addr}}, []string{evicting.Addr, `"allkeys-lru"`, "set it to noeviction"}},
+		{"a replica", Options{Addrs: []string{replica.Addr}}, []string{replica.Addr, "is a slave, want a master"}},
 		{"one that is not there", Options{Addrs: []string{gone}}, []string{gone, "refused", "store: unavailable"}},
 		{"no address and other mistakes, all at once", Options{Prefix: "a{b", Replicas: -1, Timeout: time.Hour}, []string{"no address", "braces", "replicas is -1", "timeout is 1h0m0s"}},
 	}
@@ -116,8 +118,8 @@ func TestVersionsBefore62AreRefused(t *testing.T) {
 }
 
 func TestAnswersAreKeptForAMinuteAndRecordsForTheirTTL(t *testing.T) {
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}, Prefix: "mine:"})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}, Prefix: "mine:"})
 	apply(t, s, "s", attempt(1), false, op(store.Put, "k", "v"))
 	for key, want := range map[string]time.Duration{
 		s.attemptKey("s", attempt(1)): store.AttemptTTL,
@@ -126,28 +128,28 @@ func TestAnswersAreKeptForAMinuteAndRecordsForTheirTTL(t *testing.T) {
 		if !strings.HasPrefix(key, "mine:{s}") {
 			t.Errorf("key %q: want it to begin with the prefix and the hash tag", key)
 		}
-		got, err := sv.client.PTTL(t.Context(), key).Result()
+		got, err := sv.Client.PTTL(t.Context(), key).Result()
 		if err != nil || got > want || got < want-10*time.Second {
 			t.Errorf("TTL of %q: got %v, %v, want a little less than %v", key, got, err, want)
 		}
 	}
-	if n := sv.client.DBSize(t.Context()).Val(); n != 2 {
+	if n := sv.Client.DBSize(t.Context()).Val(); n != 2 {
 		t.Errorf("got %d keys, want 2: nothing else is stored", n)
 	}
 }
 
 func TestAServerThatForgotTheScriptGetsItAgain(t *testing.T) {
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}})
 	for n := range byte(3) {
 		wantDone(t, apply(t, s, "s", attempt(n), n == 1, op(store.Put, "k", "v")))
-		sv.must(t, "script", "flush")
+		sv.Do(t, "script", "flush")
 	}
 }
 
 func TestTooFewReplicasIsToldAndTheChangeIsDone(t *testing.T) {
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}, Replicas: 1, ReplicaWait: 20 * time.Millisecond})
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}, Replicas: 1, ReplicaWait: 20 * time.Millisecond})
 	lock := op(store.PutNew, "lock", "me")
 	for call := range 2 {
 		_, err := s.Apply(t.Context(), "s", attempt(1), true, lock)
@@ -158,8 +160,8 @@ func TestTooFewReplicasIsToldAndTheChangeIsDone(t *testing.T) {
 	wantDone(t, apply(t, s, "s", attempt(2), false, op(store.Hold, "lock", "me")))
 	wantConflict(t, apply(t, s, "s", attempt(3), true, op(store.PutNew, "lock", "you")), store.Differs)
 
-	copyOf(t, sv)
-	eventually(t, "the same attempt is acknowledged", func() bool {
+	redistest.Replica(t, sv)
+	redistest.Eventually(t, "the same attempt is acknowledged", func() bool {
 		o, err := s.Apply(t.Context(), "s", attempt(1), true, lock)
 		return err == nil && o.Conflict == nil && o.Repeated
 	})
@@ -168,12 +170,10 @@ func TestTooFewReplicasIsToldAndTheChangeIsDone(t *testing.T) {
 // A repeated attempt may come over a connection that has written nothing
 // before; it must not be content with a replica that is behind.
 func TestARepeatedDurableAttemptWaitsForReplicasAgain(t *testing.T) {
-	sv := startServer(t)
-	replica := copyOf(t, sv)
-	o := Options{Addrs: []string{sv.addr()}, Replicas: 1, ReplicaWait: 50 * time.Millisecond}
-	if err := replica.cmd.Process.Signal(syscall.SIGSTOP); err != nil { // stands still, stays connected
-		t.Fatal(err)
-	}
+	sv := redistest.Start(t)
+	replica := redistest.Replica(t, sv)
+	o := Options{Addrs: []string{sv.Addr}, Replicas: 1, ReplicaWait: 50 * time.Millisecond}
+	replica.Signal(t, syscall.SIGSTOP) // stands still, stays connected
 	for call := range 2 {
 		s := open(t, o) // connections of its own
 		if _, err := s.Apply(t.Context(), "s", attempt(1), true, op(store.Put, "k", "v")); !errors.Is(err, store.ErrTooFewReplicas) {
@@ -183,11 +183,11 @@ func TestARepeatedDurableAttemptWaitsForReplicasAgain(t *testing.T) {
 }
 
 func TestALostReplyDoesNotMakeTheWinnerLookLikeAReplay(t *testing.T) {
-	sv := startServer(t)
-	direct := open(t, Options{Addrs: []string{sv.addr()}})
+	sv := redistest.Start(t)
+	direct := open(t, Options{Addrs: []string{sv.Addr}})
 	apply(t, direct, "s", attempt(0), false, fenced(op(store.Put, "code", "prize")))
 
-	p := startProxy(t, sv.addr())
+	p := startProxy(t, sv.Addr)
 	s := open(t, Options{Addrs: []string{p.addr}})
 	p.losing.Store(true)
 	o := apply(t, s, "s", attempt(1), false, op(store.Take, "code", "grave"))
@@ -200,9 +200,9 @@ func TestALostReplyDoesNotMakeTheWinnerLookLikeAReplay(t *testing.T) {
 }
 
 func TestAServerThatDoesNotAnswerIsUnavailableInTime(t *testing.T) {
-	sv := startServer(t)
-	s := open(t, Options{Addrs: []string{sv.addr()}, Timeout: 50 * time.Millisecond})
-	sv.kill()
+	sv := redistest.Start(t)
+	s := open(t, Options{Addrs: []string{sv.Addr}, Timeout: 50 * time.Millisecond})
+	sv.Kill()
 	_, err := s.Apply(t.Context(), "s", attempt(1), true, op(store.Put, "k", "v"))
 	if !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Apply: got error %v, want ErrUnavailable", err)
@@ -213,8 +213,8 @@ func TestAServerThatDoesNotAnswerIsUnavailableInTime(t *testing.T) {
 	if _, err = s.Now(t.Context()); !errors.Is(err, store.ErrUnavailable) {
 		t.Errorf("Now: got error %v, want ErrUnavailable", err)
 	}
-	sv.start(t)
-	eventually(t, "the store works again", func() bool {
+	sv.Start(t)
+	redistest.Eventually(t, "the store works again", func() bool {
 		_, err := s.Apply(t.Context(), "s", attempt(2), true, op(store.Put, "k", "v"))
 		return err == nil
 	})

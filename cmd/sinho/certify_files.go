@@ -123,6 +123,8 @@ clients:
     # Who has verified_claims there is verified, anybody else asserted.
     assurance: verified
     trust_framework: %s
+    # Every login there is an act of its own, and auth_time tells when.
+    fresh: proved
     capacity: 1000
 `
 

@@ -9,8 +9,8 @@ import (
 
 // Bounds of an assertion.
 const (
-	maxAssertion = 5 * time.Minute // ahead of now; what is taken must be remembered so long
-	minJTI       = 8               // bytes
+	maxAssertion = time.Hour // ahead of now, as libraries make them; what is taken is remembered so long
+	minJTI       = 8         // bytes
 	maxJTI       = 128
 )
 

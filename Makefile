@@ -5,8 +5,11 @@ GO ?= go
 CACHE := $(CURDIR)/.cache
 LINT := $(CACHE)/golangci-lint
 FUMPT := $(CACHE)/gofumpt
+PROXY := $(CACHE)/oauth2-proxy
+NPM := $(CACHE)/npm/node_modules/.installed
+VENV := $(CACHE)/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e evidence-faults evidence-walk evidence-nodes screens evidence-store evidence-keys evidence-login evidence-failover evidence-console
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-fuzz screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -14,9 +17,9 @@ help: ## this list
 demo: ## the whole thing on this machine: http://localhost:8080
 	$(GO) run ./cmd/sinho demo
 
-test: tools format vet lint unit e2e ## install what tests need, then everything
+test: tools format vet lint unit e2e peers ## install what tests need, then everything
 
-tools: ## redis-server, chromium, node, haproxy, nginx and a Hangul font by the system's package manager
+tools: ## redis-server, chromium, node, npm, python, haproxy, nginx and a Hangul font by the system's package manager
 	@./testdata/install-tools
 
 $(LINT): tools/go.mod tools/go.sum
@@ -37,10 +40,34 @@ lint: $(LINT) ## golangci-lint with .golangci.yml
 	$(LINT) run ./...
 
 unit: ## unit, contract, fuzz-seed and import-floor tests under the race detector
-	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -v '/e2e$$')
+	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vE '/(e2e|peers)$$')
 
 e2e: ## the built program in Chromium, phone and desktop width
 	$(GO) test -count=1 -timeout 20m -v ./e2e
+
+peers: $(PROXY) $(NPM) $(VENV) ## openid-client, Authlib, go-oidc and oauth2-proxy log in, refresh and log out
+	$(GO) test -count=1 -timeout 15m -v ./peers
+
+peers-spring: ## Spring Security logs in and out; needs Java 17 and Maven, not part of `make test`
+	rm -rf $(CACHE)/spring && mkdir -p $(CACHE) && cp -r testdata/peers/spring-security $(CACHE)/spring
+	mvn -q -B -f $(CACHE)/spring/pom.xml package
+	$(GO) test -count=1 -timeout 10m -v -tags spring -run TestSpringSecurity ./peers
+
+# oauth2-proxy is built from a module of its own, so that what it needs stays
+# out of the product's graph.
+$(PROXY): tools/oauth2-proxy/go.mod tools/oauth2-proxy/go.sum
+	@mkdir -p $(CACHE)
+	$(GO) build -modfile=tools/oauth2-proxy/go.mod -o $@ github.com/oauth2-proxy/oauth2-proxy/v7
+
+$(NPM): testdata/peers/openid-client/package.json testdata/peers/openid-client/package-lock.json
+	@mkdir -p $(CACHE)/npm && cp $^ $(CACHE)/npm/
+	cd $(CACHE)/npm && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(VENV): testdata/peers/authlib/requirements.txt
+	python3 -m venv --clear $(CACHE)/venv
+	$(CACHE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 evidence-faults: ## how soon lights follow a fault, against the published limits (15 minutes)
 	@mkdir -p docs/evidence
@@ -61,6 +88,7 @@ evidence-store: ## every store under every fault, checked with porcupine (5 minu
 evidence-keys: ## two nodes whose keys rotate and whose settings change under load (6 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestKeysRotateUnderLoad ./cmd/sinho
+
 evidence-login: ## what a login costs on both stores, then 556 a second for ten minutes (20 minutes; SINHO_EVIDENCE_FOR=1h for an hour)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 120m -v -run TestWhatALoginCosts ./e2e
@@ -72,6 +100,10 @@ evidence-failover: ## three nodes behind HAProxy while one is killed, one draine
 evidence-console: ## how soon an operator's word is seen on open choosers of two nodes
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 10m -v -run TestOverridesReachAllNodes ./e2e
+
+evidence-fuzz: ## a minute of new inputs for everything that reads what strangers and sites send (18 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestFuzzingFindsNothing ./evidence
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

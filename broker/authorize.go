@@ -22,6 +22,11 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	b.noted(r.Context(), q.Ref, q.Client)
+	if q.Pushed != (id{}) {
+		if err := b.claim(w, r, q, c); err != nil {
+			return err
+		}
+	}
 	notice := Notice{}
 	s, have := b.session(r)
 	usable := have && b.usable(s, q)
@@ -29,6 +34,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		step, err := b.reuse(r.Context(), q, c, s, false)
 		switch {
 		case err == nil:
+			if err := b.spend(w, r, q, s); err != nil {
+				return err
+			}
 			b.send(w, r, step)
 			return nil
 		case errors.Is(err, store.ErrUnavailable) && q.Prompt.has(promptNone):
@@ -44,6 +52,8 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}
 		case errors.Is(err, errConsent): // on the page
+		case errors.Is(err, errSpent) && q.Pushed != (id{}):
+			return usedURI(q)
 		default:
 			return err
 		}
@@ -54,7 +64,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	case q.Prompt.has(promptNone):
 		return &siteError{q: q, code: "login_required", desc: "the person must log in"}
 	}
-	q.Browser = b.bindBrowser(w, r)
+	if q.Browser == (id{}) {
+		q.Browser = b.bindBrowser(w, r)
+	}
 	sealed, err := b.sealRequest(q)
 	if err != nil {
 		return err
@@ -75,7 +87,7 @@ func (b *Broker) authorizePost(w http.ResponseWriter, r *http.Request) error {
 	if p != nil {
 		return p
 	}
-	q, _, err := b.validate(v)
+	q, _, err := b.readRequest(v)
 	if err != nil {
 		return err
 	}
@@ -98,7 +110,7 @@ func (b *Broker) readAuthorize(r *http.Request) (*request, client.Client, error)
 		return nil, client.Client{}, p
 	}
 	if len(v["posted"]) != 1 || v.Has("client_id") {
-		return b.validate(v)
+		return b.readRequest(v)
 	}
 	plain, err := b.box.posted.Open(v.Get("posted"), b.now(), b.issuer)
 	var q request
@@ -120,6 +132,14 @@ func (b *Broker) readAuthorize(r *http.Request) (*request, client.Client, error)
 	// that nothing kept under the request's id is ever shared by two.
 	q.ID = newID()
 	return &q, c, nil
+}
+
+// readRequest reads the parameters of a request, or what they stand for.
+func (b *Broker) readRequest(v url.Values) (*request, client.Client, error) {
+	if isPushed(v) && !v.Has("request") {
+		return b.readPushed(v)
+	}
+	return b.validate(v, false)
 }
 
 // query reads a bounded URL query.
@@ -210,7 +230,7 @@ func (b *Broker) reply(q *request, params ...string) Step {
 	if !q.FormPost {
 		return Step{Redirect: b.answerURL(q, params...)}
 	}
-	post := &FormPost{Action: q.RedirectURI, Origin: origin(q.RedirectURI)}
+	post := &FormPost{Action: q.RedirectURI, Origin: origin(q.RedirectURI), Locale: q.Locale}
 	for i := 0; i+1 < len(params); i += 2 {
 		post.Fields = append(post.Fields, Field{params[i], params[i+1]})
 	}

@@ -1,7 +1,10 @@
 package broker
 
 import (
+	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +13,7 @@ import (
 	"net/url"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"sinho/broker/client"
@@ -54,7 +58,7 @@ type Broker struct {
 	clients   *client.Registry
 	keys      *keys.Set
 	ring      *seal.Ring
-	pepper    []byte
+	peppered  sync.Pool // of HMAC-SHA256 under the pepper
 	store     store.Store
 	order     []string
 	providers map[string]providers.Provider
@@ -71,13 +75,14 @@ type Broker struct {
 
 	answers *recall[id, answer]
 	pushes  *recall[[32]byte, sentPush]
+	firsts  *recall[id, id] // the browser a pushed request belongs to
 	looks   *looks
 	limit   *limiter
 }
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, state, journey, code, codeRecord, access, claims, session, person, logout, visit *seal.Box
+	request, posted, callback, pushed, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -98,13 +103,16 @@ func New(cfg Config) (*Broker, error) {
 	}
 	b := &Broker{
 		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
-		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, pepper: append([]byte(nil), cfg.Pepper...), store: cfg.Store,
+		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
+		firsts:  newRecall[id, id](rememberFirsts, claimTTL),
 		looks:   newLooks(rememberLooks),
 	}
+	pepper := bytes.Clone(cfg.Pepper)
+	b.peppered.New = func() any { return hmac.New(sha256.New, pepper) }
 	for _, p := range cfg.Providers {
 		info := p.Info()
 		switch _, redirector := p.(providers.Redirector); {
@@ -146,9 +154,9 @@ func New(cfg Config) (*Broker, error) {
 	b.limit = newLimiter(most)
 	r := cfg.Ring
 	b.box = boxes{
-		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), state: r.Box("state"),
+		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
-		claims: r.Box("claims"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
+		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
 		visit: r.Box("visit"),
 	}
 	b.marked = map[[markSize]byte]client.Client{}
@@ -193,8 +201,9 @@ func checkIssuer(issuer string) (secure bool, err error) {
 	return false, fmt.Errorf("%q: want https, or http on a loopback host", issuer)
 }
 
-// Handler is the broker's own endpoints: /authorize, /token, /userinfo,
-// /logout, /jwks and discovery. Cross-site POSTs to them are legitimate.
+// Handler is the broker's own endpoints: /authorize, /par, /token, /introspect,
+// /revoke, /userinfo, /logout, /jwks and discovery. Cross-site POSTs to them are
+// legitimate.
 func (b *Broker) Handler() http.Handler {
 	mux := http.NewServeMux()
 	// GET patterns take HEAD too; a look at a link must not log anybody in or out.
@@ -206,14 +215,17 @@ func (b *Broker) Handler() http.Handler {
 	}
 	mux.HandleFunc("GET /authorize", b.handle(b.authorize))
 	mux.HandleFunc("POST /authorize", b.handle(b.authorize))
+	mux.HandleFunc("POST /par", b.handle(b.par))
 	mux.HandleFunc("POST /token", readable(b.handle(b.token)))
 	mux.HandleFunc("GET /userinfo", readable(b.handle(b.userinfo)))
 	mux.HandleFunc("POST /userinfo", readable(b.handle(b.userinfo)))
+	mux.HandleFunc("POST /introspect", b.handle(b.introspect))
+	mux.HandleFunc("POST /revoke", readable(b.handle(b.revoke)))
 	mux.HandleFunc("GET /logout", b.handle(b.logout))
 	mux.HandleFunc("POST /logout", b.handle(b.logout))
 	mux.HandleFunc("GET /.well-known/openid-configuration", readable(cacheable(func() []byte { return b.metadata })))
 	mux.HandleFunc("GET /jwks", readable(cacheable(b.keys.JWKS)))
-	for _, path := range []string{"/token", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
+	for _, path := range []string{"/token", "/revoke", "/userinfo", "/jwks", "/.well-known/openid-configuration"} {
 		mux.HandleFunc("OPTIONS "+path, readable(preflight))
 	}
 	return mux

@@ -23,6 +23,8 @@ type code struct {
 	Secret    []byte // 32 bytes; names the record and opens it
 	Redirect  []byte // SHA-256 of the redirect URI
 	Challenge string
+	Refresh   time.Time // end of the refresh tokens it gives, zero for none
+	Resources []byte    // marks of what its tokens may be for, 8 bytes each
 }
 
 const (
@@ -30,6 +32,8 @@ const (
 	tagCodeSecret
 	tagCodeRedirect
 	tagCodeChallenge
+	tagCodeRefresh
+	tagCodeResources
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
@@ -61,7 +65,18 @@ type grant struct {
 	Wants  wants
 	// Resources the access token may be for (RFC 8707), none for ours alone.
 	Resources []string
-	Session   id // it came of
+	Session   id     // it came of
+	Undated   bool   // At is no auth_time, see login
+	Fresh     bool   // proven for this very login
+	ACR       acrSet // asked for
+}
+
+// authTime is the auth_time of the ID token, 0 for none.
+func (g *grant) authTime() int64 {
+	if g.Undated {
+		return 0
+	}
+	return g.At.Unix()
 }
 
 const (
@@ -75,6 +90,9 @@ const (
 	tagGrantWants
 	tagGrantResource // once for each
 	tagGrantSession
+	tagGrantUndated
+	tagGrantFresh
+	tagGrantACR
 )
 
 func (g *grant) marshal() ([]byte, error) {
@@ -95,6 +113,9 @@ func (g *grant) marshal() ([]byte, error) {
 		f.text(tagGrantResource, r)
 	}
 	f.id(tagGrantSession, g.Session)
+	f.flag(tagGrantUndated, g.Undated)
+	f.flag(tagGrantFresh, g.Fresh)
+	f.number(tagGrantACR, int64(g.ACR))
 	return f, nil
 }
 
@@ -124,6 +145,12 @@ func (g *grant) unmarshal(p []byte) error {
 			g.Resources = append(g.Resources, string(v))
 		case tagGrantSession:
 			g.Session.read(v)
+		case tagGrantUndated:
+			g.Undated = flagged(v)
+		case tagGrantFresh:
+			g.Fresh = flagged(v)
+		case tagGrantACR:
+			g.ACR = acrSet(number(v) & 0xff)
 		}
 	})
 	if err == nil {
@@ -155,6 +182,10 @@ func (b *Broker) openCode(text, client string) (code, error) {
 			k.Redirect = v
 		case tagCodeChallenge:
 			k.Challenge = string(v)
+		case tagCodeRefresh:
+			k.Refresh = moment(v)
+		case tagCodeResources:
+			k.Resources = v
 		}
 	})
 	if err == nil && (len(k.Secret) != 32 || k.Shard == "") {
@@ -163,27 +194,46 @@ func (b *Broker) openCode(text, client string) (code, error) {
 	return k, err
 }
 
+// resourceMark stands for a resource in a code, which is short.
+func resourceMark(resource string) []byte {
+	sum := sha256.Sum256([]byte("sinho resource " + resource))
+	return sum[:markSize]
+}
+
+// mayBeFor says that the resource is among those granted.
+func (k *code) mayBeFor(resource string) bool {
+	want := resourceMark(resource)
+	for rest := k.Resources; len(rest) >= markSize; rest = rest[markSize:] {
+		if equal(rest[:markSize], want) {
+			return true
+		}
+	}
+	return false
+}
+
 // errReplay: the code was redeemed before; what it gave is revoked now.
 var errReplay = errors.New("the code was redeemed before")
 
-// redeem takes the code and writes the share of its access token in the same
+// redeem takes the code and writes the record its tokens hang from in the same
 // operation: one of any number of callers wins, and each later one revokes what
 // the winner got.
 func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, share []byte, err error) {
 	share = make([]byte, 32)
 	_, _ = rand.Read(share) // never fails, see crypto/rand
-	access := accessKey(accessName(k.Secret))
+	name := accessName(k.Secret)
+	record := store.Op{Kind: store.Put, Key: accessKey(name), Value: share, TTL: accessTTL}
+	if !k.Refresh.IsZero() {
+		record = store.Op{Kind: store.Put, Key: familyKey(name), Value: newFamily(share), TTL: max(k.Refresh.Sub(b.now()), store.MinTTL)}
+	}
 	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
-		store.Op{Kind: store.Take, Key: codeKey(accessName(k.Secret)), Value: []byte("used"), TTL: tombstoneTTL},
-		store.Op{Kind: store.Put, Key: access, Value: share, TTL: accessTTL},
+		store.Op{Kind: store.Take, Key: codeKey(name), Value: []byte("used"), TTL: tombstoneTTL}, record,
 	)
 	switch {
 	case err != nil:
 		return g, nil, fmt.Errorf("redeem code: %w", away(err))
 	case done.Conflict != nil && done.Conflict.Why == store.Tombstone:
-		_, err := b.store.Apply(ctx, k.Shard, newAttempt(), true, store.Op{Kind: store.Delete, Key: access})
-		if err != nil {
-			return g, nil, fmt.Errorf("revoke after replay: %w", away(err))
+		if err := b.revokeAll(ctx, k.Shard, name); err != nil {
+			return g, nil, fmt.Errorf("revoke after replay: %w", err)
 		}
 		return g, nil, errReplay
 	case done.Conflict != nil:
@@ -199,6 +249,19 @@ func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, s
 		return g, nil, fmt.Errorf("redeem code: %w", err)
 	}
 	return g, share, nil
+}
+
+// revokeAll deletes, durably, what all tokens of one code hang from: no record,
+// no claims.
+func (b *Broker) revokeAll(ctx context.Context, shard store.Shard, name []byte) error {
+	_, err := b.store.Apply(ctx, shard, newAttempt(), true,
+		store.Op{Kind: store.Delete, Key: accessKey(name)},
+		store.Op{Kind: store.Delete, Key: familyKey(name)},
+	)
+	if err != nil {
+		return away(err)
+	}
+	return nil
 }
 
 // newAttempt names one HTTP request's change: a library that sends it twice is

@@ -4,12 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+
+	"sinho/broker/client"
 )
 
 // providerMetadata is OpenID Connect Discovery 1.0 §3, with RFC 9207.
 type providerMetadata struct {
 	Issuer              string   `json:"issuer"`
 	Authorization       string   `json:"authorization_endpoint"`
+	Pushed              string   `json:"pushed_authorization_request_endpoint"`
 	Token               string   `json:"token_endpoint"`
 	Userinfo            string   `json:"userinfo_endpoint"`
 	JWKS                string   `json:"jwks_uri"`
@@ -21,12 +25,20 @@ type providerMetadata struct {
 	SubjectTypes        []string `json:"subject_types_supported"`
 	SigningAlgorithms   []string `json:"id_token_signing_alg_values_supported"`
 	TokenAuthMethods    []string `json:"token_endpoint_auth_methods_supported"`
+	TokenAuthAlgorithms []string `json:"token_endpoint_auth_signing_alg_values_supported"`
+	Introspection       string   `json:"introspection_endpoint"`
+	IntrospectMethods   []string `json:"introspection_endpoint_auth_methods_supported"`
+	IntrospectAlgs      []string `json:"introspection_endpoint_auth_signing_alg_values_supported"`
+	Revocation          string   `json:"revocation_endpoint"`
+	RevokeMethods       []string `json:"revocation_endpoint_auth_methods_supported"`
+	RevokeAlgs          []string `json:"revocation_endpoint_auth_signing_alg_values_supported"`
 	ChallengeMethods    []string `json:"code_challenge_methods_supported"`
 	ACRValues           []string `json:"acr_values_supported"`
 	ClaimTypes          []string `json:"claim_types_supported"`
 	Claims              []string `json:"claims_supported"`
 	Locales             []string `json:"ui_locales_supported"`
 	ClaimsParameter     bool     `json:"claims_parameter_supported"`
+	RequestAlgorithms   []string `json:"request_object_signing_alg_values_supported"`
 	RequestParameter    bool     `json:"request_parameter_supported"`
 	RequestURIParameter bool     `json:"request_uri_parameter_supported"`
 	ResponseISS         bool     `json:"authorization_response_iss_parameter_supported"`
@@ -37,31 +49,36 @@ type providerMetadata struct {
 }
 
 func (b *Broker) discovery() ([]byte, error) {
+	modes := []string{"query"}
+	if b.post != nil {
+		modes = append(modes, "form_post")
+	}
 	return json.Marshal(&providerMetadata{
 		Issuer:            b.issuer,
 		Authorization:     b.issuer + "/authorize",
+		Pushed:            b.issuer + "/par",
 		Token:             b.issuer + "/token",
 		Userinfo:          b.issuer + "/userinfo",
 		JWKS:              b.issuer + "/jwks",
 		EndSession:        b.issuer + "/logout",
-		Scopes:            scopeNames[:4],
+		Scopes:            scopeNames[:],
 		ResponseTypes:     []string{"code"},
-		ResponseModes:     []string{"query"},
-		GrantTypes:        []string{"authorization_code"},
+		ResponseModes:     modes,
+		GrantTypes:        grants,
 		SubjectTypes:      []string{"pairwise", "public"},
 		SigningAlgorithms: b.keys.Algorithms(),
-		TokenAuthMethods:  []string{"client_secret_basic", "client_secret_post", "none"},
-		ChallengeMethods:  []string{"S256"},
-		ACRValues:         []string{ACRAsserted, ACRVerified},
-		ClaimTypes:        []string{"normal"},
-		Claims: []string{
-			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "sid", "at_hash", "txn", "assurance",
-			"name", "nickname", "picture", "gender", "birthdate", "updated_at",
-			"email", "email_verified", "phone_number", "phone_number_verified",
-		},
-		Locales:     []string{"ko", "en"},
-		ResponseISS: true,
-		BackLogout:  b.hooks.Tell != nil, BackLogoutSession: b.hooks.Tell != nil,
+		TokenAuthMethods:  authMethods, TokenAuthAlgorithms: assertionAlgorithms,
+		Introspection: b.issuer + "/introspect", IntrospectMethods: authMethods[:3], IntrospectAlgs: assertionAlgorithms,
+		Revocation: b.issuer + "/revoke", RevokeMethods: authMethods, RevokeAlgs: assertionAlgorithms,
+		ChallengeMethods: []string{"S256"},
+		ACRValues:        acrNames[:],
+		ClaimTypes:       []string{"normal"},
+		Claims:           slices.Concat([]string{"iss", "aud", "exp", "iat", "nonce", "sid", "at_hash", "txn"}, claimNames[:]),
+		Locales:          []string{"ko", "en"},
+		ClaimsParameter:  true, RequestParameter: true,
+		RequestAlgorithms: []string{client.RS256, client.PS256, client.ES256, client.EdDSA},
+		ResponseISS:       true,
+		BackLogout:        b.hooks.Tell != nil, BackLogoutSession: b.hooks.Tell != nil,
 		FrontLogout: true, FrontLogoutSession: true,
 	})
 }

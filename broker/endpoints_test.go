@@ -166,7 +166,7 @@ func TestDiscoveryAndKeys(t *testing.T) {
 		}
 	}
 	for name, want := range map[string]bool{
-		"request_parameter_supported": false, "request_uri_parameter_supported": false, "claims_parameter_supported": false,
+		"request_parameter_supported": true, "request_uri_parameter_supported": false, "claims_parameter_supported": true,
 		"authorization_response_iss_parameter_supported": true,
 	} {
 		if doc[name] != want {

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 
+	"sinho/broker/client"
 	"sinho/providers"
 )
 
@@ -24,6 +25,21 @@ type siteError struct {
 
 func (e *siteError) Error() string { return "broker: answer " + e.code + ": " + e.desc }
 func (e *siteError) Unwrap() error { return e.cause }
+
+// level: only what is wrong with us is an error; a site's mistake is its own.
+func (e *siteError) level() slog.Level {
+	if e.code == "temporarily_unavailable" || e.code == "server_error" {
+		return level(e.cause)
+	}
+	return slog.LevelInfo
+}
+
+// refusedLogins says why a login is not given to the site, by OAuth error.
+var refusedLogins = map[string]string{
+	"login_required":                    "the person who logged in is not the one asked for",
+	"access_denied":                     "the person who logged in is not as the claims parameter demands",
+	"unmet_authentication_requirements": "the login does not reach the acr that is essential",
+}
 
 // clientError is told to a machine as JSON (RFC 6749 §5.2, RFC 6750 §3).
 type clientError struct {
@@ -55,6 +71,12 @@ func (p *Problem) about(q *request, s *Site) *Problem {
 	return p
 }
 
+// at names the site without a redirect URI.
+func (p *Problem) at(c client.Client) *Problem {
+	p.Site = &Site{ID: c.ID, Name: c.Name, Start: c.Start}
+	return p
+}
+
 // tell adds a line for developers.
 func (p *Problem) tell(format string, args ...any) *Problem {
 	p.Developer = append(p.Developer, fmt.Sprintf(format, args...))
@@ -78,7 +100,7 @@ func (b *Broker) handle(h func(http.ResponseWriter, *http.Request) error) http.H
 		switch {
 		case errors.As(err, &site):
 			b.noted(r.Context(), site.q.Ref, site.q.Client)
-			b.log(r.Context(), level(site.cause), "request refused", site.q.Ref, site.code, site.cause,
+			b.log(r.Context(), site.level(), "request refused", site.q.Ref, site.code, site.cause,
 				slog.String("client", site.q.Client), slog.String("why", site.desc))
 			b.send(w, r, b.reply(site.q, "error", site.code, "error_description", printable(site.desc)))
 		case errors.As(err, &machine):

@@ -30,7 +30,7 @@ type answer struct {
 // give answers a browser that has j: where it goes, and cookies on the way.
 func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error) {
 	if a.refusal != "" {
-		return b.reply(&j.Request, "error", a.refusal), nil
+		return b.reply(&j.Request, "error", a.refusal, "error_description", refusedLogins[a.refusal]), nil
 	}
 	end := j.ended()
 	step := b.reply(&j.Request, "code", a.code)
@@ -279,14 +279,17 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		return answer{}, false, b.fault(http.StatusBadRequest, ProblemClient, nil).about(&j.Request, nil)
 	}
 	login, notice := b.judge(j, who)
+	if notice == NoticePolicy && j.Request.NeedOnly {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "unmet_authentication_requirements", nil)
+		return answer{refusal: "unmet_authentication_requirements"}, true, nil
+	}
 	if notice != "" {
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, notice, nil)
 		return answer{notice: notice}, false, nil
 	}
-	if want := j.Request.HintSub; want != "" && !equal([]byte(want), []byte(b.subject(c, login.person))) {
-		// The site asked for one person and another came (Core §3.1.2.2).
-		b.log(ctx, level(nil), "login refused", j.Request.Ref, "other_person", nil)
-		return answer{refusal: "login_required"}, true, nil
+	if code := j.Request.refuses(login, b.subject(c, login.person)); code != "" {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, code, nil)
+		return answer{refusal: code}, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {

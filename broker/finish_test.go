@@ -224,7 +224,7 @@ func TestTheSamePersonOverProvidersThatCarryCI(t *testing.T) {
 	if kakao.Subject == naver.Subject {
 		t.Error("without CI, still the same subject")
 	}
-	if pass.ACR != ACRVerified || kakao.ACR != ACRAsserted {
+	if pass.ACR != ACRVerifiedFresh || kakao.ACR != ACRAsserted {
 		t.Errorf("got acr %s and %s", pass.ACR, kakao.ACR)
 	}
 }

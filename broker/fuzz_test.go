@@ -14,6 +14,9 @@ func FuzzAuthorize(f *testing.F) {
 		params().Encode(), params("prompt", "none").Encode(), params("max_age", "9999999999999").Encode(), params("redirect_uri", "https://evil.example").Encode(),
 		params("state", "\r\n\x00\xff").Encode(), "client_id=booking&client_id=school", "posted=x", "%zz", ";", "scope=openid&client_id=booking&redirect_uri=" + url.QueryEscape(callback),
 		params("acr_values", ACRVerified+" x").Encode(), params("ui_locales", "ko-KR").Encode(), params("code_challenge_method", "plain").Encode(),
+		params("claims", `{"id_token":{"birthdate":{"essential":true,"value":"1990-05-12"}}}`).Encode(), params("claims", `{"id_token":{"acr":{"essential":true,"values":["x"]}}}`).Encode(),
+		params("request", "eyJhbGciOiJub25lIn0.e30.").Encode(), params("request_uri", pushedPrefix+"AQEEdGVzdA").Encode(), params("request_uri", "https://x.example").Encode(),
+		params("response_mode", "form_post").Encode(), params("resource", "https://api.example").Encode(), params("provider_hint", "kakao").Encode(),
 	} {
 		f.Add(seed)
 	}

@@ -97,12 +97,20 @@ func (b *Broker) attempt(use string, o *occasion) store.Attempt {
 func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 	q, expires := o.q, b.now().Add(codeTTL)
 	k = code{Shard: o.s.Shard, Secret: b.ring.Derive("code", q.Began, o.seed), Challenge: q.Challenge}
+	if q.Scope.has(scopeOffline) && o.c.AllowsScope(client.ScopeOffline) {
+		k.Refresh = b.now().Add(o.c.RefreshTTL)
+	}
+	for _, r := range q.Resources {
+		k.Resources = append(k.Resources, resourceMark(r)...)
+	}
 	hash := sha256.Sum256([]byte(q.RedirectURI))
 	f := newForm(192)
 	f.text(tagCodeShard, string(k.Shard))
 	f.bytes(tagCodeSecret, k.Secret)
 	f.bytes(tagCodeRedirect, hash[:])
 	f.text(tagCodeChallenge, k.Challenge)
+	f.time(tagCodeRefresh, k.Refresh)
+	f.bytes(tagCodeResources, k.Resources)
 	if out, err = b.box.code.Seal(f, expires, b.issuer, o.c.ID); err != nil {
 		return k, "", "", err
 	}
@@ -111,6 +119,7 @@ func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 		Person: o.l.person, Who: trimmed(o.l.who), Nonce: q.Nonce, At: o.l.at, Scope: q.Scope,
 		SID: b.sid(o.s.ID, o.c.ID), Txn: q.Ref + "." + encode(txn[:12]),
 		Wants: q.Wants, Resources: q.Resources, Session: o.s.ID,
+		Undated: o.l.undated, Fresh: o.l.fresh, ACR: q.ACR,
 	}
 	plain, err := g.marshal()
 	if err != nil {

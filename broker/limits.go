@@ -12,6 +12,11 @@ const (
 	maxURL           = 8 << 10  // request target of any endpoint here
 	maxForm          = 16 << 10 // body of any endpoint here
 	maxScope         = 512
+	maxClaims        = 2 << 10 // the claims parameter, and
+	maxClaimsDepth   = 5       // objects and arrays within each other
+	maxClaimValues   = 16      // named for one claim
+	maxClaimValue    = 200
+	maxResources     = 4       // of one request
 	maxHint          = 200     // login_hint, longer ones are ignored
 	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
 	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
@@ -30,10 +35,12 @@ const (
 	requestMost  = 2 * time.Hour    // from /authorize, however often sealed anew
 	journeyTTL   = 30 * time.Minute
 	bounceTTL    = 60 * time.Second // a POST on its way to becoming a GET
+	pushedTTL    = 60 * time.Second // a pushed request on its way to /authorize
 	codeTTL      = 60 * time.Second
 	tombstoneTTL = 2 * time.Minute // outlives the code it marks
 	accessTTL    = 10 * time.Minute
 	idTokenTTL   = time.Hour
+	refreshTTL   = 365 * 24 * time.Hour // the longest a client may have
 	sessionTTL   = 12 * time.Hour
 	browserTTL   = 24 * time.Hour
 	agreedFor    = 365 * 24 * time.Hour
@@ -43,6 +50,9 @@ const (
 	pushGrace    = 10 * time.Minute // a push that expired can still say so
 	answerTTL    = 60 * time.Second
 	confirmTTL   = 10 * time.Minute // a question whether to log out
+
+	refreshSlot = 10 * time.Second // a refresh within is the same one
+	nodeDrift   = 2 * time.Second  // between the clocks of nodes
 
 	providerWait = 10 * time.Second // one exchange, push or result
 	storeWait    = 5 * time.Second  // what follows a spent proof
@@ -61,7 +71,7 @@ const (
 	JWKSAge = 5 * time.Minute
 	// OpensFor is the longest life of anything sealed: a key that seals no more
 	// must open for so long.
-	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL) + keySkew
+	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL, refreshTTL) + keySkew
 	// VerifiesFor is how long anybody may want to verify what a key has signed: an
 	// ID token within its hour, our own hint at log-out as long as its session.
 	VerifiesFor = max(idTokenTTL, sessionTTL) + JWKSAge + keySkew
@@ -73,5 +83,6 @@ const (
 const (
 	rememberAnswers = 16384
 	rememberPushes  = 4096
+	rememberFirsts  = 16384
 	rememberLooks   = 8192
 )

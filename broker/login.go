@@ -56,7 +56,13 @@ func (b *Broker) possible(q *request) bool {
 }
 
 func meets(info providers.Info, q *request) bool {
-	return info.Assurance >= q.Need && (!q.fresh() || info.Fresh != providers.NoFresh)
+	switch {
+	case info.Assurance < q.Need:
+		return false
+	case q.ACR == acrFresh: // nothing less was asked for
+		return info.Fresh == providers.FreshProved
+	}
+	return !q.fresh() || info.Fresh != providers.NoFresh
 }
 
 // Begin starts a journey to a provider; contact is what the person typed for a

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -22,7 +23,8 @@ type memory struct {
 	run      int
 	calls    int
 	broken   error
-	read     func() // called after a Read has its value, before it answers
+	refuse   func(store.Op) bool // ops that fail, nil for none
+	read     func()              // called after a Read has its value, before it answers
 	raw      bytes.Buffer
 	durable  []string // keys written durably
 }
@@ -53,6 +55,9 @@ func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Att
 	defer m.enter()()
 	if m.broken != nil {
 		return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrUnavailable, m.broken)
+	}
+	if m.refuse != nil && slices.ContainsFunc(ops, m.refuse) {
+		return store.Outcome{}, store.ErrUnavailable
 	}
 	if err := ctx.Err(); err != nil {
 		return store.Outcome{}, fmt.Errorf("%w: %w", store.ErrUnavailable, err)
@@ -182,6 +187,12 @@ func (m *memory) breaks(err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.broken = err
+}
+
+func (m *memory) refuses(which func(store.Op) bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refuse = which
 }
 
 func (m *memory) restart() {

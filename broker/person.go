@@ -1,9 +1,8 @@
 package broker
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/binary"
+	"hash"
 	"time"
 
 	"sinho/broker/client"
@@ -16,6 +15,11 @@ type login struct {
 	who    providers.Identity
 	person []byte // person key, 32 bytes
 	at     time.Time
+	// undated: at is when the person came back, and nobody knows when they proved
+	// themselves.
+	undated bool
+	// fresh: they have proven themselves for this very login.
+	fresh bool
 }
 
 // judge applies what the site asked to what the provider answered. A notice
@@ -36,7 +40,8 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 		return l, NoticePolicy
 	}
 	at := who.AuthTime
-	if at.IsZero() || at.After(now) {
+	told := !at.IsZero()
+	if !told || at.After(now) {
 		at = now
 	}
 	if j.Request.fresh() && at.Before(j.Began.Add(-authSkew)) {
@@ -45,7 +50,11 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 			return l, NoticeAgain
 		}
 	}
-	return login{who: who, person: b.personKey(&who), at: at}, ""
+	return login{
+		who: who, person: b.personKey(&who), at: at,
+		// Coming back proves a login only where a fresh one was asked for.
+		undated: !told && !j.Request.fresh(), fresh: told && !at.Before(j.Began.Add(-authSkew)),
+	}, ""
 }
 
 // personKey is the same for one citizen over every provider that carries CI;
@@ -79,7 +88,9 @@ func (b *Broker) sid(session id, client string) string {
 
 // pseudonym is HMAC-SHA256 under the pepper of length-prefixed parts.
 func (b *Broker) pseudonym(use string, parts ...string) []byte {
-	mac := hmac.New(sha256.New, b.pepper)
+	mac := b.peppered.Get().(hash.Hash)
+	defer b.peppered.Put(mac)
+	mac.Reset()
 	var n [4]byte
 	put := func(s string) {
 		binary.BigEndian.PutUint32(n[:], uint32(len(s))) //nolint:gosec // far below 4 GiB

@@ -21,9 +21,9 @@ func journeyOf(t testing.TB, s Step) string {
 }
 
 // pushed logs in by a push and gives the site's callback.
-func pushed(t testing.TB, w *world, br *browser) string {
+func pushed(t testing.TB, w *world, br *browser, changes ...string) string {
 	t.Helper()
-	name := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+	name := journeyOf(t, must2(t)(br.begin(br.chooser(changes...), "pass", contact)))
 	w.pass.set(func() { w.pass.progress, w.pass.results = providers.Approved, 0 })
 	w.clock.add(time.Second)
 	return must2(t)(br.waiting(name)).Redirect
@@ -61,7 +61,7 @@ func TestAPushWaitsThreeTimesForTheStore(t *testing.T) {
 	if n := w.store.waited(); n != 3 {
 		t.Errorf("got %d store waits for a push, want 3", n)
 	}
-	if c := w.claims(tok); c.ACR != ACRVerified {
+	if c := w.claims(tok); c.ACR != ACRVerifiedFresh {
 		t.Errorf("got acr %s", c.ACR)
 	}
 	if got := w.travelled(); got != "started returned ended" {

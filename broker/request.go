@@ -37,7 +37,11 @@ type request struct {
 	Resources   []string // RFC 8707
 	Pushed      id       // of the pushed request it came by, zero for none
 	Proved      id       // session that proved what fresh asks for, zero for none
+	ACR         acrSet   // asked for, by acr_values or claims
 }
+
+// maxAgeMost is the longest max_age there is.
+const maxAgeMost = 1<<31 - 1
 
 // fresh says that the person must prove themselves anew at a provider.
 func (q *request) fresh() bool { return q.Prompt.has(promptLogin) || q.MaxAge >= 0 }
@@ -67,6 +71,7 @@ const (
 	tagResource // once for each
 	tagPushed
 	tagProved
+	tagACR
 )
 
 func (q *request) marshal() []byte {
@@ -97,6 +102,7 @@ func (q *request) marshal() []byte {
 	}
 	f.id(tagPushed, q.Pushed)
 	f.id(tagProved, q.Proved)
+	f.number(tagACR, int64(q.ACR))
 	return f
 }
 
@@ -153,6 +159,8 @@ func (q *request) unmarshal(p []byte) error {
 			q.Pushed.read(v)
 		case tagProved:
 			q.Proved.read(v)
+		case tagACR:
+			q.ACR = acrSet(number(v) & 0xff)
 		}
 	})
 	if err == nil {

@@ -28,6 +28,8 @@ type session struct {
 	Expires   time.Time
 	Continued []byte // marks of the sites it has served, 8 bytes each, newest last
 	Person    []byte // login sealed under ring and share
+	Undated   bool   // At is no auth_time, see login
+	Fresh     bool   // proven for the very login that made it, and for no other
 	share     []byte // of a new session only
 	replaces  string // key of the record a new session ends, "" for none
 }
@@ -46,6 +48,8 @@ const (
 	tagSessionExpires
 	tagSessionContinued
 	tagSessionPerson
+	tagSessionUndated
+	tagSessionFresh
 )
 
 const (
@@ -65,6 +69,8 @@ func (s *session) marshal() []byte {
 	f.time(tagSessionExpires, s.Expires)
 	f.bytes(tagSessionContinued, s.Continued)
 	f.bytes(tagSessionPerson, s.Person)
+	f.flag(tagSessionUndated, s.Undated)
+	f.flag(tagSessionFresh, s.Fresh)
 	return f
 }
 
@@ -88,6 +94,10 @@ func (s *session) unmarshal(p []byte) error {
 			s.Continued = v
 		case tagSessionPerson:
 			s.Person = v
+		case tagSessionUndated:
+			s.Undated = flagged(v)
+		case tagSessionFresh:
+			s.Fresh = flagged(v)
 		}
 	})
 	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0) {
@@ -134,6 +144,7 @@ func (b *Broker) newSession(provider, client string, l login, old *session) (*se
 	s := &session{
 		ID: newID(), Shard: b.shard(l.person), Provider: provider, Assurance: l.who.Assurance,
 		At: l.at, Expires: b.now().Add(sessionTTL), share: make([]byte, 32),
+		Undated: l.undated, Fresh: l.fresh,
 	}
 	_, _ = rand.Read(s.share) // never fails, see crypto/rand
 	if old != nil && old.Shard == s.Shard {
@@ -163,7 +174,7 @@ func (b *Broker) openPerson(s *session, share []byte) (login, error) {
 	if err != nil {
 		return login{}, err
 	}
-	l := login{at: s.At}
+	l := login{at: s.At, undated: s.Undated}
 	var who []byte
 	if err := fields(plain, func(tag byte, v []byte) {
 		switch tag {
@@ -226,13 +237,16 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 // usable applies policy again: assurance, freshness and whether the provider
 // may still be used.
 func (b *Broker) usable(s *session, q *request) bool {
+	c, known := b.clients.Lookup(q.Client)
 	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.At.Add(provedTTL))
 	switch {
-	case s.Assurance < q.Need, b.disabled(s.Provider):
+	case !known, s.Assurance < q.Need, b.disabled(s.Provider):
 		return false
 	case proved:
 		return true // by the login that led here
-	case q.Prompt.has(promptLogin):
+	case c.SessionRule == client.SessionNone, q.Prompt.has(promptLogin):
+		return false
+	case q.MaxAge >= 0 && s.Undated: // nobody knows how old it is
 		return false
 	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
 		return false
@@ -254,7 +268,8 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if err != nil {
 		return Step{}, errNoSession
 	}
-	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(b.subject(c, l.person))) {
+	l.fresh = s.Fresh && s.ID == q.Proved
+	if q.refuses(l, b.subject(c, l.person)) != "" {
 		return Step{}, errOtherPerson
 	}
 	code, _, err := b.issue(ctx, &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed})
@@ -301,6 +316,9 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	http.SetCookie(w, cookie)
+	if err := b.spend(w, r, &q, s); err != nil {
+		return Step{}, b.internal(&q, c, err)
+	}
 	return step, nil
 }
 

@@ -79,6 +79,7 @@ type FormPost struct {
 	Action string // the redirect URI, registered exactly so
 	Origin string // of Action, for CSP form-action
 	Site   providers.Text
+	Locale string // asked for by ui_locales: ko, en or ""
 	Fields []Field
 }
 

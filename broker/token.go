@@ -6,7 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/seal"
@@ -19,28 +21,28 @@ type tokenAnswer struct {
 	Type      string `json:"token_type"`
 	ExpiresIn int    `json:"expires_in"`
 	Scope     string `json:"scope"`
-	IDToken   string `json:"id_token"`
+	Refresh   string `json:"refresh_token,omitempty"`
+	IDToken   string `json:"id_token,omitempty"`
 }
+
+// grants of the token endpoint, as discovery names them.
+var grants = []string{"authorization_code", "refresh_token"}
 
 func refuseToken(code, desc string) *clientError {
 	return &clientError{status: http.StatusBadRequest, code: code, desc: desc}
 }
 
+// serverError is told to a client where we are to blame.
+func serverError(desc string, cause error) *clientError {
+	return &clientError{status: http.StatusInternalServerError, code: "server_error", desc: desc, cause: cause}
+}
+
 // token is the token endpoint. Everything that can be judged without the store
 // is judged before its one Apply.
 func (b *Broker) token(w http.ResponseWriter, r *http.Request) error {
-	v, err := form16k(w, r)
+	v, err := b.machineForm(w, r)
 	if err != nil {
-		e := refuseToken("invalid_request", "the body must be a form of at most 16384 bytes")
-		if errors.As(err, new(*http.MaxBytesError)) {
-			e.status = http.StatusRequestEntityTooLarge
-		}
-		return e
-	}
-	for _, name := range []string{"grant_type", "code", "redirect_uri", "code_verifier", "client_id", "client_secret", "client_assertion", "client_assertion_type"} {
-		if len(v[name]) > 1 {
-			return refuseToken("invalid_request", name+" is sent more than once")
-		}
+		return err
 	}
 	c, err := b.authenticate(r, v)
 	if err != nil {
@@ -50,10 +52,12 @@ func (b *Broker) token(w http.ResponseWriter, r *http.Request) error {
 	switch v.Get("grant_type") {
 	case "authorization_code":
 		return b.tokenByCode(w, r, c, v)
+	case "refresh_token":
+		return b.tokenByRefresh(w, r, c, v)
 	case "":
 		return refuseToken("invalid_request", "grant_type is missing")
 	default:
-		return refuseToken("unsupported_grant_type", "grant_type must be authorization_code")
+		return refuseToken("unsupported_grant_type", "grant_type must be "+strings.Join(grants, " or "))
 	}
 }
 
@@ -73,6 +77,11 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 	if !proves(v.Get("code_verifier"), k.Challenge) {
 		return refuseToken("invalid_grant", "code_verifier does not match code_challenge")
 	}
+	for _, wanted := range v["resource"] {
+		if !k.mayBeFor(wanted) {
+			return refuseResource()
+		}
+	}
 	g, share, err := b.redeem(r.Context(), &k, c.ID)
 	switch {
 	case errors.Is(err, errReplay):
@@ -83,22 +92,86 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 	case errors.Is(err, store.ErrUnavailable):
 		return unavailable(err)
 	case err != nil:
-		return &clientError{status: http.StatusInternalServerError, code: "server_error", desc: "the code could not be redeemed", cause: err}
+		return serverError("the code could not be redeemed", err)
 	}
-	ref, _, _ := strings.Cut(g.Txn, ".")
-	b.noted(r.Context(), ref, c.ID)
-	subject := b.subject(c, g.Person)
-	access, err := b.sealAccess(&k, &g, share, subject)
-	if err == nil {
-		var signed string
-		if signed, err = b.signIDToken(c, &g, subject, access, b.now()); err == nil {
-			writeJSON(w, http.StatusOK, &tokenAnswer{
-				Access: access, Type: "Bearer", ExpiresIn: int(accessTTL.Seconds()), Scope: g.Scope.String(), IDToken: signed,
-			})
-			return nil
+	t := issued{
+		shard: k.Shard, name: accessName(k.Secret), share: share, scope: g.Scope, refreshUntil: k.Refresh,
+		nonce: g.Nonce, generation: firstGeneration,
+	}
+	var missing string
+	if t.resources, missing = narrowed(g.Resources, v["resource"]); missing != "" {
+		return refuseResource()
+	}
+	return b.answerTokens(w, r, c, &g, &t)
+}
+
+func refuseResource() *clientError {
+	return refuseToken("invalid_target", "resource is not one that was asked for at the authorization endpoint")
+}
+
+// narrowed are the resources wanted of those granted, all without a wish
+// (RFC 8707 §2.2); missing is the first that was not granted.
+func narrowed(granted, wanted []string) (resources []string, missing string) {
+	for _, r := range wanted {
+		if !slices.Contains(granted, r) {
+			return nil, r
 		}
 	}
-	return &clientError{status: http.StatusInternalServerError, code: "server_error", desc: "the tokens could not be made", cause: err}
+	if len(wanted) == 0 {
+		return granted, ""
+	}
+	return wanted, ""
+}
+
+// issued is one answer of the token endpoint in the making.
+type issued struct {
+	shard     store.Shard
+	name      []byte // of the access record or of the family
+	share     []byte
+	scope     scope    // of the access token
+	resources []string // of the access token
+	nonce     string   // for the ID token, "" for none
+	// refreshUntil is the end of the family that the tokens hang from, zero for
+	// none; generation is that of the refresh token to give, 0 for none.
+	refreshUntil time.Time
+	generation   uint64
+}
+
+// answerTokens makes and writes the tokens.
+func (b *Broker) answerTokens(w http.ResponseWriter, r *http.Request, c client.Client, g *grant, t *issued) error {
+	ref, _, _ := strings.Cut(g.Txn, ".")
+	b.noted(r.Context(), ref, c.ID)
+	answer, err := b.makeTokens(c, g, t)
+	if err != nil {
+		return serverError("the tokens could not be made", err)
+	}
+	writeJSON(w, http.StatusOK, answer)
+	return nil
+}
+
+func (b *Broker) makeTokens(c client.Client, g *grant, t *issued) (*tokenAnswer, error) {
+	now := b.now()
+	subject := b.subject(c, g.Person)
+	life := accessTTL
+	if left := t.refreshUntil.Sub(now); !t.refreshUntil.IsZero() && left < life {
+		life = left // its record ends then
+	}
+	access, err := b.sealAccess(c, g, t, subject, now, now.Add(life))
+	if err != nil {
+		return nil, err
+	}
+	answer := &tokenAnswer{Access: access, Type: "Bearer", ExpiresIn: int(life.Seconds()), Scope: t.scope.String()}
+	if t.generation > 0 && !t.refreshUntil.IsZero() {
+		if answer.Refresh, err = b.sealRefresh(c, g, t, now); err != nil {
+			return nil, err
+		}
+	}
+	if t.scope.has(scopeOpenID) {
+		if answer.IDToken, err = b.signIDToken(c, g, t.nonce, subject, access, now); err != nil {
+			return nil, err
+		}
+	}
+	return answer, nil
 }
 
 // proves checks PKCE (RFC 7636 §4.6). A verifier without a challenge is as
@@ -113,45 +186,4 @@ func proves(verifier, challenge string) bool {
 	}
 	sum := sha256.Sum256([]byte(verifier))
 	return equal([]byte(encode(sum[:])), []byte(challenge))
-}
-
-// authenticate finds the client by exactly one method: client_secret_basic,
-// client_secret_post, or none for public clients. Unknown clients and wrong
-// secrets are told alike, in the same time.
-func (b *Broker) authenticate(r *http.Request, v url.Values) (client.Client, error) {
-	refused := &clientError{status: http.StatusUnauthorized, code: "invalid_client", desc: "the client is not known or not authenticated so"}
-	user, secret, basic := r.BasicAuth()
-	switch {
-	case r.Header.Get("Authorization") != "":
-		refused.challenge = `Basic realm="sinho", charset="UTF-8"`
-		if !basic {
-			return client.Client{}, refused
-		}
-		if v.Has("client_secret") || v.Has("client_assertion") {
-			return client.Client{}, refuseToken("invalid_request", "more than one client authentication method")
-		}
-		name, errName := url.QueryUnescape(user)
-		pass, errPass := url.QueryUnescape(secret)
-		c, _ := b.clients.Lookup(name)
-		if same := c.CheckSecret(pass); !same || errName != nil || errPass != nil {
-			return client.Client{}, refused
-		}
-		if v.Has("client_id") && v.Get("client_id") != name {
-			return client.Client{}, refuseToken("invalid_request", "client_id is not the authenticated client")
-		}
-		return c, nil
-	case v.Has("client_assertion"), v.Has("client_assertion_type"):
-		return client.Client{}, refused
-	}
-	c, known := b.clients.Lookup(v.Get("client_id"))
-	if v.Get("client_secret") != "" {
-		if !c.CheckSecret(v.Get("client_secret")) {
-			return client.Client{}, refused
-		}
-		return c, nil
-	}
-	if !known || !c.Public {
-		return client.Client{}, refused
-	}
-	return c, nil
 }

@@ -19,7 +19,19 @@ const skew = 5 * time.Minute
 type idToken struct {
 	*oidc.IDToken
 	authTime time.Time
-	claims   map[string]json.RawMessage
+	claims   claimSet
+}
+
+// claimSet is a JSON object whose values are still to be read. Claim names are
+// told apart by case.
+type claimSet map[string]json.RawMessage
+
+// read fills to, one of this package's loose values, which never fail on
+// well-formed JSON. A claim that is not there leaves it as it is.
+func (s claimSet) read(name string, to json.Unmarshaler) {
+	if raw, ok := s[name]; ok {
+		_ = to.UnmarshalJSON(raw)
+	}
 }
 
 // verify checks an ID token, once: signature with an explicit algorithm list,
@@ -51,30 +63,30 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 		return nil, bad("id-token", "%w", err)
 	}
 	out := &idToken{IDToken: t}
-	var more struct {
-		AZP      text   `json:"azp"`
-		AuthTime number `json:"auth_time"`
-	}
-	if t.Claims(&more) != nil || t.Claims(&out.claims) != nil {
+	if t.Claims(&out.claims) != nil {
 		return nil, bad("id-token", "claims are not an object")
 	}
+	var azp text
+	var authTime number
+	out.claims.read("azp", &azp)
+	out.claims.read("auth_time", &authTime)
 	now := f.time()
 	switch {
 	case asSubject(t.Subject) == "":
 		return nil, bad("sub", "no usable sub")
 	case t.IssuedAt.IsZero() || t.IssuedAt.After(now.Add(skew)):
 		return nil, bad("iat", "no iat, or one in the future")
-	case more.AZP != "" && string(more.AZP) != f.set.ClientID:
+	case azp != "" && string(azp) != f.set.ClientID:
 		return nil, bad("azp", "issued to another client")
-	case len(t.Audience) > 1 && more.AZP == "":
+	case len(t.Audience) > 1 && azp == "":
 		return nil, bad("azp", "several audiences and no azp")
 	case subtle.ConstantTimeCompare([]byte(t.Nonce), []byte(nonce)) != 1:
 		return nil, bad("nonce", "nonce is not the one that was asked with")
 	case t.AccessTokenHash != "" && t.VerifyAccessToken(access) != nil:
 		return nil, bad("at-hash", "at_hash does not fit the access token")
 	}
-	if more.AuthTime.given {
-		out.authTime = time.Unix(more.AuthTime.n, 0).UTC()
+	if authTime.given {
+		out.authTime = time.Unix(authTime.n, 0).UTC()
 		if out.authTime.After(now.Add(skew)) {
 			return nil, bad("auth-time", "auth_time is in the future")
 		}
@@ -84,26 +96,31 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 
 // claims as loosely as vendors write them (OpenID Connect Core 5.1).
 type claims struct {
-	Subject       text  `json:"sub"`
-	Name          text  `json:"name"`
-	Nickname      text  `json:"nickname"`
-	Picture       text  `json:"picture"`
-	Email         text  `json:"email"`
-	EmailVerified maybe `json:"email_verified"`
-	Phone         text  `json:"phone_number"`
-	PhoneVerified maybe `json:"phone_number_verified"`
-	Birthdate     text  `json:"birthdate"`
-	Gender        text  `json:"gender"`
+	Subject, Name, GivenName, FamilyName, MiddleName, Nickname, Username text
 
+	Profile, Picture, Website, Gender, Birthdate, ZoneInfo, Locale, Email, Phone text
+
+	EmailVerified, PhoneVerified maybe
+	Address                      object[claimedAddress]
 	// VerifiedClaims of OpenID Identity Assurance 1.0: one or several.
-	VerifiedClaims several[verifiedClaims] `json:"verified_claims"`
+	VerifiedClaims several[verifiedClaims]
+}
+
+// claimedAddress is OpenID Connect Core 5.1.1 as loosely.
+type claimedAddress struct {
+	Formatted  text `json:"formatted"`
+	Street     text `json:"street_address"`
+	Locality   text `json:"locality"`
+	Region     text `json:"region"`
+	PostalCode text `json:"postal_code"`
+	Country    text `json:"country"`
 }
 
 type verifiedClaims struct {
 	Verification struct {
 		TrustFramework text `json:"trust_framework"`
 	} `json:"verification"`
-	Claims map[string]json.RawMessage `json:"claims"`
+	Claims claimSet `json:"claims"`
 }
 
 // several reads one object or an array of them; what is neither is absent.
@@ -126,12 +143,27 @@ func (s *several[T]) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// readClaims decodes a claim set; fields of the wrong type are absent.
-func readClaims(all map[string]json.RawMessage) claims {
-	var c claims
-	raw, err := json.Marshal(all)
-	if err == nil {
-		_ = json.Unmarshal(raw, &c) // no field's decoder fails
-	}
+// standard reads the standard claims; fields of the wrong type are absent.
+func (s claimSet) standard() (c claims) {
+	s.read("sub", &c.Subject)
+	s.read("name", &c.Name)
+	s.read("given_name", &c.GivenName)
+	s.read("family_name", &c.FamilyName)
+	s.read("middle_name", &c.MiddleName)
+	s.read("nickname", &c.Nickname)
+	s.read("preferred_username", &c.Username)
+	s.read("profile", &c.Profile)
+	s.read("picture", &c.Picture)
+	s.read("website", &c.Website)
+	s.read("gender", &c.Gender)
+	s.read("birthdate", &c.Birthdate)
+	s.read("zoneinfo", &c.ZoneInfo)
+	s.read("locale", &c.Locale)
+	s.read("email", &c.Email)
+	s.read("email_verified", &c.EmailVerified)
+	s.read("phone_number", &c.Phone)
+	s.read("phone_number_verified", &c.PhoneVerified)
+	s.read("address", &c.Address)
+	s.read("verified_claims", &c.VerifiedClaims)
 	return c
 }

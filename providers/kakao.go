@@ -142,7 +142,7 @@ func (k kakao) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 	id.Gender = asGender(string(a.Gender))
 	id.Phone = asPhone(string(a.Phone))
 	id.Nickname = asName(string(a.Profile.v.Nickname), 60)
-	id.Picture = asPicture(string(a.Profile.v.Picture))
+	id.Picture = asWeb(string(a.Profile.v.Picture))
 	if k.set.AssertsCI && a.CI != "" {
 		if id.CI = asCI(string(a.CI)); id.CI == "" {
 			return f.nonsense(op, "ci")

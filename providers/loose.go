@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"unicode/utf8"
 )
 
 // text is a JSON value that should be a string: numbers are taken as written
@@ -14,6 +15,8 @@ type text string
 func (t *text) UnmarshalJSON(b []byte) error {
 	*t = ""
 	switch b = bytes.TrimSpace(b); {
+	case verbatim(b):
+		*t = text(b[1 : len(b)-1])
 	case len(b) > 0 && b[0] == '"':
 		var s string
 		if json.Unmarshal(b, &s) == nil {
@@ -23,6 +26,12 @@ func (t *text) UnmarshalJSON(b []byte) error {
 		*t = text(b)
 	}
 	return nil
+}
+
+// verbatim says that a well-formed JSON value is a string that stands for itself:
+// nothing in it is escaped, and it is UTF-8.
+func verbatim(b []byte) bool {
+	return len(b) > 1 && b[0] == '"' && bytes.IndexByte(b, '\\') < 0 && utf8.Valid(b)
 }
 
 // maybe is a JSON value that should be a boolean: the strings true, false, Y and

@@ -143,7 +143,7 @@ func (n naver) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 	if id.Phone = asPhone(string(p.MobileE164)); id.Phone == "" {
 		id.Phone = asPhone(string(p.Mobile))
 	}
-	id.Picture = asPicture(string(p.Picture))
+	id.Picture = asWeb(string(p.Picture))
 	if lack := f.missing(id); lack != "" {
 		return f.fail(Consent, lack, errors.New(op+": a needed value was not shared"))
 	}

@@ -126,6 +126,60 @@ func asName(raw string, most int) string {
 // invisible characters make one name look like another.
 func invisible(r rune) bool { return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co, unicode.Cs) }
 
+// asLines is asName for a text of several lines; a line break is one \n (OpenID
+// Connect Core 5.1.1 allows two kinds).
+func asLines(raw string, most int) string {
+	var lines []string
+	for line := range strings.SplitSeq(strings.ReplaceAll(raw, "\r\n", "\n"), "\n") {
+		tidy := asName(line, most)
+		if tidy == "" && strings.TrimSpace(line) != "" {
+			return ""
+		}
+		if tidy != "" {
+			lines = append(lines, tidy)
+		}
+	}
+	text := strings.Join(lines, "\n")
+	if utf8.RuneCountInString(text) > most {
+		return ""
+	}
+	return text
+}
+
+// asZone keeps what may be a name of the IANA time zone database: letters,
+// digits and + - _ / within 40 bytes. Whether there is such a zone depends on the
+// database's edition and is not asked.
+func asZone(raw string) string {
+	if len(raw) == 0 || len(raw) > maxZone || !isLetter(raw[0]) || strings.ContainsFunc(raw, func(r rune) bool {
+		return !isWord(r) && r != '+' && r != '-' && r != '_' && r != '/'
+	}) {
+		return ""
+	}
+	return raw
+}
+
+// asLocale keeps a language tag (RFC 5646) by its shape; some write ko_KR, which
+// OpenID Connect Core 5.1 tells to bear with, and which becomes ko-KR.
+func asLocale(raw string) string {
+	tag := strings.ReplaceAll(raw, "_", "-")
+	if len(tag) < 2 || len(tag) > maxLocale || !isLetter(tag[0]) {
+		return ""
+	}
+	for part := range strings.SplitSeq(tag, "-") {
+		if len(part) == 0 || len(part) > 8 || strings.ContainsFunc(part, func(r rune) bool { return !isWord(r) }) {
+			return ""
+		}
+	}
+	return tag
+}
+
+func isLetter(c byte) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
+
+// isWord knows ASCII letters and digits.
+func isWord(r rune) bool {
+	return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
+}
+
 // asEmail keeps what looks like one address; it is never proof of anything.
 func asEmail(raw string) string {
 	at := strings.LastIndexByte(raw, '@')
@@ -136,8 +190,8 @@ func asEmail(raw string) string {
 	return raw
 }
 
-// asPicture keeps a web address of at most 512 bytes.
-func asPicture(raw string) string {
+// asWeb keeps a web address of at most 512 bytes.
+func asWeb(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil || len(raw) > 512 || u.Host == "" || u.User != nil || (u.Scheme != "https" && u.Scheme != "http") {
 		return ""

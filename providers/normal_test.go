@@ -14,7 +14,8 @@ import (
 func TestNormalForms(t *testing.T) {
 	forms := map[string]func(string) string{
 		"phone": asPhone, "birthdate": asBirthdate, "gender": asGender, "digit": asGenderDigit, "carrier": asCarrier,
-		"name": func(s string) string { return asName(s, 10) }, "email": asEmail, "picture": asPicture,
+		"name": func(s string) string { return asName(s, 10) }, "email": asEmail, "picture": asWeb,
+		"lines": func(s string) string { return asLines(s, 20) }, "zone": asZone, "locale": asLocale,
 		"ci": func(s string) string { return string(asCI(s)) }, "di": func(s string) string { return string(asDI(s)) },
 	}
 	tomorrow := time.Now().AddDate(0, 0, 2).Format(time.DateOnly)
@@ -73,6 +74,19 @@ func TestNormalForms(t *testing.T) {
 		{"picture", "https://img.example/p.png", "https://img.example/p.png"},
 		{"picture", "javascript:alert(1)", ""},
 		{"picture", "data:image/png;base64,AAAA", ""},
+		{"lines", "세종대로 110\r\n 04524 \n\n대한민국", "세종대로 110\n04524\n대한민국"},
+		{"lines", "세종대로\n\u202e110", ""},
+		{"lines", "스무 글자가 넘는\n주소는 아무 데도 없으니까요", ""},
+		{"zone", "Asia/Seoul", "Asia/Seoul"},
+		{"zone", "Etc/GMT+9", "Etc/GMT+9"},
+		{"zone", "../etc/passwd", ""},
+		{"zone", "서울", ""},
+		{"locale", "ko", "ko"},
+		{"locale", "ko_KR", "ko-KR"},
+		{"locale", "zh-Hant-TW", "zh-Hant-TW"},
+		{"locale", "ko-", ""},
+		{"locale", "k", ""},
+		{"locale", "ko-대한민국", ""},
 		{"ci", ci, ci},
 		{"ci", ci[:87], ""},
 		{"ci", strings.Repeat("A", 85) + "B==", ""}, // a second spelling of the same bytes
@@ -166,7 +180,7 @@ func FuzzWords(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw string) {
 		for name, got := range map[string]string{
 			"name": asName(raw, 40), "email": asEmail(raw), "subject": asSubject(raw), "carrier": asCarrier(raw),
-			"code": tidyCode(raw), "ci": string(asCI(raw)), "di": string(asDI(raw)),
+			"code": tidyCode(raw), "web": asWeb(raw), "zone": asZone(raw), "locale": asLocale(raw), "ci": string(asCI(raw)), "di": string(asDI(raw)),
 		} {
 			if !utf8.ValidString(got) || len(got) > 512 || strings.ContainsAny(got, "\r\n\x00") {
 				t.Errorf("%s: got %q of %q", name, got, raw)
@@ -178,10 +192,22 @@ func FuzzWords(f *testing.F) {
 	})
 }
 
+// A claim of another case is another claim (RFC 8259 section 8.3), wherever
+// it stands.
+func TestClaimNamesAreToldApartByCase(t *testing.T) {
+	var all claimSet
+	if err := json.Unmarshal([]byte(`{"SUB":"a","sub":"b","Sub":"c","Name":"other","EMAIL_verified":true}`), &all); err != nil {
+		t.Fatal(err)
+	}
+	if c := all.standard(); c.Subject != "b" || c.Name != "" || c.EmailVerified.on {
+		t.Errorf("got sub %q, name %q, e-mail verified %v; want b, none, false", c.Subject, c.Name, c.EmailVerified.on)
+	}
+}
+
 // No well-formed answer, however wrongly typed, breaks the reading of its other
 // fields.
 func FuzzLooseClaims(f *testing.F) {
-	for _, s := range []string{`"x"`, `1`, `1.5e300`, `true`, `null`, `[]`, `{}`, `{"claims":1}`, `[{"verification":[]},2]`, `"\ud800"`} {
+	for _, s := range []string{`"x"`, `1`, `1.5e300`, `true`, `null`, `[]`, `{}`, `{"claims":1}`, `[{"verification":[]},2]`, `"\ud800"`, `"a\"b"`, "\"\xff\"", `"길동"`, ` "x" `} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, value string) {
@@ -190,12 +216,20 @@ func FuzzLooseClaims(f *testing.F) {
 		}
 		fields := []string{
 			"name", "email_verified", "phone_number", "birthdate", "gender", "verified_claims", "picture", "nickname",
+			"given_name", "family_name", "middle_name", "preferred_username", "profile", "website", "zoneinfo", "locale", "address",
 		}
 		for _, field := range fields {
-			var c claims
-			if err := json.Unmarshal([]byte(`{"`+field+`":`+value+`,"sub":"s"}`), &c); err != nil || c.Subject != "s" {
+			var all claimSet
+			err := json.Unmarshal([]byte(`{"`+field+`":`+value+`,"sub":"s"}`), &all)
+			if c := all.standard(); err != nil || c.Subject != "s" {
 				t.Errorf("%s %s: got sub %q, %v", field, value, c.Subject, err)
 			}
+		}
+		var loose text
+		var exact string
+		_ = loose.UnmarshalJSON([]byte(value))
+		if json.Unmarshal([]byte(value), &exact) == nil && string(loose) != exact {
+			t.Errorf("%s: got %q, want %q", value, loose, exact)
 		}
 		var v struct {
 			N number               `json:"n"`

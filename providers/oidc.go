@@ -131,24 +131,24 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 		if err != nil {
 			return err
 		}
-		all = maps.Clone(t.claims)
+		// The ID token's own are not needed any more.
 		maps.Copy(all, more)
 	}
-	c := readClaims(all)
-	id.Nickname = asName(string(c.Nickname), 60)
-	id.Picture = asPicture(string(c.Picture))
+	c := all.standard()
+	id.adorn(c)
 	if id.Email = asEmail(string(c.Email)); id.Email != "" {
 		id.EmailVerified = c.EmailVerified.on
 	}
 	if g.set.Assurance == Verified && g.set.TrustFramework != "" {
 		vouched, ok := g.vouched(c)
 		if ok {
-			all, c = vouched, readClaims(vouched)
+			all, c = vouched, vouched.standard()
 		} else {
 			id.Assurance, all = Asserted, nil // values as claimed, but nobody's CI
 		}
 	}
-	id.Name = asName(string(c.Name), 100)
+	id.name(c)
+	id.Address = c.Address.v.normal()
 	id.Birthdate = asBirthdate(string(c.Birthdate))
 	id.Gender = asGender(string(c.Gender))
 	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
@@ -159,6 +159,7 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 			return err
 		}
 	}
+	id.slim()
 	if lack := f.missing(id); lack != "" {
 		return f.fail(Consent, lack, errors.New("identify: a needed value was not shared"))
 	}
@@ -167,7 +168,7 @@ func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access 
 
 // vouched are the claims verified under our trust framework. Nothing plain is
 // mixed in: what stands beside them is only asserted.
-func (g generic) vouched(c claims) (map[string]json.RawMessage, bool) {
+func (g generic) vouched(c claims) (claimSet, bool) {
 	for _, v := range c.VerifiedClaims {
 		if string(v.Verification.TrustFramework) == g.set.TrustFramework && len(v.Claims) > 0 {
 			return v.Claims, true
@@ -194,17 +195,18 @@ func (f *codeFlow) believeCI(id *Identity, raw json.RawMessage) error {
 
 // userinfo asks the standard endpoint; its sub must be the ID token's (OpenID
 // Connect Core 5.3.2).
-func (f *codeFlow) userinfo(ctx context.Context, url, access, subject string) (map[string]json.RawMessage, error) {
+func (f *codeFlow) userinfo(ctx context.Context, url, access, subject string) (claimSet, error) {
 	const op = "userinfo"
 	r, err := f.profile(ctx, op, url, access)
 	if err != nil {
 		return nil, err
 	}
-	var all map[string]json.RawMessage
+	var all claimSet
 	if !r.decode(&all) || all == nil {
 		return nil, f.nonsense(op, "userinfo")
 	}
-	if sub := readClaims(all).Subject; string(sub) != subject {
+	var sub text
+	if all.read("sub", &sub); string(sub) != subject {
 		return nil, f.stranger(op)
 	}
 	return all, nil

@@ -2,12 +2,12 @@ package seal
 
 import (
 	"crypto/cipher"
-	"crypto/hmac"
-	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
+	"slices"
 	"strings"
 	"time"
 
@@ -82,7 +82,7 @@ type Box struct {
 type sub struct {
 	version uint8
 	until   time.Time // zero: never
-	key     []byte
+	key     *keyed
 	aead    cipher.AEAD
 }
 
@@ -125,7 +125,10 @@ func (b *Box) Seal(plain []byte, expires time.Time, bind ...string) (string, err
 	head := 3 + len(b.ring.cell)
 	body := head + chacha20poly1305.NonceSizeX
 	size := body + expirySize + len(plain) + chacha20poly1305.Overhead
-	buf := make([]byte, 0, size+b.additionalSize(head, bind))
+	scratch := b.ring.scratch.Get().(*[]byte)
+	defer b.ring.scratch.Put(scratch)
+	buf := slices.Grow((*scratch)[:0], size+b.additionalSize(head, bind))
+	*scratch = buf
 	buf = append(buf, formatV1, b.subs[i].version, byte(len(b.ring.cell))) //nolint:gosec // at most maxCell
 	buf = append(buf, b.ring.cell...)
 	buf = buf[:body]
@@ -217,10 +220,10 @@ func (b *Box) aead(i int) (cipher.AEAD, error) {
 	if b.secrets == nil {
 		return b.subs[i].aead, nil
 	}
-	mac := hmac.New(sha256.New, b.subs[i].key)
-	mac.Write([]byte(withLabel))
-	mac.Write(b.secrets)
-	return chacha20poly1305.NewX(mac.Sum(nil))
+	return chacha20poly1305.NewX(b.subs[i].key.sum(func(mac hash.Hash) {
+		mac.Write([]byte(withLabel))
+		mac.Write(b.secrets)
+	}))
 }
 
 func (b *Box) additionalSize(head int, bind []string) int {

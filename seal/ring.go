@@ -15,6 +15,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"slices"
 	"sync"
 	"time"
@@ -63,10 +64,13 @@ type Ring struct {
 	now  func() time.Time
 
 	unknown func(version uint8) // nil: nobody asks
+	// scratch is what Seal works in. It keeps nothing readable: what is sealed is
+	// encrypted where it lies.
+	scratch sync.Pool
 
 	mu     sync.RWMutex // guards what follows
 	boxes  map[string]*Box
-	labels map[derived][]byte
+	labels map[derived]*keyed
 }
 
 // derived names a subkey of Derive.
@@ -95,8 +99,9 @@ func NewRing(cell string, keys ...Key) (*Ring, error) {
 		fill:   func(b []byte) { _, _ = rand.Read(b) }, // never fails, see crypto/rand
 		now:    time.Now,
 		boxes:  make(map[string]*Box),
-		labels: make(map[derived][]byte),
+		labels: make(map[derived]*keyed),
 	}
+	r.scratch.New = func() any { return new([]byte) }
 	for _, k := range keys {
 		switch {
 		case len(k.Secret) != KeySize:
@@ -202,20 +207,37 @@ func (r *Ring) Derive(label string, at time.Time, parts ...[]byte) []byte {
 	key := r.labels[name]
 	r.mu.RUnlock()
 	if key == nil {
-		key = r.subkey(r.keys[i].Secret, "derive", label)
+		key = newKeyed(r.subkey(r.keys[i].Secret, "derive", label))
 		r.mu.Lock()
 		if len(r.labels) < remembered {
 			r.labels[name] = key
 		}
 		r.mu.Unlock()
 	}
-	mac := hmac.New(sha256.New, key)
-	var n [4]byte
-	for _, p := range parts {
-		binary.BigEndian.PutUint32(n[:], uint32(len(p))) //nolint:gosec // parts are far below 4 GiB
-		mac.Write(n[:])
-		mac.Write(p)
-	}
+	return key.sum(func(mac hash.Hash) {
+		var n [4]byte
+		for _, p := range parts {
+			binary.BigEndian.PutUint32(n[:], uint32(len(p))) //nolint:gosec // parts are far below 4 GiB
+			mac.Write(n[:])
+			mac.Write(p)
+		}
+	})
+}
+
+// keyed is HMAC-SHA256 under one key. Beginning one costs four times what going
+// on with one does that has been used (0.27 µs), so they are used again; they
+// hold nothing that the ring does not.
+type keyed struct{ idle sync.Pool }
+
+func newKeyed(key []byte) *keyed {
+	return &keyed{sync.Pool{New: func() any { return hmac.New(sha256.New, key) }}}
+}
+
+func (k *keyed) sum(write func(mac hash.Hash)) []byte {
+	mac := k.idle.Get().(hash.Hash)
+	defer k.idle.Put(mac)
+	mac.Reset()
+	write(mac)
 	return mac.Sum(nil)
 }
 
@@ -247,7 +269,7 @@ func (r *Ring) newBox(purpose string) *Box {
 			// Only a key of another length fails, and a subkey has the right one.
 			panic("seal: new box: " + err.Error())
 		}
-		b.subs[i] = sub{version: k.Version, until: k.Until, key: key, aead: aead}
+		b.subs[i] = sub{version: k.Version, until: k.Until, key: newKeyed(key), aead: aead}
 	}
 	return b
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
 	"strings"
 	"sync"
 	"testing"
@@ -262,10 +263,39 @@ func TestDeriveDependsOnEverything(t *testing.T) {
 		"one part more":       r.Derive("code", noon, []byte("ab"), []byte("c"), nil),
 		"another cell":        ring(t, "busan").Derive("code", noon, []byte("ab"), []byte("c")),
 		"another key":         ring(t, "seoul", Key{Version: 1, Secret: secretOf(2)}).Derive("code", noon, []byte("ab"), []byte("c")),
-		"a box of that name":  r.Box("code").subs[0].key,
+		"a box of that name": r.Box("code").subs[0].key.sum(func(mac hash.Hash) {
+			mac.Write(appendPrefixed(appendPrefixed(nil, "ab"), "c"))
+		}),
 	} {
 		if bytes.Equal(other, base) {
 			t.Errorf("%s: got the same value", name)
 		}
 	}
+}
+
+// States of HMAC and room to work in are used again, never by two at once.
+func TestManyAtOnceMeetOnlyTheirOwn(t *testing.T) {
+	r := ring(t, "seoul")
+	box := r.Box("access")
+	var all sync.WaitGroup
+	for n := range 8 {
+		all.Go(func() {
+			part, plain := []byte{byte(n)}, bytes.Repeat([]byte{byte(n)}, 100*n)
+			want := ring(t, "seoul").Derive("code", noon, part)
+			for range 50 {
+				got := r.Derive("code", noon, part)
+				if !bytes.Equal(got, want) {
+					t.Errorf("%d: got another's value", n)
+				}
+				token, err := box.With(got).Seal(plain, time.Now().Add(time.Hour))
+				if err != nil {
+					t.Error(err)
+				}
+				if opened, err := box.With(got).Open(token, time.Now()); err != nil || !bytes.Equal(opened, plain) {
+					t.Errorf("%d: got %d bytes, %v, want its own %d", n, len(opened), err, len(plain))
+				}
+			}
+		})
+	}
+	all.Wait()
 }

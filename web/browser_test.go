@@ -119,7 +119,13 @@ func newStage(t *testing.T) (*stage, string) {
 	login.Routes[0].Origin, login.Site.Origin = provider.URL, provider.URL
 	f := &fake{login: login}
 	flow := f.flow()
-	flow.Resume = func(*http.Request, string) (broker.Login, error) { return login, nil }
+	flow.Resume = func(_ *http.Request, sealed string) (broker.Login, error) {
+		l := login
+		if sealed == "hint" {
+			l.Hint = "kakao"
+		}
+		return l, nil
+	}
 	flow.Begin = func(_ http.ResponseWriter, r *http.Request, _, id string, c *providers.Contact) (broker.Step, error) {
 		s.mu.Lock()
 		s.begun = append(s.begun, id)
@@ -305,6 +311,17 @@ func TestTheChooserInARealBrowser(t *testing.T) {
 		p.until(orderOnPage + `.endsWith("` + first + `")`)
 		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
 		p.until(`!document.querySelector("#routes li[data-light=grey]")`)
+	})
+
+	t.Run("what is said of a closed route that the site asks for goes when it opens", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		s.set(status("naver", signal.Green), status("kakao", signal.Grey), status("toss", signal.Green))
+		p.do("open", chromedp.Navigate(base+"/login?r=hint"))
+		p.until(live + ` && !document.querySelector("#notice[data-hint=kakao]").hidden`)
+		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(`document.querySelector("#notice").hidden`)
+		p.do("open", chromedp.Navigate(base+"/login?r=x"))
+		p.until(live)
 	})
 
 	t.Run("two presses are one, the provider opens, and coming back finds the button alive", func(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -48,6 +49,7 @@ type chooserView struct {
 type notice struct {
 	Code, Key, Next string
 	From            providers.Text
+	Hint            string // the route whose light it tells of: it goes when that opens
 }
 
 // lightView is how a light is told: never by colour alone.
@@ -113,6 +115,9 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 			v.Notice.From = web.words["notice.someone"]
 		}
 	}
+	if v.Notice == nil {
+		v.Notice = hintShut(l, board)
+	}
 	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n), n, typed)
 	v.AllShut = len(v.Cards) > 0 && v.Cards[0].Shut
 	allowForms(w.Header(), l)
@@ -120,6 +125,17 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 		v.words()
 		web.render(w, "chooser", status, v)
 	}
+}
+
+// hintShut is told of the route the site asks for when it is closed: nil while it
+// is not, and for a route that could not serve this request anyway.
+func hintShut(l broker.Login, board signal.Board) *notice {
+	i := slices.IndexFunc(l.Routes, func(p providers.Info) bool { return p.ID == l.Hint })
+	if i < 0 || statuses(l.Routes, board)[l.Hint].Light.Choosable() {
+		return nil
+	}
+	key := "notice." + broker.NoticeClosed
+	return &notice{Code: broker.NoticeClosed, Key: key, Next: key + ".next", From: l.Routes[i].Name, Hint: l.Hint}
 }
 
 // words adds title and script, which are the same for many.

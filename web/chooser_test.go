@@ -251,6 +251,38 @@ func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	}
 }
 
+func TestARouteTheSiteAsksForComesFirstUnlessItIsClosed(t *testing.T) {
+	f := &fake{login: someLogin()}
+	f.login.Hint = "kakao"
+	open := get(newWeb(t, f, nil), "/login?r=x").Body.String()
+	if got := attr(nodes(t, open, func(n *html.Node) bool { return has(n, "data-light") && n.Data == "li" })[0], "data-id"); got != "kakao" {
+		t.Errorf("got %q first, want the route asked for", got)
+	}
+	if strings.Contains(open, `id="notice"`) {
+		t.Error("got a notice, want none while it is open")
+	}
+	shut := boardOf(status("naver", signal.Green), status("kakao", signal.Grey), status("toss", signal.Green))
+	h := newWeb(t, f, func(c *Config) { c.Board = shut })
+	for range 2 { // rendered, then kept
+		closed := get(h, "/login?r=x").Body.String()
+		list := nodes(t, closed, func(n *html.Node) bool { return has(n, "data-light") && n.Data == "li" })
+		if got := attr(list[len(list)-1], "data-id"); got != "kakao" || !has(byID(t, closed, "login-kakao"), "disabled") {
+			t.Errorf("got %q last, want the closed route, and no way into it", got)
+		}
+		note := byID(t, closed, "notice")
+		if got := text(note); !strings.HasPrefix(got, "카카오로는 지금 로그인할 수 없습니다") || attr(note, "data-hint") != "kakao" {
+			t.Errorf("got notice %q, want it to say that the route is closed", got)
+		}
+		if strings.Contains(attr(byID(t, closed, "refresh"), "href"), "notice") {
+			t.Error("the notice sticks to the page's own link, though the light may change")
+		}
+	}
+	f.login.Hint = "nobody"
+	if body := get(h, "/login?r=x").Body.String(); strings.Contains(body, `id="notice"`) {
+		t.Error("a route that is not there: got a notice, want none")
+	}
+}
+
 func TestANoticeIsKeptByTheLinksOfThePage(t *testing.T) {
 	body := get(newWeb(t, &fake{login: someLogin()}, nil), "/login?r=x&notice=failed&from=kakao").Body.String()
 	want := url.Values{"r": {"sealed-r_1"}, "notice": {"failed"}, "from": {"kakao"}}

@@ -19,7 +19,7 @@ func headers(next http.Handler) http.Handler {
 }
 
 func strict(h http.Header) {
-	h.Set("Content-Security-Policy", policy(nil))
+	h.Set("Content-Security-Policy", ownPolicy)
 	h.Set("Referrer-Policy", "same-origin") // not no-referrer: docs/decisions/0006
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
@@ -36,9 +36,24 @@ func allowForms(h http.Header, l broker.Login) {
 	h.Set("Content-Security-Policy", policy(append(origins, l.Site.Origin)))
 }
 
+// closed is what every page keeps to, but for where its forms may lead.
+const closed = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action "
+
+// policyOnly lets forms lead to one origin and nowhere else, not even to us.
+func policyOnly(origin string) string {
+	if origin = source(origin); origin == "" {
+		origin = "'none'"
+	}
+	return closed + origin
+}
+
+// ownPolicy is that of a page whose forms stay here.
+const ownPolicy = closed + "'self'"
+
+// policy lets forms lead to the origins too.
 func policy(origins []string) string {
 	var b strings.Builder
-	b.WriteString("default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'")
+	b.WriteString(ownPolicy)
 	seen := map[string]bool{"": true}
 	for _, o := range origins {
 		if o = source(o); !seen[o] {

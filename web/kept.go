@@ -43,13 +43,14 @@ const (
 // kept are rendered parts by what they depend on.
 type kept struct {
 	marks [holes]string // random, so that no text can hold one by design
+	sent  sync.Pool     // buffers of pages that have been sent
 
 	mu    sync.Mutex // guards parts
 	parts map[string]part
 }
 
 func newKept() *kept {
-	k := &kept{parts: map[string]part{}}
+	k := &kept{parts: map[string]part{}, sent: sync.Pool{New: func() any { return new(bytes.Buffer) }}}
 	for i := range k.marks {
 		k.marks[i] = rand.Text()
 	}
@@ -96,10 +97,17 @@ func (k *kept) cut(body string) (p part) {
 	}
 }
 
-func (p part) fill(out *bytes.Buffer, values *[holes]string) {
+// fill writes the part. Where the routes belong, it writes those.
+func (p part) fill(out *bytes.Buffer, values *[holes]string, routes []part) {
 	for i, h := range p.holes {
 		out.WriteString(p.text[i])
-		out.WriteString(values[h])
+		if h != holeRoutes {
+			out.WriteString(values[h])
+			continue
+		}
+		for _, r := range routes {
+			r.fill(out, values, nil)
+		}
 	}
 	out.WriteString(p.text[len(p.text)-1])
 }
@@ -125,7 +133,7 @@ func (v *chooserView) frameKey() string {
 		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Epoch, v.AtMS,
 		v.Local, v.AllShut, v.Expiring, v.Login.Continue, len(v.Cards) > 0)
 	if v.Notice != nil {
-		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN)
+		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint)
 	}
 	for _, p := range v.Login.Routes {
 		b.WriteString("\x00" + p.ID)
@@ -158,7 +166,7 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 		return false
 	}
 	marks := &web.kept.marks
-	var routes bytes.Buffer
+	routes := make([]part, 0, len(v.Cards))
 	for i := range v.Cards {
 		p, err := web.kept.of(v.Cards[i].cardKey(), func() ([]byte, error) {
 			c := v.Cards[i]
@@ -170,9 +178,8 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 		if err != nil {
 			return false
 		}
-		p.fill(&routes, &own)
+		routes = append(routes, p)
 	}
-	own[holeRoutes] = routes.String()
 	frame, err := web.kept.of(v.frameKey(), func() ([]byte, error) {
 		f := *v
 		f.Self = strings.Replace(v.Self, v.Login.Sealed, marks[holeSealed], 1)
@@ -190,9 +197,10 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 	if err != nil {
 		return false
 	}
-	var page bytes.Buffer
-	page.Grow(len(own[holeRoutes]) + 16<<10)
-	frame.fill(&page, &own)
+	page := web.kept.sent.Get().(*bytes.Buffer)
+	defer web.kept.sent.Put(page)
+	page.Reset()
+	frame.fill(page, &own, routes)
 	web.send(w, status, page.Bytes())
 	return true
 }

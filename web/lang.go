@@ -56,18 +56,53 @@ func (ws words) say(lang, key string, args []any) (string, error) {
 		return "", fmt.Errorf("no words for %q", key)
 	}
 	s := pick(lang, t)
-	pairs := make([]string, 0, 4*len(args))
+	if len(args) == 0 {
+		return s, nil
+	}
+	var out strings.Builder
+	// One pass: a value that looks like a placeholder stays what it is.
+	for {
+		before, rest, found := strings.Cut(s, "{")
+		out.WriteString(before)
+		if !found {
+			return out.String(), nil
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if v, ok := argument(lang, name, args); ok && closed {
+			out.WriteString(v)
+			s = after
+			continue
+		}
+		out.WriteByte('{')
+		s = rest
+	}
+}
+
+// argument is what stands for a placeholder: its value, or its value with the
+// particle that the placeholder ends in.
+func argument(lang, placeholder string, args []any) (string, bool) {
 	for i := 0; i+1 < len(args); i += 2 {
-		name, v := fmt.Sprint(args[i]), fmt.Sprint(args[i+1])
+		name, _ := args[i].(string)
+		suffix, ok := strings.CutPrefix(placeholder, name)
+		if !ok {
+			continue
+		}
+		v := fmt.Sprint(args[i+1])
 		if text, ok := args[i+1].(providers.Text); ok {
 			v = pick(lang, text)
 		}
-		pairs = append(pairs, "{"+name+"}", v, "{"+name+"로}", v+particle(v, "으로", "로", true),
-			"{"+name+"이}", v+particle(v, "이", "가", false), "{"+name+"을}", v+particle(v, "을", "를", false))
+		switch suffix {
+		case "":
+			return v, true
+		case "로":
+			return v + particle(v, "으로", "로", true), true
+		case "이":
+			return v + particle(v, "이", "가", false), true
+		case "을":
+			return v + particle(v, "을", "를", false), true
+		}
 	}
-	// One pass: a value that looks like a placeholder stays what it is.
-	s = strings.NewReplacer(pairs...).Replace(s)
-	return s, nil
+	return "", false
 }
 
 // particle picks the Korean particle that fits the sound at the end of a word.

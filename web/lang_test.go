@@ -74,6 +74,10 @@ func TestParticlesFitTheName(t *testing.T) {
 			}
 		})
 	}
+	holes := words{"k": {KO: "{{p} {q} {n}개 {p로", EN: ""}}
+	if got, err := holes.say("ko", "k", []any{"p", "{n}", "n", 2}); err != nil || got != "{{n} {q} 2개 {p로" {
+		t.Errorf("got %q, %v; want what is no placeholder left alone", got, err)
+	}
 	if _, err := ws.say("ko", "missing", nil); err == nil {
 		t.Error("got no error for words that are not there")
 	}

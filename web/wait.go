@@ -106,6 +106,9 @@ func (web *Web) waitState(w http.ResponseWriter, r *http.Request) {
 		answer.LeftMS = max(s.Wait.Expires.Sub(web.cfg.Now()), time.Millisecond).Milliseconds()
 	case s.Redirect != "":
 		answer.Go = s.Redirect
+	case s.Post != nil:
+		// A script cannot follow a form: the page anew is the form.
+		answer.Go = "/wait/" + url.PathEscape(r.PathValue("journey"))
 	default:
 		web.fail(w, r, errors.New("broker decided nothing"))
 		return

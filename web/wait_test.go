@@ -82,12 +82,13 @@ func TestTheStateOfAWait(t *testing.T) {
 		status int
 		want   waitState
 	}{
-		"still waiting":        {fake{step: someWait(nil)}, 200, waitState{LeftMS: 283000}},
-		"dragging":             {fake{step: someWait(func(j *broker.Wait) { j.Dragging = true })}, 200, waitState{Dragging: true, LeftMS: 283000}},
-		"over to the site":     {fake{step: broker.Step{Redirect: "https://booking.test/cb?code=1&iss=x"}}, 200, waitState{Go: "https://booking.test/cb?code=1&iss=x"}},
-		"back to the chooser":  {fake{step: broker.Step{Redirect: "/login?r=x&notice=expired"}}, 200, waitState{Go: "/login?r=x&notice=expired"}},
-		"a problem":            {fake{err: &broker.Problem{Status: 403, Code: broker.ProblemOtherBrowser}}, 403, waitState{Problem: broker.ProblemOtherBrowser}},
-		"a problem of our own": {fake{err: http.ErrBodyNotAllowed}, 500, waitState{Problem: broker.ProblemInternal}},
+		"still waiting":            {fake{step: someWait(nil)}, 200, waitState{LeftMS: 283000}},
+		"dragging":                 {fake{step: someWait(func(j *broker.Wait) { j.Dragging = true })}, 200, waitState{Dragging: true, LeftMS: 283000}},
+		"over to the site":         {fake{step: broker.Step{Redirect: "https://booking.test/cb?code=1&iss=x"}}, 200, waitState{Go: "https://booking.test/cb?code=1&iss=x"}},
+		"back to the chooser":      {fake{step: broker.Step{Redirect: "/login?r=x&notice=expired"}}, 200, waitState{Go: "/login?r=x&notice=expired"}},
+		"over to the site by form": {fake{step: broker.Step{Post: somePost("https://booking.test/cb")}}, 200, waitState{Go: "/wait/j"}},
+		"a problem":                {fake{err: &broker.Problem{Status: 403, Code: broker.ProblemOtherBrowser}}, 403, waitState{Problem: broker.ProblemOtherBrowser}},
+		"a problem of our own":     {fake{err: http.ErrBodyNotAllowed}, 500, waitState{Problem: broker.ProblemInternal}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

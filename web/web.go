@@ -99,7 +99,7 @@ func New(cfg Config) (*Web, error) {
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	for _, name := range []string{"chooser", "wait", "problem", "out", "mine"} {
+	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
 			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
@@ -192,6 +192,8 @@ func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err 
 		seeOther(w, s.Redirect)
 	case s.Wait != nil:
 		web.showWait(w, r, s.Wait)
+	case s.Post != nil:
+		web.Post(w, r, s.Post)
 	default:
 		web.fail(w, r, errors.New("broker decided nothing"))
 	}

@@ -163,6 +163,10 @@ func dictionary() words {
 		"wait.going":      {KO: "확인했습니다. 넘어가는 중…", EN: "Confirmed. Moving on…"},
 		"wait.offline":    {KO: "연결이 끊겼습니다. 다시 잇는 중…", EN: "Connection lost. Trying again…"},
 
+		// An answer that travels in a form.
+		"post":      {KO: "{site로} 돌아가는 중입니다", EN: "Taking you back to {site}"},
+		"post.next": {KO: "화면이 저절로 넘어가지 않으면 아래 버튼을 눌러 주세요.", EN: "If this page does not move on by itself, please press the button."},
+
 		// After logging out.
 		"out":          {KO: "로그아웃했습니다", EN: "You are logged out"},
 		"out.ask":      {KO: "로그아웃할까요?", EN: "Log out?"},

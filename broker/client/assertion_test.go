@@ -166,6 +166,9 @@ func TestAttackAssertionAudienceInjected(t *testing.T) {
 			if _, err := c.CheckAssertion(text, nil, noon); err == nil {
 				t.Error("got it taken where no audience is ours")
 			}
+			if _, err := c.CheckAssertion(text, []string{"", ""}, noon); err == nil {
+				t.Error("got it taken by a broker that has forgotten its address")
+			}
 		})
 	}
 }

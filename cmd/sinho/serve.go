@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -64,7 +63,7 @@ way finish, then it ends.`,
 			defer signal.Stop(hup)
 			look := time.NewTicker(lookEvery)
 			defer look.Stop()
-			roomForGarbage()
+			go roomForGarbage(cmd.Context())
 			return runServe(cmd.Context(), serveOptions{
 				path: path, env: os.LookupEnv, stdout: cmd.OutOrStdout(), stderr: cmd.ErrOrStderr(),
 				listen: listenTCP, hup: hup, look: look.C, after: time.After,
@@ -73,18 +72,6 @@ way finish, then it ends.`,
 	}
 	configFlag(cmd, &path)
 	return cmd
-}
-
-// garbageShare is how much a node's memory may grow, in percent of what lives,
-// before the collector runs: little lives (some tens of MB) and much is made, so
-// Go's usual 100 would collect several times a second in a storm.
-const garbageShare = 400
-
-// roomForGarbage sets it, unless whoever runs the node says otherwise by GOGC.
-func roomForGarbage() {
-	if _, said := os.LookupEnv("GOGC"); !said {
-		debug.SetGCPercent(garbageShare)
-	}
 }
 
 func configFlag(cmd *cobra.Command, path *string) {

@@ -105,6 +105,7 @@ func newFront(f front) (http.Handler, error) {
 		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live, f.telling)), Log: f.log, PushesPerMinute: f.pushes,
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
+		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
 	})
 	if err != nil {
 		return nil, err
@@ -127,7 +128,7 @@ func newFront(f front) (http.Handler, error) {
 // brokerRoutes puts the rooms of the broker's listener side by side.
 func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 	mux := http.NewServeMux()
-	for _, path := range []string{"/authorize", "/token", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
+	for _, path := range []string{"/authorize", "/par", "/token", "/introspect", "/revoke", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
 		mux.Handle(path, op)
 	}
 	for _, path := range []string{"/signal", "/signal/"} {

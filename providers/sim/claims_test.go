@@ -89,6 +89,8 @@ func TestOIDCTellsEveryStandardClaimByScope(t *testing.T) {
 		{"profile", "0", []string{"profile"}, profile, false},
 		{"email and phone", "0", []string{"email", "phone"}, []string{"email", "email_verified", "phone_number", "phone_number_verified"}, false},
 		{"everything", "0", []string{"profile", "email", "phone", "address"}, append(slices.Clone(profile), "email", "email_verified", "phone_number", "phone_number_verified", "address"), false},
+		{"verified claims", "0", []string{"verified_claims"}, []string{"verified_claims"}, false},
+		{"nobody else has been verified", "1", []string{"verified_claims"}, nil, false},
 		{"CI when set to send it", "3", nil, []string{"ci"}, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -109,5 +111,29 @@ func TestOIDCTellsEveryStandardClaimByScope(t *testing.T) {
 				t.Errorf("got %d claims %v, want sub and %v", len(got), got, tt.want)
 			}
 		})
+	}
+}
+
+func TestVerifiedClaimsTellTheirFrameworkAndEvidence(t *testing.T) {
+	w := newWalker(t, config("oidc"), "profile", VerifiedScope)
+	tok, err := w.exchange(w.press("approve", "0").Get("code"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	me := w.userinfo(tok.AccessToken)
+	in, _ := me["verified_claims"].(map[string]any)
+	how, _ := in["verification"].(map[string]any)
+	evidence, _ := how["evidence"].([]any)
+	if how["trust_framework"] != TrustFramework || how["time"] == nil || len(evidence) != 1 {
+		t.Errorf("got verification %v, want its framework, time and evidence", how)
+	}
+	claims, _ := in["claims"].(map[string]any)
+	if len(claims) != len(verifiable()) || claims["name"] != me["name"] || claims["phone_number"] != "+821000000000" {
+		t.Errorf("got %v, want %v", claims, verifiable())
+	}
+	for _, name := range verifiable() {
+		if claims[name] == nil {
+			t.Errorf("got no verified %s", name)
+		}
 	}
 }

@@ -6,14 +6,14 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
 
 // generic is a plain OpenID Provider by the book: discovery, ES256, both ways
-// of client authentication, iss in the answer, claims by scope.
+// of client authentication, iss in the answer, claims by scope; and
+// verified_claims (OpenID Identity Assurance 1.0) by a scope of its own.
 type generic struct {
 	*flow
 	signer *signer
@@ -58,7 +58,7 @@ func (o *generic) discovery(*http.Request) (any, error) {
 		"grant_types_supported":                 []string{"authorization_code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"ES256"},
-		"scopes_supported":                      []string{"openid", "profile", "email", "phone", "address"},
+		"scopes_supported":                      []string{"openid", "profile", "email", "phone", "address", VerifiedScope},
 		"token_endpoint_auth_methods_supported": []string{"client_secret_post", "client_secret_basic"},
 		"code_challenge_methods_supported":      []string{"S256"},
 		"prompt_values_supported":               []string{"none", "login", "consent", "select_account"},
@@ -66,8 +66,13 @@ func (o *generic) discovery(*http.Request) (any, error) {
 			"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "at_hash",
 			"name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile",
 			"picture", "website", "gender", "birthdate", "zoneinfo", "locale", "updated_at",
-			"email", "email_verified", "phone_number", "phone_number_verified", "address",
+			"email", "email_verified", "phone_number", "phone_number_verified", "address", "verified_claims",
 		},
+		"verified_claims_supported":                      true,
+		"trust_frameworks_supported":                     []string{TrustFramework},
+		"evidence_supported":                             []string{"electronic_record"},
+		"electronic_records_supported":                   []string{"population_register"},
+		"claims_in_verified_claims_supported":            verifiable(),
 		"claims_parameter_supported":                     false,
 		"request_parameter_supported":                    false,
 		"request_uri_parameter_supported":                false,
@@ -147,36 +152,6 @@ func (o *generic) userinfo(r *http.Request) (any, error) {
 		claims["ci"] = o.sim.people[g.person].CI
 	}
 	return claims, nil
-}
-
-// claims by the scope that gives them (OpenID Connect Core 5.4). The first
-// person has every one of them; the others lack what many people lack.
-func (o *generic) claims(person int) map[string]map[string]any {
-	p := o.sim.people[person]
-	user, _, _ := strings.Cut(p.Email, "@")
-	base := o.sim.cfg.Base
-	profile := map[string]any{
-		"name": p.Name, "family_name": p.Family, "given_name": p.Given, "nickname": p.Nickname,
-		"preferred_username": user, "picture": base + "/static/person.svg",
-		"gender": p.Gender, "birthdate": p.Birthdate, "zoneinfo": "Asia/Seoul", "locale": "ko-KR",
-		"updated_at": o.begun.Unix(),
-	}
-	scopes := map[string]map[string]any{
-		"profile": profile,
-		"email":   {"email": p.Email, "email_verified": true},
-		"phone":   {"phone_number": p.e164(), "phone_number_verified": true},
-	}
-	if person == 0 {
-		profile["middle_name"] = "율도"
-		profile["profile"] = "https://example.com/people/" + user
-		profile["website"] = "https://example.com/~" + user
-		scopes["address"] = map[string]any{"address": map[string]any{
-			"formatted":      "서울특별시 중구 세종대로 110\n04524\n대한민국",
-			"street_address": "세종대로 110", "locality": "중구", "region": "서울특별시",
-			"postal_code": "04524", "country": "KR",
-		}}
-	}
-	return scopes
 }
 
 func (o *generic) trouble(_ string, status int) *refusal {

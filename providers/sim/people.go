@@ -21,13 +21,14 @@ type Person struct {
 	Email     string
 	Carrier   string // SKT, KT or LGU, with _MVNO
 	CI        string // 88 base64 characters, the same at every simulator
+	Every     bool   // has every standard claim, and verified ones
 }
 
 // People lists the test people in a fixed order; the first one is preselected
-// on every page. A person's number is the place in this list, from 0.
+// on every page and has every claim there is at the oidc simulator. A person's number is the place in this list, from 0.
 func People() []Person {
 	people := []Person{
-		{Name: "홍길동", Nickname: "길동", Birthdate: "1990-05-12", Gender: "male", Phone: "01000000000", Email: "hong@example.com", Carrier: "SKT"},
+		{Name: "홍길동", Nickname: "길동", Birthdate: "1990-05-12", Gender: "male", Phone: "01000000000", Email: "hong@example.com", Carrier: "SKT", Every: true},
 		{Name: "김하늘", Nickname: "하늘", Birthdate: "1985-08-21", Gender: "female", Phone: "01000000001", Email: "haneul@example.com", Carrier: "KT"},
 		{Name: "이바다", Nickname: "바다", Birthdate: "1972-11-30", Gender: "male", Phone: "01000000002", Email: "bada@example.com", Carrier: "LGU"},
 		{Name: "박나무", Nickname: "나무", Birthdate: "2001-02-28", Gender: "female", Phone: "01000000003", Email: "namu@example.com", Carrier: "SKT_MVNO"},

@@ -230,6 +230,7 @@ func TestTimeEndsAnswersAndAnIdleStoreForgetsEverything(t *testing.T) {
 	path := file(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, path)
+		s.stride = 0 // time passes by the test alone
 		apply := func(n int, ops ...store.Op) store.Outcome {
 			t.Helper()
 			o, err := s.Apply(t.Context(), "s", attempt(n), false, ops...)
@@ -253,7 +254,7 @@ func TestTimeEndsAnswersAndAnIdleStoreForgetsEverything(t *testing.T) {
 			t.Errorf("at its end: got error %v, want ErrAbsent", err)
 		}
 
-		time.Sleep(store.AttemptTTL - 20*time.Second - time.Millisecond)
+		time.Sleep(store.AttemptTTL - stride - 20*time.Second - time.Millisecond) // the second was a stride later
 		if o := apply(1, putOp("short", "x", time.Second)); !o.Repeated {
 			t.Error("1 ms before AttemptTTL: the answer is forgotten, want it repeated")
 		}
@@ -294,6 +295,40 @@ func TestABusyStoreTidiesWithEveryCommit(t *testing.T) {
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+func TestCommitsKeepTheirDistanceAndALoneApplyDoesNotWait(t *testing.T) {
+	path := file(t)
+	synctest.Test(t, func(t *testing.T) { // time passes only where somebody waits for it
+		s := open(t, path)
+		took := func(n int) time.Duration {
+			begun := time.Now()
+			if _, err := s.Apply(t.Context(), "s", attempt(n), false, putOp(fmt.Sprint(n), "v", time.Hour)); err != nil {
+				t.Error(err)
+			}
+			return time.Since(begun)
+		}
+		if got := took(0); got != 0 {
+			t.Errorf("the first: waited %v, want not at all", got)
+		}
+		time.Sleep(stride / 4)
+		var all sync.WaitGroup
+		for n := range 20 {
+			all.Go(func() {
+				if got := took(1 + n); got != stride*3/4 {
+					t.Errorf("a quarter of a stride after a commit: waited %v, want %v", got, stride*3/4)
+				}
+			})
+		}
+		all.Wait()
+		if got := s.commits.Load(); got != 2 {
+			t.Errorf("got %d commits, want 2: one for the first, one for all who waited", got)
+		}
+		time.Sleep(stride)
+		if got := took(30); got != 0 {
+			t.Errorf("a stride later: waited %v, want not at all", got)
 		}
 	})
 }

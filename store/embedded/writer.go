@@ -14,6 +14,9 @@ import (
 const (
 	queueLength = 1024 // callers that wait without blocking each other
 	batchLimit  = 256  // Applies in one transaction: at most 40 MB of values
+
+	// stride is from the beginning of one commit to that of the next, at least.
+	stride = 2 * time.Millisecond
 )
 
 var errClosed = errors.New("closed")
@@ -95,6 +98,7 @@ func (s *Store) write(answers *answers) {
 	idle := time.NewTicker(s.tidy)
 	defer idle.Stop()
 	batch := make([]*request, 0, batchLimit)
+	var last time.Time
 	for {
 		batch = batch[:0]
 		select {
@@ -102,10 +106,26 @@ func (s *Store) write(answers *answers) {
 			return
 		case <-idle.C:
 		case r := <-s.queue:
+			s.rest(last)
 			batch = s.drain(append(batch, r))
 		}
+		last = time.Now()
 		s.commitBatch(batch, answers)
 		clear(batch)
+	}
+}
+
+// rest waits until stride has passed since the last commit began, so that a
+// commit's two flushes are shared by whoever comes meanwhile. Who is alone, or
+// met by a disk that is slower than that, does not wait.
+func (s *Store) rest(last time.Time) {
+	left := s.stride - time.Since(last)
+	if left <= 0 {
+		return
+	}
+	select {
+	case <-time.After(left):
+	case <-s.quit: // those queued already are still answered
 	}
 }
 

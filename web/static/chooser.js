@@ -60,6 +60,8 @@
     cards().forEach(function (li) { show(li, of[li.dataset.id]); });
     byId("shut").hidden = !all.length || all.some(function (s) { return s.light !== "grey"; });
     byId("local").hidden = !b.local;
+    var note = byId("notice"), hint = note && of[note.dataset.hint];
+    if (hint) note.hidden = hint.light !== "grey";
     pending = sinho.order.arrange(all, seed, epoch, factor, favour);
     settle();
   }

@@ -1,0 +1,73 @@
+package providers
+
+import "encoding/json"
+
+// maxProfile bounds an identity as JSON, in bytes: it travels in a cookie, of
+// which browsers keep 4,096 bytes.
+const maxProfile = 2200
+
+// Bounds of single values: characters, but for those that are ASCII.
+const (
+	maxNickname    = 60
+	maxUsername    = 60
+	maxZone        = 40
+	maxLocale      = 35 // RFC 5646 section 4.4.1
+	maxAddressPart = 100
+	maxAddress     = 300
+)
+
+// adorn takes what people tell about themselves and nobody verifies (OpenID
+// Connect Core 5.1).
+func (id *Identity) adorn(c claims) {
+	id.Nickname = asName(string(c.Nickname), maxNickname)
+	id.Username = asName(string(c.Username), maxUsername)
+	id.Picture, id.Profile, id.Website = asWeb(string(c.Picture)), asWeb(string(c.Profile)), asWeb(string(c.Website))
+	id.ZoneInfo, id.Locale = asZone(string(c.ZoneInfo)), asLocale(string(c.Locale))
+}
+
+// name takes the names people are called by in papers.
+func (id *Identity) name(c claims) {
+	id.Name = asName(string(c.Name), 100)
+	id.GivenName = asName(string(c.GivenName), 60)
+	id.FamilyName = asName(string(c.FamilyName), 60)
+	id.MiddleName = asName(string(c.MiddleName), 60)
+}
+
+// normal is nil for an address that says nothing.
+func (a claimedAddress) normal() *Address {
+	n := Address{
+		Formatted:  asLines(string(a.Formatted), maxAddress),
+		Street:     asLines(string(a.Street), maxAddressPart),
+		Locality:   asName(string(a.Locality), maxAddressPart),
+		Region:     asName(string(a.Region), maxAddressPart),
+		PostalCode: asName(string(a.PostalCode), maxAddressPart),
+		Country:    asName(string(a.Country), maxAddressPart),
+	}
+	if n == (Address{}) {
+		return nil
+	}
+	return &n
+}
+
+// slim drops whole values, the least missed first, until the rest fits.
+func (id *Identity) slim() {
+	for _, drop := range []func(){
+		func() {
+			if a := id.Address; a != nil && (a.Street != "" || a.Locality != "" || a.Region != "") {
+				a.Formatted = "" // the parts say the same
+			}
+		},
+		func() { id.Picture = "" },
+		func() { id.Profile = "" },
+		func() { id.Website = "" },
+		func() { id.Address = nil },
+		func() { id.Nickname, id.Username = "", "" },
+		func() { id.MiddleName = "" },
+		func() { id.GivenName, id.FamilyName = "", "" },
+	} {
+		if all, err := json.Marshal(id); err == nil && len(all) <= maxProfile {
+			return
+		}
+		drop()
+	}
+}

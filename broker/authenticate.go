@@ -97,7 +97,9 @@ func (b *Broker) authenticateBasic(r *http.Request, v url.Values, refused *clien
 	name, errName := url.QueryUnescape(user)
 	pass, errPass := url.QueryUnescape(secret)
 	c, _ := b.clients.Lookup(name)
-	if same := c.CheckSecret(pass); !same || errName != nil || errPass != nil || !proven(c, client.AuthSecretBasic) {
+	// Libraries that forget the form encoding of RFC 6749 §2.3.1 send it raw.
+	encoded, raw := c.CheckSecret(pass) && errPass == nil, c.CheckSecret(secret)
+	if same := encoded || raw; !same || errName != nil || !proven(c, client.AuthSecretBasic) {
 		return client.Client{}, refused
 	}
 	if v.Has("client_id") && v.Get("client_id") != name {

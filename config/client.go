@@ -15,7 +15,7 @@ type Client struct {
 	// The client_id: 1 to 64 of A-Z a-z 0-9 . _ ~ - . Needed.
 	ID string `yaml:"id"`
 	// The SHA-256 of the client's secret, 64 hexadecimal digits. Needed but for a
-	// public client and for private_key_jwt. A secret and its hash: `s=$(openssl rand -base64 32)`, then
+	// public client and for private_key_jwt. A secret and its hash: `s=$(openssl rand -hex 32)`, then
 	// `printf %s "$s" | sha256sum`.
 	SecretSHA256 string `yaml:"secret_sha256"`
 	// A client that can keep no secret, such as a page or an app: PKCE alone.

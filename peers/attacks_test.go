@@ -21,6 +21,9 @@ type attack struct {
 // spoiled is s with another letter in its middle.
 func spoiled(s any) string {
 	b := []byte(s.(string))
+	if len(b) == 0 {
+		return "A" // a library that sends none is found out by checkFirst
+	}
 	at := len(b) / 2
 	if b[at] == 'A' {
 		b[at] = 'B'

@@ -36,27 +36,27 @@ type feature struct {
 func features() []feature {
 	return []feature{
 		{
-			name: "refresh", advertised: lists("grant_types_supported", "refresh_token"),
+			name: "refresh", landed: true, advertised: lists("grant_types_supported", "refresh_token"),
 			settings: func(string) []string { return []string{"refresh: rotating"} },
 			env:      []string{"SCOPE=openid profile email offline_access"}, walk: walkRefresh,
 		},
 		{
-			name: "PAR", advertised: has("pushed_authorization_request_endpoint"),
+			name: "PAR", landed: true, advertised: has("pushed_authorization_request_endpoint"),
 			env: []string{"PAR=1"}, walk: walkPAR,
 		},
 		{
-			name: "private_key_jwt", advertised: lists("token_endpoint_auth_methods_supported", "private_key_jwt"),
+			name: "private_key_jwt", landed: true, advertised: lists("token_endpoint_auth_methods_supported", "private_key_jwt"),
 			settings: func(jwks string) []string {
 				return []string{"auth_method: private_key_jwt", "jwks_file: " + jwks}
 			},
 			keyed: true, walk: walkPrivateKeyJWT,
 		},
 		{
-			name: "form_post", advertised: lists("response_modes_supported", "form_post"),
+			name: "form_post", landed: true, advertised: lists("response_modes_supported", "form_post"),
 			env: []string{"RESPONSE_MODE=form_post"}, walk: walkFormPost,
 		},
 		{
-			name: "revocation", advertised: has("revocation_endpoint"),
+			name: "revocation", landed: true, advertised: has("revocation_endpoint"),
 			walk: walkRevocation,
 		},
 	}

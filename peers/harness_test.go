@@ -70,17 +70,18 @@ func installed(t *testing.T, path ...string) string {
 
 // process is a program under test.
 type process struct {
-	t    *testing.T
-	name string
-	cmd  *exec.Cmd
-	out  *lines
+	t     *testing.T
+	name  string
+	cmd   *exec.Cmd
+	out   *lines
+	ended chan struct{} // closed then
 }
 
 // start runs a program in dir and waits for a line that ready accepts. It ends
 // with the test.
 func start(t *testing.T, name, dir string, env []string, ready func(string) bool, command string, args ...string) *process {
 	t.Helper()
-	p := &process{t: t, name: name, cmd: exec.Command(command, args...), out: &lines{more: make(chan struct{})}}
+	p := &process{t: t, name: name, cmd: exec.Command(command, args...), out: &lines{more: make(chan struct{})}, ended: make(chan struct{})}
 	p.cmd.Dir, p.cmd.Env = dir, append(os.Environ(), env...)
 	stdout, in := io.Pipe()
 	p.cmd.Stdout, p.cmd.Stderr = in, in
@@ -94,25 +95,29 @@ func start(t *testing.T, name, dir string, env []string, ready func(string) bool
 			p.out.add(scan.Text())
 		}
 	}()
-	ended := make(chan error, 1)
-	go func() { ended <- p.cmd.Wait(); in.Close() }()
-	t.Cleanup(func() { p.stop(ended) })
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
+	go func() {
+		defer close(p.ended)
+		_ = p.cmd.Wait()
+		in.Close()
+		cancel() // nothing more will be printed
+	}()
+	t.Cleanup(p.stop)
 	if err := p.out.wait(ctx, ready); err != nil {
-		t.Fatalf("%s is not ready after two minutes; it printed:\n%s", name, p.out.all())
+		t.Fatalf("%s has ended, or is not ready after two minutes (%v)", name, err)
 	}
 	return p
 }
 
-func (p *process) stop(ended <-chan error) {
+func (p *process) stop() {
 	_ = p.cmd.Process.Signal(syscall.SIGTERM)
 	select {
-	case <-ended:
+	case <-p.ended:
 	case <-time.After(10 * time.Second):
 		_ = p.cmd.Process.Kill()
 		p.t.Errorf("%s did not end within 10 s of being told", p.name)
-		<-ended
+		<-p.ended
 	}
 	if p.t.Failed() {
 		p.t.Logf("%s printed:\n%s", p.name, p.out.all())

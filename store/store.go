@@ -1,8 +1,9 @@
 // Package store states what Sinho needs of a place to keep live records:
 // small values with an expiry, changed only by Apply, an all-or-nothing
-// operation on one shard. It knows nothing of logins; what a record means
-// is its writer's business. Backends live in store/embedded and
-// store/shared and both pass store/storetest.
+// operation on one shard; and of a Queue, for what has to be done later. It
+// knows nothing of logins; what a record means is its writer's business.
+// Backends live in store/embedded and store/shared and both pass
+// store/storetest.
 //
 // Records are positive: an absent record means dead, so losing one can
 // never bring anything back to life.

@@ -45,6 +45,11 @@ const (
 	ResultGivenUp = "given_up"
 )
 
+// Results are all of them.
+func Results() []string {
+	return []string{ResultTold, ResultRefused, ResultRetry, ResultGivenUp}
+}
+
 // Config is everything deliveries depend on. Issuer, Site, Sign, Ring and Queue
 // are needed.
 type Config struct {

@@ -17,7 +17,8 @@ import (
 )
 
 // metrics are what Prometheus is told of one node. Labels are ids of configured
-// providers and words of small closed sets; nothing is about a person. They
+// providers, or of clients where sites are told of log-outs, and words of small
+// closed sets; nothing is about a person. They
 // outlive generations; what lights count begins anew with them, which Prometheus
 // takes for a restart.
 //

@@ -57,7 +57,8 @@ func (w *world) watched() (*running, func() string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { w.aside.Close() })
-	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String()))
+	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String(),
+		"    sector: booking\n", "    sector: booking\n    backchannel_logout_uri: "+w.site.URL+"/backchannel\n"))
 	return w.serve(), func() string {
 		resp, err := w.client.Get("http://" + w.aside.Addr().String() + "/metrics")
 		if err != nil {
@@ -103,8 +104,13 @@ func TestANodeTellsPrometheusWhatItDoes(t *testing.T) {
 	if colours != 1 {
 		t.Errorf("naver has %v colours, want one", colours)
 	}
+	got.want(t, `sinho_logout_deliveries_total{client="booking",result="told"}`, 0, 0)
+	got.want(t, `sinho_logout_queue_length`, 0, 0)
+	// Which site somebody came from is told nowhere; that a site is told of ended
+	// sessions says nothing about anybody.
+	rest := strings.ReplaceAll(text, `sinho_logout_deliveries_total{client="booking"`, "")
 	for _, private := range []string{"홍길동", "01000000000", "hong@example.com", "booking", "127.0.0.1"} {
-		if strings.Contains(text, private) {
+		if strings.Contains(rest, private) {
 			t.Errorf("the metrics have %q in them", private)
 		}
 	}

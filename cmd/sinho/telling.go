@@ -27,7 +27,8 @@ type records interface {
 type telling struct {
 	*logout.Deliveries
 
-	voice atomic.Pointer[voice]
+	voice  atomic.Pointer[voice]
+	counts *prometheus.CounterVec // nil: nobody counts
 }
 
 // voice is who is told, and with which keys.
@@ -39,11 +40,11 @@ type voice struct {
 
 // newTelling tells nobody before it has a voice.
 func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Time, log *slog.Logger) (*telling, error) {
-	t := &telling{}
+	t := &telling{counts: m.deliveries()}
 	t.voice.Store(&voice{})
 	var err error
 	t.Deliveries, err = logout.New(logout.Config{
-		Issuer: issuer, Queue: queue, Log: log, Now: now, Delivered: m.delivered(),
+		Issuer: issuer, Queue: queue, Log: log, Now: now, Delivered: t.count,
 		Ring: func() *seal.Ring { return t.voice.Load().ring },
 		Sign: func(algorithm string, claims []byte, typ string) (string, error) {
 			return t.voice.Load().keys.Sign(algorithm, claims, typ)
@@ -60,9 +61,27 @@ func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Ti
 	return t, nil
 }
 
-// use makes clients and keys the ones by which sites are told.
+// use makes clients and keys the ones by which sites are told. Counters of who
+// wants to be told are shown from zero.
 func (t *telling) use(clients *client.Registry, s secrets) {
 	t.voice.Store(&voice{clients: clients, keys: s.keys, ring: s.ring})
+	if t.counts == nil {
+		return
+	}
+	for c := range clients.All() {
+		if c.BackchannelLogoutURI == "" {
+			continue
+		}
+		for _, result := range logout.Results() {
+			t.counts.WithLabelValues(c.ID, result)
+		}
+	}
+}
+
+func (t *telling) count(client, result string) {
+	if t.counts != nil {
+		t.counts.WithLabelValues(client, result).Inc()
+	}
 }
 
 // tell is broker's hook.
@@ -70,8 +89,8 @@ func (t *telling) tell(ctx context.Context, e broker.Ending) error {
 	return t.Tell(ctx, e.Client, e.Subject, e.Session)
 }
 
-// delivered counts what becomes of messages.
-func (m *metrics) delivered() func(client, result string) {
+// deliveries counts what becomes of messages; nil without metrics.
+func (m *metrics) deliveries() *prometheus.CounterVec {
 	if m == nil {
 		return nil
 	}
@@ -80,7 +99,7 @@ func (m *metrics) delivered() func(client, result string) {
 		Help: "Tries to tell a site that a session has ended (back-channel logout), by client and what became of them: told, refused, retry or given_up.",
 	}, []string{"client", "result"})
 	m.registry.MustRegister(counts)
-	return func(client, result string) { counts.WithLabelValues(client, result).Inc() }
+	return counts
 }
 
 // queueLook bounds how long a scrape waits for the store.

@@ -51,6 +51,7 @@ type Store struct {
 	closing  sync.Once
 	closeErr error
 
+	stride  time.Duration // stride, but for tests
 	commits atomic.Int64
 	commit  func(*bolt.Tx) error // (*bolt.Tx).Commit, but for tests and experiments
 }
@@ -93,6 +94,7 @@ func Open(path string, o Options) (*Store, error) {
 		quit:   make(chan struct{}),
 		ended:  make(chan struct{}),
 		commit: (*bolt.Tx).Commit,
+		stride: stride,
 	}
 	if _, err := rand.Read(s.run[:]); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: run id: %w", err), db.Close())

@@ -230,6 +230,7 @@ func TestTimeEndsAnswersAndAnIdleStoreForgetsEverything(t *testing.T) {
 	path := file(t)
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, path)
+		s.stride = 0 // time passes by the test alone
 		apply := func(n int, ops ...store.Op) store.Outcome {
 			t.Helper()
 			o, err := s.Apply(t.Context(), "s", attempt(n), false, ops...)

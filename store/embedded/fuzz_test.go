@@ -46,3 +46,26 @@ func FuzzAnswer(f *testing.F) {
 		}
 	})
 }
+
+func FuzzQueue(f *testing.F) {
+	f.Add(state{due: 1, attempts: 2, back: true, lease: "l"}.encode())
+	f.Add(append(dueKey(1, []byte{2}), "iditem"...))
+	f.Add(append(dueKey(1, []byte{200}), "iditem"...))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if s, err := decodeState(b); err == nil {
+			b := bytes.Clone(b)
+			b[8] = min(b[8], 1)
+			if got := s.encode(); !bytes.Equal(got, b) {
+				t.Errorf("a state decoded and encoded: got %x, want %x", got, b)
+			}
+		}
+		pushed, id, item, err := cutItem(b)
+		if err != nil {
+			return
+		}
+		again := append(append(dueKey(pushed.UnixMicro(), []byte{byte(len(id))}), id...), item...)
+		if !bytes.Equal(again, b) {
+			t.Errorf("an item cut and joined: got %x, want %x", again, b)
+		}
+	})
+}

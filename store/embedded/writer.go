@@ -119,7 +119,7 @@ func (s *Store) write(answers *answers) {
 // commit's two flushes are shared by whoever comes meanwhile. Who is alone, or
 // met by a disk that is slower than that, does not wait.
 func (s *Store) rest(last time.Time) {
-	left := stride - time.Since(last)
+	left := s.stride - time.Since(last)
 	if left <= 0 {
 		return
 	}

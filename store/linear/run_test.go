@@ -23,6 +23,9 @@ import (
 const (
 	callers  = 4  // at once on one shard
 	perShard = 40 // steps on one shard, of all callers together
+	// tolerance is how many calls without an answer a caller goes on after: a
+	// history with many cannot be decided.
+	tolerance = 2
 )
 
 // fault is something bad. do begins and ends it: when it returns, the store
@@ -171,7 +174,7 @@ func (r *run) walk(ctx context.Context, n int) {
 		w := &writer{name: fmt.Sprint(n, "/", c), chance: mrand.New(mrand.NewPCG(r.seed, uint64(n*callers+c)))}
 		s := r.stores[c%len(r.stores)]
 		all.Go(func() {
-			for range perShard / callers {
+			for n := 0; n < perShard/callers && w.open <= tolerance; n++ {
 				r.take(ctx, s, shard, h, w, w.next())
 			}
 		})
@@ -205,6 +208,7 @@ func (r *run) take(ctx context.Context, s store.Store, shard store.Shard, h *his
 	case err != nil:
 		o.Output, o.Return, o.Metadata = output{}, math.MaxInt64, waited
 		h.add(o)
+		w.open++
 	default:
 		h.add(o)
 		w.learn(p, out)

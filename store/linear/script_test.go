@@ -30,6 +30,7 @@ type writer struct {
 	n      int
 	knows  bool   // that there is a refresh family
 	seen   uint64 // its generation last seen
+	open   int    // changes nobody has answered
 }
 
 func (w *writer) unique() []byte {

@@ -12,7 +12,7 @@ import (
 // model applies random changes to the store and to the simplest thing that
 // could keep the contract, and compares every answer.
 func (u *suite) model(t *testing.T) {
-	const seed, steps = 7, 1200
+	const seed, steps = 7, 900
 	s := u.open(t)
 	random := rand.New(rand.NewPCG(seed, seed)) //nolint:gosec // a test that can be repeated
 	shard := newShard()

@@ -12,8 +12,8 @@ import (
 
 // Queues is what RunQueue asks of a backend.
 type Queues struct {
-	// Open returns a queue for each test, may return the same one every time, and
-	// registers its own clean-up.
+	// Open returns a queue for each test and registers its own clean-up. It may
+	// return the same one every time, but for the last test, which closes it.
 	Open func(t *testing.T) store.Queue
 	// Fill puts n items of a few bytes in a queue, at once.
 	Fill func(t *testing.T, q store.Queue, queue string, n int)
@@ -35,6 +35,7 @@ func RunQueue(t *testing.T, u Queues) {
 	if u.Reopen != nil {
 		t.Run("another run", u.anotherRun)
 	}
+	t.Run("a closed store is unavailable", u.closed)
 }
 
 var now time.Time // the zero time: due at once

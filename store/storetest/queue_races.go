@@ -60,6 +60,25 @@ func (u Queues) limits(t *testing.T) {
 	wantLen(t, q, name, 0)
 }
 
+// closed checks a queue whose store is closed.
+func (u Queues) closed(t *testing.T) {
+	q := u.Open(t)
+	closer, ok := q.(interface{ Close() error })
+	if !ok {
+		t.Fatalf("a %T cannot be closed", q)
+	}
+	wantErr(t, "Close", closer.Close(), nil)
+	name := newQueue()
+	_, leaseErr := q.Lease(t.Context(), name, 1, long)
+	_, _, lenErr := q.Len(t.Context(), name)
+	for what, err := range map[string]error{
+		"Push": q.Push(t.Context(), name, "a", nil, now), "Lease": leaseErr, "Done": q.Done(t.Context(), name, "a", "l"),
+		"Later": q.Later(t.Context(), name, "a", "l", now), "Len": lenErr,
+	} {
+		wantErr(t, what+" after Close", err, store.ErrUnavailable)
+	}
+}
+
 // atOnce runs a function for every racer.
 func atOnce(n int, do func(i int)) {
 	start := make(chan struct{})

@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -298,12 +299,6 @@ func formPostPlan(t *testing.T, c *certification) {
 // fapiPlan: FAPI 2.0 Security Profile §5.3.2, without sender-constrained tokens.
 func fapiPlan(t *testing.T, c *certification) {
 	w := c.tester(t, "fapi2.json")
-	var m struct {
-		Pushed string `json:"pushed_authorization_request_endpoint"`
-	}
-	if err := w.op.Claims(&m); err != nil || m.Pushed == "" {
-		t.Fatalf("got no PAR endpoint (%v)", err)
-	}
 	for name, client := range map[string]suiteClient{"the first client": w.plan.Client, "the second client, its URI with a query": w.plan.Second} {
 		t.Run(name, func(t *testing.T) {
 			w.t, w.client = t, client
@@ -312,16 +307,8 @@ func fapiPlan(t *testing.T, c *certification) {
 				a.redirect += "?dummy1=lorem&dummy2=ipsum"
 				a.params.Set("redirect_uri", a.redirect)
 			}
-			status, _, body := w.send(m.Pushed, a.params)
-			var pushed struct {
-				URI     string `json:"request_uri"`
-				Expires int    `json:"expires_in"`
-			}
-			if err := json.Unmarshal(body, &pushed); err != nil || status != http.StatusCreated || pushed.Expires <= 0 {
-				t.Fatalf("pushed: got %d %s", status, body)
-			}
 			full := a
-			a.params = url.Values{"client_id": {w.client.ID}, "request_uri": {pushed.URI}, "state": full.params["state"]}
+			a.params = url.Values{"client_id": {w.client.ID}, "request_uri": {w.push(full)}, "state": full.params["state"]}
 			answer, _ := w.answer(a)
 			w.redeem(full, answer.Get("code"))
 
@@ -334,6 +321,28 @@ func fapiPlan(t *testing.T, c *certification) {
 			}
 		})
 	}
+}
+
+// push gives the request_uri of a pushed request (RFC 9126).
+func (w *tester) push(a attempt) string {
+	w.t.Helper()
+	var m struct {
+		Pushed string `json:"pushed_authorization_request_endpoint"`
+	}
+	if err := w.op.Claims(&m); err != nil || m.Pushed == "" {
+		w.t.Fatalf("got no PAR endpoint (%v)", err)
+	}
+	form := url.Values{}
+	maps.Copy(form, a.params)
+	status, _, body := w.send(m.Pushed, form)
+	var pushed struct {
+		URI     string `json:"request_uri"`
+		Expires int    `json:"expires_in"`
+	}
+	if err := json.Unmarshal(body, &pushed); err != nil || status != http.StatusCreated || pushed.Expires <= 0 {
+		w.t.Fatalf("pushed: got %d %s", status, body)
+	}
+	return pushed.URI
 }
 
 // tlsPlan: what FAPI 2.0 §5.2.1 allows and the plans look at.

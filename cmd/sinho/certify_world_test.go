@@ -55,18 +55,24 @@ func certify(t *testing.T) *certification {
 			t.Errorf("certify ended with %v, want a clean end; log:\n%s", err, log)
 		}
 	})
+	c.trusting()
+	return c
+}
+
+// trusting makes a client that knows the certificate in the folder.
+func (c *certification) trusting() {
+	c.t.Helper()
 	pem, err := os.ReadFile(filepath.Join(c.dir, "tls.crt"))
 	c.trust = x509.NewCertPool()
 	if err != nil || !c.trust.AppendCertsFromPEM(pem) {
-		t.Fatalf("got no certificate: %v", err)
+		c.t.Fatalf("got no certificate: %v", err)
 	}
 	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: c.trust}}
-	t.Cleanup(transport.CloseIdleConnections)
+	c.t.Cleanup(transport.CloseIdleConnections)
 	c.http = &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return c
 }
 
 // freeTrio finds three ports in a row that nobody has.

@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"sinho/citizen"
 )
 
 // feature is something of the protocol beyond a login that some libraries
@@ -158,7 +160,11 @@ func testFeatures(t *testing.T, w *world, one peer) {
 				env = append(slices.Clone(env), "CLIENT_KEY="+p.key)
 			}
 			site := w.serve(t, one, p, env...)
-			f.walk(t, w, w.visitor(t, p), site)
+			v := w.visitor(t, p)
+			if v.refresh = one.refresh; v.refresh == nil {
+				v.refresh = func(v *visitor) *citizen.Page { return v.press("#refresh") }
+			}
+			f.walk(t, w, v, site)
 		})
 	}
 }
@@ -170,7 +176,7 @@ func walkRefresh(t *testing.T, w *world, v *visitor, _ *process) {
 	_, before := w.front.last()
 	var used []string
 	for range 2 {
-		again := v.person(v.press("#refresh"))
+		again := v.person(v.refresh(v))
 		for _, claim := range []string{"iss", "sub", "aud", "auth_time"} {
 			if got, want := again.Claims[claim], first.Claims[claim]; got == nil || !reflect.DeepEqual(got, want) {
 				t.Errorf("refreshed ID token: %s: got %v, want %v", claim, got, want)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 	"golang.org/x/oauth2"
@@ -29,7 +30,11 @@ func runOAuth2Proxy(t *testing.T, env []string) *process {
 	site := "http://localhost:" + given["PORT"]
 	behind := httptest.NewServer(plainPage{t: t, issuer: given["ISSUER"], client: given["CLIENT_ID"], site: site})
 	t.Cleanup(behind.Close)
-	return start(t, "oauth2-proxy", t.TempDir(), []string{
+	more := []string{}
+	if scope := given["SCOPE"]; scope != "" { // it refreshes what is older than a second, unasked
+		more = append(more, "OAUTH2_PROXY_SCOPE="+scope, "OAUTH2_PROXY_COOKIE_REFRESH=1s")
+	}
+	return start(t, "oauth2-proxy", t.TempDir(), append(more, []string{
 		"OAUTH2_PROXY_OIDC_ISSUER_URL=" + given["ISSUER"],
 		"OAUTH2_PROXY_CLIENT_ID=" + given["CLIENT_ID"],
 		"OAUTH2_PROXY_CLIENT_SECRET=" + given["CLIENT_SECRET"],
@@ -40,7 +45,7 @@ func runOAuth2Proxy(t *testing.T, env []string) *process {
 		"OAUTH2_PROXY_COOKIE_SECRET=" + newSecret()[:32],
 		"OAUTH2_PROXY_COOKIE_NAME=proxy-" + given["PORT"],
 		"OAUTH2_PROXY_COOKIE_SECURE=false", // http
-	}, func(s string) bool { return strings.Contains(s, "OAuthProxy configured") },
+	}...), func(s string) bool { return strings.Contains(s, "OAuthProxy configured") },
 		installed(t, "oauth2-proxy"), "--config", filepath.Join(root, "testdata/peers/oauth2-proxy/oauth2-proxy.cfg"))
 }
 
@@ -49,6 +54,27 @@ func runOAuth2Proxy(t *testing.T, env []string) *process {
 func byProxy(v *visitor) *citizen.Page {
 	v.t.Helper()
 	return v.openWithPromptNone("/oauth2/start?rd=%2F")
+}
+
+// refreshByProxy looks at the page until oauth2-proxy has refreshed by itself.
+func refreshByProxy(v *visitor) *citizen.Page {
+	v.t.Helper()
+	_, before := v.w.front.last()
+	ctx, cancel := context.WithTimeout(v.t.Context(), 20*time.Second)
+	defer cancel()
+	tick := time.NewTicker(200 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		page := v.open(v.p.site() + "/")
+		if _, now := v.w.front.last(); now > before {
+			return page
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			v.t.Fatal("oauth2-proxy has refreshed nothing within 20 s")
+		}
+	}
 }
 
 // plainPage is what stands behind oauth2-proxy: it reads headers and nothing

@@ -35,6 +35,8 @@ type peer struct {
 	// speaks lists the features (features_test.go) its library has beside the
 	// login itself.
 	speaks []string
+	// refresh makes it refresh (nil: by its own button).
+	refresh func(v *visitor) *citizen.Page
 }
 
 func peers() []peer {
@@ -90,6 +92,7 @@ func peers() []peer {
 		{
 			name: "oauth2-proxy", run: runOAuth2Proxy, silent: byProxy,
 			path: "/oauth2/callback", home: "/welcome", confidential: true,
+			speaks: []string{"refresh"}, refresh: refreshByProxy,
 			ignores: []string{"iss", "userinfo"},
 			refuses: map[string]string{
 				"state":     "CSRF token mismatch, potential attack",
@@ -171,6 +174,7 @@ type visitor struct {
 	p       party
 	window  *window
 	chooses string
+	refresh func(v *visitor) *citizen.Page // of its peer
 }
 
 func (w *world) visitor(t *testing.T, p party) *visitor {

@@ -80,11 +80,20 @@ func TestACodeDiesWithItsServersReign(t *testing.T) {
 // testMovingSlot moves the slot of a shard from the second master to the third
 // while it is used.
 func testMovingSlot(t *testing.T, s *Store, tc *redistest.Cluster) {
-	shard := shardOf(t, s, tc, 1, 1)
 	from, to := tc.Nodes[1], tc.Nodes[2]
-	slot, err := from.Client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result()
-	if err != nil {
-		t.Fatal(err)
+	var (
+		shard store.Shard
+		slot  int64
+	)
+	for n := 1; ; n++ { // a slot that what ran before has left nothing in
+		shard = shardOf(t, s, tc, 1, n)
+		var err error
+		if slot, err = from.Client.ClusterKeySlot(t.Context(), s.recordKey(shard, "k")).Result(); err != nil {
+			t.Fatal(err)
+		}
+		if from.Client.ClusterCountKeysInSlot(t.Context(), int(slot)).Val() == 0 {
+			break
+		}
 	}
 	fromID, toID := from.Do(t, "cluster", "myid"), to.Do(t, "cluster", "myid")
 	to.Do(t, "cluster", "setslot", slot, "importing", fromID)

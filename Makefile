@@ -77,7 +77,7 @@ evidence-walk: ## fifty logins a second through a break, and what memory does (9
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestWalkUnderAFault ./e2e
 
-evidence-nodes: ## three nodes compared second by second: one dies, one stops, Redis is lost, and fails over four times (fourteen minutes)
+evidence-nodes: ## three nodes compared second by second: one dies, one stops, Redis is lost, and fails over four times (nine minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 40m -v -run TestNodesShowOneLight ./e2e
 

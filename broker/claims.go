@@ -154,28 +154,41 @@ func (s claimSet) has(x claimSet) bool { return s&x != 0 }
 // client may have at all. A claim whose demanded value this person does not have
 // is left out.
 func (g *grant) wanted(c client.Client, s scope, userinfo bool) claimSet {
-	set, allowed := g.Wants.IDToken, claimSet(0)
+	set := g.Wants.IDToken
 	if userinfo {
 		set = g.Wants.Userinfo | claimAssurance
 	}
-	for i, of := range claimsOfScope {
-		if i > 0 && s.has(1<<i) {
-			set |= of
-		}
-		if c.AllowsScope(scopeNames[i]) {
-			allowed |= of
-		}
-	}
 	if c.TellProvider {
 		set |= claimProvider
-	} else {
-		allowed &^= claimProvider
 	}
-	set &= allowed
+	set = (set | claimsFor(s)) & claimsAllowed(c)
 	for i := range g.Wants.Must {
 		if m := &g.Wants.Must[i]; m.Userinfo == userinfo && set.has(claimNamed(m.Claim)) && !g.meets(m) {
 			set &^= claimNamed(m.Claim)
 		}
+	}
+	return set
+}
+
+// claimsFor are the claims of scopes (Core §5.4).
+func claimsFor(s scope) (set claimSet) {
+	for i, of := range claimsOfScope {
+		if i > 0 && s.has(1<<i) {
+			set |= of
+		}
+	}
+	return set
+}
+
+// claimsAllowed are those a client may have at all.
+func claimsAllowed(c client.Client) (set claimSet) {
+	for i, of := range claimsOfScope {
+		if c.AllowsScope(scopeNames[i]) {
+			set |= of
+		}
+	}
+	if !c.TellProvider {
+		set &^= claimProvider
 	}
 	return set
 }

@@ -22,8 +22,11 @@ func agreementOf(q *request, c client.Client) *Agreement {
 	if !c.Consent {
 		return nil
 	}
-	a := &Agreement{Lasting: q.Scope.has(scopeOffline) && c.Refresh != client.RefreshNone, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI}
-	out := scopeClaims(q.Scope) | q.Wants.IDToken | q.Wants.Userinfo
+	a := &Agreement{Lasting: q.Scope.has(scopeOffline), PolicyURI: c.PolicyURI, TermsURI: c.TermsURI}
+	out := claimsFor(q.Scope) | (q.Wants.IDToken|q.Wants.Userinfo)&claimsAllowed(c)
+	if c.TellProvider {
+		out |= claimProvider
+	}
 	for _, name := range Claims() {
 		if out&claimNamed(name) != 0 {
 			a.Claims = append(a.Claims, name)
@@ -33,29 +36,7 @@ func agreementOf(q *request, c client.Client) *Agreement {
 }
 
 // technical claims say nothing about a person that the login itself does not.
-var technical = claimNamed("sub") | claimNamed("acr") | claimNamed("auth_time") | claimNamed("assurance") | claimNamed("updated_at") |
-	claimNamed("email_verified") | claimNamed("phone_number_verified")
-
-// scopeClaims are the claims a scope asks for (OpenID Connect Core §5.4).
-func scopeClaims(s scope) (all claimSet) {
-	for _, of := range []struct {
-		scope scope
-		names []string
-	}{
-		{scopeProfile, claimNames[:14]},
-		{scopeEmail, []string{"email", "email_verified"}},
-		{scopePhone, []string{"phone_number", "phone_number_verified"}},
-		{scopeAddress, []string{"address"}},
-		{scopeIdentity, []string{"identity"}},
-	} {
-		if s.has(of.scope) {
-			for _, name := range of.names {
-				all |= claimNamed(name)
-			}
-		}
-	}
-	return all
-}
+var technical = claimsNamed("sub", "acr", "auth_time", "assurance", "updated_at", "email_verified", "phone_number_verified")
 
 // consentKey names the record of what a person has agreed to at a site.
 func consentKey(client [markSize]byte) string { return "k:" + encode(client[:]) }

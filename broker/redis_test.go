@@ -77,7 +77,9 @@ func threeOnRedis(t *testing.T) (*world, []http.Handler) {
 	w := tokenWorld(t)
 	var nodes []http.Handler
 	for range 3 {
-		s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{address}})
+		// A machine that is busy with other things must not look like a store that is
+		// away: the patience of both ends is the longest there is.
+		s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{address}, Timeout: 30 * time.Second, ReplicaWait: 20 * time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -238,7 +238,8 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 // may still be used.
 func (b *Broker) usable(s *session, q *request) bool {
 	c, known := b.clients.Lookup(q.Client)
-	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.At.Add(provedTTL))
+	// Counted from the session's making: its auth_time may be older.
+	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.Expires.Add(provedTTL-sessionTTL))
 	switch {
 	case !known, s.Assurance < q.Need, b.disabled(s.Provider):
 		return false

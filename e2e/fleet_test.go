@@ -196,7 +196,7 @@ func (f *fleet) locals() (count int) {
 
 // login is one at the booking site.
 func (f *fleet) login(w citizen.Walk) citizen.Outcome {
-	w.Start = f.site.URL + "/"
+	w.Start, w.Person = f.site.URL+"/", citizen.People()[0]
 	return citizen.Login(f.t.Context(), citizen.New(citizen.Config{Transport: f.transport}), w)
 }
 

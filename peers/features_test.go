@@ -62,6 +62,12 @@ func features() []feature {
 	}
 }
 
+// party is the client_id of a peer that uses the feature, fit to be a host name
+// too, as sectors are.
+func (f *feature) party(one peer) string {
+	return one.name + "-" + strings.ReplaceAll(strings.ToLower(f.name), "_", "-")
+}
+
 func has(name string) func(map[string]any) bool {
 	return func(m map[string]any) bool { return m[name] != nil }
 }
@@ -99,7 +105,7 @@ func featureParties(t *testing.T, one peer, port int) (parties []party) {
 		if !f.landed || !slices.Contains(one.speaks, f.name) {
 			continue
 		}
-		p := party{id: one.name + "-" + strings.ToLower(f.name), secret: newSecret(), port: port, path: one.path, home: one.home}
+		p := party{id: f.party(one), secret: newSecret(), port: port, path: one.path, home: one.home}
 		jwks := ""
 		if f.keyed {
 			p.secret = ""
@@ -146,7 +152,7 @@ func testFeatures(t *testing.T, w *world, one peer) {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
-			p := w.parties[one.name+"-"+strings.ToLower(f.name)]
+			p := w.parties[f.party(one)]
 			env := f.env
 			if f.keyed {
 				env = append(slices.Clone(env), "CLIENT_KEY="+p.key)

@@ -9,8 +9,8 @@ import (
 
 // Bounds of an assertion.
 const (
-	maxAssertion = 5 * time.Minute // ahead of now; what is taken must be remembered so long
-	minJTI       = 8               // bytes
+	maxAssertion = time.Hour // ahead of now, as libraries make them; what is taken is remembered so long
+	minJTI       = 8         // bytes
 	maxJTI       = 128
 )
 
@@ -24,7 +24,7 @@ type Assertion struct {
 
 // CheckAssertion reads a client assertion (RFC 7523 §3, OpenID Connect Core §9)
 // at now: signed by one of Keys, with iss and sub the client's ID, jti and exp,
-// exp at most 5 minutes ahead, nbf and iat not ahead by more than clocks differ.
+// exp at most an hour ahead, nbf and iat not ahead by more than clocks differ.
 //
 // audiences are the broker's addresses, the issuer first; what of them counts is
 // AssertionAudience's to say. A list of audiences is taken only where all of them

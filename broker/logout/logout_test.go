@@ -40,7 +40,7 @@ func (s *site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Location", "/elsewhere")
 	}
 	w.WriteHeader(status)
-	io.WriteString(w, strings.Repeat("x", 100)) //nolint:errcheck // a test
+	io.WriteString(w, strings.Repeat("x", 100))
 }
 
 // world is deliveries over a real queue to a real listener.

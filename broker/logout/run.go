@@ -96,7 +96,7 @@ func backOff(n int) time.Duration {
 	for range min(max(n, 1)-1, 16) {
 		wait = min(2*wait, lastRetry)
 	}
-	return wait*4/5 + time.Duration(randv2.Int64N(int64(wait*2/5)))
+	return wait*4/5 + time.Duration(randv2.Int64N(int64(wait*2/5))) //nolint:gosec // no secret: it only spreads
 }
 
 // try sends one message. why is for the log and quotes nothing of the answer.

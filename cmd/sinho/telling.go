@@ -16,12 +16,6 @@ import (
 	"sinho/store"
 )
 
-// records is a store with its queues.
-type records interface {
-	store.Store
-	store.Queue
-}
-
 // telling tells sites that sessions have ended, by the clients and keys of the
 // current generation. It lives as long as its node.
 type telling struct {

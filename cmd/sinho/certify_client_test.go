@@ -76,7 +76,7 @@ func (w *tester) request(scope string, more ...string) attempt {
 func (w *tester) answer(a attempt) (url.Values, visit) {
 	w.t.Helper()
 	w.suite.quiet(w.t, "")
-	at := answered(w.t, w.browser, w.visit(w.t, w.browser, w.plan, w.op.Endpoint().AuthURL+"?"+a.params.Encode()))
+	at := w.visit(w.t, w.browser, w.plan, w.op.Endpoint().AuthURL+"?"+a.params.Encode())
 	if !strings.HasPrefix(at.URL.String(), a.redirect) {
 		w.t.Fatalf("got to %s (%d), want the redirect URI:\n%s", at.URL, at.Status, at.Text())
 	}

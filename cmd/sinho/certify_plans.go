@@ -1,6 +1,8 @@
 package main
 
 import (
+	"slices"
+
 	"github.com/go-jose/go-jose/v4"
 )
 
@@ -11,11 +13,13 @@ type certifyPlan struct {
 	first string   // client
 	next  string   // second client
 	after bool     // logging out takes a moment at our page, until sites are told
+	form  bool     // answers take a moment at our page, until its script has posted them
 }
 
 func certifyPlans() []certifyPlan {
 	return []certifyPlan{
-		{file: "basic.json", plans: []string{"Config", "Basic", "Form Post", "RP-Initiated Logout"}, first: "certify-basic", next: "certify-second"},
+		{file: "basic.json", plans: []string{"Config", "Basic", "RP-Initiated Logout"}, first: "certify-basic", next: "certify-second"},
+		{file: "form-post.json", plans: []string{"Form Post"}, first: "certify-basic", next: "certify-second", form: true},
 		{file: "backchannel-logout.json", plans: []string{"Back-Channel Logout"}, first: "certify-back", next: "certify-second"},
 		{file: "frontchannel-logout.json", plans: []string{"Front-Channel Logout"}, first: "certify-front", next: "certify-second", after: true},
 		{file: "fapi2.json", plans: []string{"FAPI 2.0 Security Profile"}, first: "certify-fapi", next: "certify-fapi-second"},
@@ -33,6 +37,11 @@ type (
 		Post        *suiteClient    `json:"client_secret_post,omitempty"`
 		Resource    *suiteResource  `json:"resource,omitempty"`
 		Browser     []suiteCommands `json:"browser"`
+		// Override has other commands for single modules of a plan.
+		Override map[string]suiteOverride `json:"override,omitempty"`
+	}
+	suiteOverride struct {
+		Browser []suiteCommands `json:"browser"`
 	}
 	suiteServer struct {
 		Discovery string `json:"discoveryUrl"`
@@ -79,7 +88,24 @@ func (r certifyRun) plan(p certifyPlan, known map[string]credentials) ([]byte, e
 		post := as("certify-post")
 		s.Post = &post
 	}
+	if p.form {
+		s.Override = map[string]suiteOverride{}
+		for _, module := range []string{"oidcc-ensure-registered-redirect-uri", "oidcc-ensure-redirect-uri-in-authorization-request"} {
+			s.Override[module] = suiteOverride{Browser: s.Browser}
+		}
+		s.Browser = r.posting(s.Browser)
+	}
 	return indented(s)
+}
+
+// posting waits at the end until an answer has been posted, wherever the browser
+// is by then; so it is no good where an error page stays.
+func (r certifyRun) posting(commands []suiteCommands) []suiteCommands {
+	login := commands[0]
+	last := len(login.Tasks) - 1
+	login.Tasks = slices.Clone(login.Tasks[1:])
+	login.Tasks[last-1].Match = "*"
+	return append([]suiteCommands{login}, commands[1:]...)
 }
 
 // look fills the picture a plan wants to have of a page, if it wants one.

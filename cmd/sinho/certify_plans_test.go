@@ -282,13 +282,16 @@ func postPlan(t *testing.T, c *certification) {
 
 // formPostPlan: Form Post Response Mode 1.0.
 func formPostPlan(t *testing.T, c *certification) {
-	w := c.tester(t, "basic.json")
+	w := c.tester(t, "form-post.json")
 	a := w.request("openid", "response_mode", "form_post")
 	answer, v := w.answer(a)
 	if v.method != http.MethodPost || len(v.query) != 0 || answer.Get("code") == "" {
 		t.Fatalf("got %s with query %v and form %v, want a POST with a code and nothing in the query", v.method, v.query, v.form)
 	}
 	w.redeem(a, answer.Get("code"))
+	if again, v := w.answer(w.request("openid", "response_mode", "form_post", "prompt", "none")); v.method != http.MethodPost || again.Get("code") == "" {
+		t.Errorf("with the session: got %s with %v, want a code in a form", v.method, v.form)
+	}
 	w.browser = c.browser()
 	answer, v = w.answer(w.request("openid", "response_mode", "form_post", "prompt", "none"))
 	if v.method != http.MethodPost || answer.Get("error") != "login_required" {

@@ -123,6 +123,7 @@ func (c *certification) visit(t *testing.T, b *citizen.Browser, s suiteSettings,
 	if err != nil {
 		t.Fatal(err)
 	}
+	page = answered(t, b, page)
 	i := slices.IndexFunc(s.Browser, func(cmd suiteCommands) bool { return matches(cmd.Match, address) })
 	if i < 0 {
 		t.Fatalf("no commands of the plan match %s", address)

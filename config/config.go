@@ -286,6 +286,9 @@ type Provider struct {
 	// For a verified oidc provider: only answers whose verified_claims name this
 	// trust framework count as verified.
 	TrustFramework string `yaml:"trust_framework"`
+	// form_post: an oidc provider is asked to send people back by a form, so that
+	// no code stands in an address. Left out: its own way, the query.
+	ResponseMode string `yaml:"response_mode"`
 	// none, requested or proved: what it can do when a site asks for a fresh
 	// login. Left out: the kind's own.
 	Fresh *Freshness `yaml:"fresh"`

@@ -59,6 +59,7 @@ func (p Provider) Settings() providers.Settings {
 		UserinfoURL: p.UserinfoURL, JWKSURL: p.JWKSURL, ClientID: p.ClientID, ClientSecret: string(p.Secret),
 		Scopes: p.Scopes, Algorithms: p.Algorithms, AssertsCI: p.AssertsCI, CIClaim: p.CIClaim,
 		Assurance: providers.Assurance(p.Assurance), TrustFramework: p.TrustFramework, PublicKeyPEM: p.PublicKeyPEM,
+		ResponseMode: p.ResponseMode,
 	}
 	if p.Fresh != nil {
 		fresh := providers.Freshness(*p.Fresh)

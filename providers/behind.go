@@ -29,7 +29,7 @@ type behind[T any] struct {
 	version int
 	stale   time.Time // fetch anew behind
 	dead    time.Time // of no use any more; zero: never
-	fetched time.Time // when the last fetch ended
+	renewed time.Time // when newer last began a fetch
 	flight  chan struct{}
 	err     error // of the last fetch
 	fails   int
@@ -63,16 +63,19 @@ func (b *behind[T]) get(ctx context.Context) (T, int, error) {
 	return b.wait(ctx)
 }
 
-// newer is a value younger than version, for whoever finds that one wanting.
-// It asks the vendor at most every renewLimit; within it the same value comes
-// back.
+// newer is a value younger than version, for whoever finds that one wanting. It
+// asks the vendor at most every renewLimit, however young the value is, for a
+// vendor may change it at any moment; within the limit the same value comes back.
 func (b *behind[T]) newer(ctx context.Context, version int) (T, int, error) {
 	b.mu.Lock()
 	now := time.Now()
 	if b.flight == nil && b.usable() &&
-		(b.version != version || now.Before(b.fetched.Add(renewLimit)) || now.Before(b.retry)) {
+		(b.version != version || now.Before(b.renewed.Add(renewLimit)) || now.Before(b.retry)) {
 		defer b.mu.Unlock()
 		return b.value, b.version, nil
+	}
+	if b.flight == nil {
+		b.renewed = now
 	}
 	return b.wait(ctx)
 }
@@ -144,7 +147,7 @@ func unseen(err error) error {
 // settle takes the outcome of a fetch. Called with mu held.
 func (b *behind[T]) settle(value T, err error) {
 	now := time.Now()
-	b.err, b.fetched = err, now
+	b.err = err
 	if err != nil {
 		pause := min(retryFirst<<min(b.fails, 10), retryLast)
 		b.fails++

@@ -100,20 +100,25 @@ func TestBehindRenewsWithinALimit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, _, _ := b.newer(t.Context(), version); got != 1 {
-			t.Errorf("at once: got %d, want the same", got)
+		got, second, err := b.newer(t.Context(), version)
+		if got != 2 || err != nil {
+			t.Errorf("at once: got %d, %v, want a newer one: it may have changed since", got, err)
 		}
-		time.Sleep(renewLimit)
+		time.Sleep(renewLimit - time.Second - time.Millisecond) // the fetch took a second
+		if got, _, _ := b.newer(t.Context(), second); got != 2 {
+			t.Errorf("within the limit: got %d, want the same", got)
+		}
+		time.Sleep(time.Second)
 		var all sync.WaitGroup
 		for range 20 {
 			all.Go(func() {
-				if got, _, err := b.newer(t.Context(), version); got != 2 || err != nil {
+				if got, _, err := b.newer(t.Context(), second); got != 3 || err != nil {
 					t.Errorf("after the limit: got %d, %v, want a newer one", got, err)
 				}
 			})
 		}
 		all.Wait()
-		if got, _, _ := b.newer(t.Context(), version); got != 2 || c.n != 2 {
+		if got, _, _ := b.newer(t.Context(), version); got != 3 || c.n != 3 {
 			t.Errorf("with an old version: got %d after %d fetches, want what is there", got, c.n)
 		}
 	})

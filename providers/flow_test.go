@@ -59,6 +59,7 @@ func TestAuthURL(t *testing.T) {
 			"any other, fresh", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &proved, true }, testIssuer + "/authorize",
 			usual(url.Values{"scope": {"openid profile email"}, "prompt": {"login"}, "max_age": {"0"}}),
 		},
+		{"one that answers by form", "oidc", func(s *Settings, _ *Ask) { s.ResponseMode = "form_post" }, testIssuer + "/authorize", usual(url.Values{"scope": {"openid profile email"}, "response_mode": {"form_post"}})},
 		{
 			"one that cannot be asked is not asked", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &none, true },
 			testIssuer + "/authorize", usual(url.Values{"scope": {"openid profile email"}}),

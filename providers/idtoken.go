@@ -53,7 +53,7 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 		ClientID: f.set.ClientID, SupportedSigningAlgs: algs, Now: f.time,
 	}).Verify(ctx, raw)
 	switch {
-	case errors.Is(keys.err, errUnknownKey):
+	case errors.Is(keys.err, errUnknownKey), errors.Is(keys.err, errManyKeys):
 		return nil, bad("kid", "%w", keys.err)
 	case errors.Is(keys.err, errSignature):
 		return nil, bad("signature", "%w", keys.err)

@@ -2,6 +2,9 @@ package providers
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rsa"
 	"encoding/json"
 	"errors"
 	"slices"
@@ -78,12 +81,13 @@ func (k *keyring) download(ctx context.Context, url string) ([]jose.JSONWebKey, 
 
 var (
 	errUnknownKey = errors.New("no published key fits the token's kid and alg")
+	errManyKeys   = errors.New("the token names no kid, and several published keys are of its kind")
 	errSignature  = errors.New("the signature does not fit the key")
 )
 
 // open checks the signature of a compact JWS and gives its payload. An unknown
-// kid makes the keys be read again, within behind's limit. Errors other than
-// errUnknownKey and errSignature are about reaching the keys.
+// kid makes the keys be read again, within behind's limit. Errors other than the
+// three above are about reaching the keys.
 func (k *keyring) open(ctx context.Context, token string) ([]byte, error) {
 	jws, err := jose.ParseSignedCompact(token, k.algs)
 	if err != nil {
@@ -108,24 +112,45 @@ func (k *keyring) open(ctx context.Context, token string) ([]byte, error) {
 }
 
 // fit tries the keys that may have signed: same kid if the token names one,
-// made for its algorithm, never one the token brings along.
+// made for its algorithm, never one the token brings along. Without a kid there
+// must be no choice (OpenID Connect Core 10.1).
 func fit(jws *jose.JSONWebSignature, keys []jose.JSONWebKey) ([]byte, error) {
 	header := jws.Signatures[0].Header
-	tried := 0
+	var may []jose.JSONWebKey
 	for _, key := range keys {
 		if header.KeyID != "" && key.KeyID != header.KeyID || key.Algorithm != "" && key.Algorithm != header.Algorithm {
 			continue
 		}
-		tried++
+		if header.KeyID != "" || ofKind(key, header.Algorithm) {
+			may = append(may, key)
+		}
+	}
+	if header.KeyID == "" && len(may) > 1 {
+		return nil, errManyKeys
+	}
+	for _, key := range may {
 		if payload, err := jws.Verify(key); err == nil {
 			return payload, nil
 		}
 	}
 	// A token without kid that nothing fits may be signed by a key not yet read.
-	if tried == 0 || header.KeyID == "" {
+	if len(may) == 0 || header.KeyID == "" {
 		return nil, errUnknownKey
 	}
 	return nil, errSignature
+}
+
+// ofKind says that a key is of the type that one of safeAlgorithms signs with.
+func ofKind(key jose.JSONWebKey, alg string) bool {
+	switch key.Key.(type) {
+	case *rsa.PublicKey:
+		return alg == "RS256" || alg == "PS256"
+	case *ecdsa.PublicKey:
+		return alg == "ES256"
+	case ed25519.PublicKey:
+		return alg == "EdDSA"
+	}
+	return false
 }
 
 // witness is one verification's oidc.KeySet; it keeps the error that go-oidc

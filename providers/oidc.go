@@ -32,6 +32,9 @@ func oidcKind() kind {
 			if s.TrustFramework != "" && s.Assurance != Verified {
 				wrong = append(wrong, errors.New("TrustFramework needs Assurance to be Verified"))
 			}
+			if s.ResponseMode != "" && s.ResponseMode != "form_post" {
+				wrong = append(wrong, fmt.Errorf("ResponseMode %q must be form_post, or nothing", s.ResponseMode))
+			}
 			return wrong
 		},
 		make: func(s Settings, l line) (Provider, error) {
@@ -113,6 +116,7 @@ func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
 		set("prompt", "login")
 		set("max_age", "0") // makes auth_time come back
 	}
+	set("response_mode", g.set.ResponseMode)
 	set("ui_locales", a.UILocale)
 	set("login_hint", a.LoginHint)
 	return more

@@ -58,6 +58,9 @@ type Settings struct {
 	// verified_claims name this trust framework (OpenID Identity Assurance 1.0)
 	// is Verified; any other is Asserted. Empty: plain claims are verified too.
 	TrustFramework string
+	// ResponseMode is how an oidc provider is asked to send people back: form_post,
+	// or empty for its own way, the query.
+	ResponseMode string
 	// Fresh overrides what the kind can do about fresh logins. Push is always
 	// FreshProved.
 	Fresh *Freshness
@@ -234,11 +237,12 @@ func (s Settings) misplaced(shape Shape) []error {
 		"PublicKeyPEM": s.PublicKeyPEM != "", "Base": s.Base != "", "TokenURL": s.TokenURL != "",
 		"AuthorizeURL": s.AuthorizeURL != "", "UserinfoURL": s.UserinfoURL != "", "JWKSURL": s.JWKSURL != "",
 		"Scopes": len(s.Scopes) > 0, "Algorithms": len(s.Algorithms) > 0, "Fresh": s.Fresh != nil,
+		"ResponseMode": s.ResponseMode != "",
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
-			"JWKSURL", "Scopes", "Algorithms", "Fresh",
+			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode",
 		},
 		"naver": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},

@@ -26,7 +26,8 @@ type tester struct {
 	t       *testing.T
 	plan    suiteSettings
 	client  suiteClient
-	post    bool // client_secret_post
+	post    bool   // client_secret_post
+	mode    string // response_mode, "" for none said
 	alg     string
 	op      *oidc.Provider
 	browser *citizen.Browser
@@ -64,6 +65,9 @@ func (w *tester) request(scope string, more ...string) attempt {
 		"state": {a.state}, "nonce": {a.nonce},
 		"code_challenge": {base64.RawURLEncoding.EncodeToString(sum[:])}, "code_challenge_method": {"S256"},
 	}
+	if w.mode != "" {
+		a.params.Set("response_mode", w.mode)
+	}
 	for i := 0; i < len(more); i += 2 {
 		if a.params.Set(more[i], more[i+1]); more[i+1] == "" {
 			a.params.Del(more[i])
@@ -84,6 +88,9 @@ func (w *tester) answer(a attempt) (url.Values, visit) {
 	answer := v.query
 	if v.method == http.MethodPost {
 		answer = v.form
+	}
+	if form := a.params.Get("response_mode") == "form_post"; form != (v.method == http.MethodPost) || form && len(v.query) != 0 {
+		w.t.Errorf("got %s with query %v, want a POST with nothing in the query: %v", v.method, v.query, form)
 	}
 	if answer.Get("state") != a.params.Get("state") {
 		w.t.Errorf("got state %q, want %q", answer.Get("state"), a.params.Get("state"))

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -54,5 +58,73 @@ func TestTheDocumentOfACertificationRunIsTrue(t *testing.T) {
 		if _, err := os.Stat(filepath.Join("../../docs", m[1])); err != nil {
 			t.Errorf("a link to %s leads nowhere", m[1])
 		}
+	}
+}
+
+// testsOf are the tests of a package's folder by name, and the texts that
+// stand in them: what parts of a test are called is among them.
+func testsOf(t *testing.T, dir string) (tests, texts map[string]bool) {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join("../..", dir, "*_test.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests, texts = map[string]bool{}, map[string]bool{}
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.FuncDecl:
+				if n.Recv == nil && strings.HasPrefix(n.Name.Name, "Test") {
+					tests[n.Name.Name] = true
+				}
+			case *ast.BasicLit:
+				if s, err := strconv.Unquote(n.Value); err == nil && n.Kind == token.STRING {
+					texts[s] = true
+				}
+			}
+			return true
+		})
+	}
+	return tests, texts
+}
+
+// docs/certification-demands.md names at least one test for each demand, and each
+// of them is in the sources.
+func TestTheTableOfDemandsNamesTestsThatExist(t *testing.T) {
+	body, err := os.ReadFile("../../docs/certification-demands.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile(`^([a-z/]+)\.(Test\w+)(?:/(.+))?$`)
+	tests, texts := map[string]map[string]bool{}, map[string]map[string]bool{}
+	demands := 0
+	for _, row := range cells(string(body)) {
+		if row[0] == "demand" {
+			continue
+		}
+		all := quoted(row[len(row)-1])
+		if demands++; len(row) != 3 || len(all) == 0 {
+			t.Errorf("%q: got %d cells and %d tests, want 3 and one at least", row[0], len(row), len(all))
+		}
+		for _, name := range all {
+			m := named.FindStringSubmatch(name)
+			if m == nil {
+				t.Errorf("%q: %s is not a package and a test", row[0], name)
+				continue
+			}
+			if tests[m[1]] == nil {
+				tests[m[1]], texts[m[1]] = testsOf(t, m[1])
+			}
+			if !tests[m[1]][m[2]] || m[3] != "" && !texts[m[1]][m[3]] {
+				t.Errorf("%q: there is no test %s", row[0], name)
+			}
+		}
+	}
+	if demands < 60 {
+		t.Errorf("got %d demands", demands)
 	}
 }

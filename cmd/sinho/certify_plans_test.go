@@ -102,8 +102,17 @@ func standardClaims() map[string]map[string]func(any) bool {
 }
 
 // basicPlan: Core §3.1, §5.
-func basicPlan(t *testing.T, c *certification) {
+func basicPlan(t *testing.T, c *certification) { basicList(t, c.tester(t, "basic.json")) }
+
+// formPostPlan is the same list with every answer by a form (Form Post Response
+// Mode 1.0).
+func formPostPlan(t *testing.T, c *certification) {
 	w := c.tester(t, "basic.json")
+	w.mode = "form_post"
+	basicList(t, w)
+}
+
+func basicList(t *testing.T, w *tester) {
 	first := w.login("openid")
 	t.Run("userinfo answers GET and POST", func(t *testing.T) {
 		w.t = t
@@ -228,6 +237,15 @@ func freshness(t *testing.T, w *tester, first tokens) {
 			t.Errorf("got sub %v sid %v, want those of before", silent.claims["sub"], silent.claims["sid"])
 		}
 	})
+	t.Run("a long max_age after a login that asked for none is that login", func(t *testing.T) {
+		other := *w
+		other.t, other.browser = t, w.certification.browser()
+		begun := other.login("openid")
+		aged := other.login("openid", "max_age", "10000")
+		if at(begun) == 0 || at(aged) != at(begun) || aged.claims["sid"] != begun.claims["sid"] {
+			t.Errorf("got auth_time %v in session %v, want %v in %v", at(aged), aged.claims["sid"], at(begun), begun.claims["sid"])
+		}
+	})
 	t.Run("prompt=login and max_age=0 are new logins", func(t *testing.T) {
 		w.t = t
 		silent := w.login("openid", "prompt", "none")
@@ -277,25 +295,6 @@ func postPlan(t *testing.T, c *certification) {
 	status, _, body := w.token(url.Values{"grant_type": {"authorization_code"}, "code": {answer.Get("code")}, "redirect_uri": {a.redirect}, "code_verifier": {a.verifier}})
 	if got := w.refusal(status, body); got != "invalid_client" {
 		t.Errorf("another way than the registered one: got %s, want invalid_client", got)
-	}
-}
-
-// formPostPlan: Form Post Response Mode 1.0.
-func formPostPlan(t *testing.T, c *certification) {
-	w := c.tester(t, "form-post.json")
-	a := w.request("openid", "response_mode", "form_post")
-	answer, v := w.answer(a)
-	if v.method != http.MethodPost || len(v.query) != 0 || answer.Get("code") == "" {
-		t.Fatalf("got %s with query %v and form %v, want a POST with a code and nothing in the query", v.method, v.query, v.form)
-	}
-	w.redeem(a, answer.Get("code"))
-	if again, v := w.answer(w.request("openid", "response_mode", "form_post", "prompt", "none")); v.method != http.MethodPost || again.Get("code") == "" {
-		t.Errorf("with the session: got %s with %v, want a code in a form", v.method, v.form)
-	}
-	w.browser = c.browser()
-	answer, v = w.answer(w.request("openid", "response_mode", "form_post", "prompt", "none"))
-	if v.method != http.MethodPost || answer.Get("error") != "login_required" {
-		t.Errorf("an error: got %s %v, want login_required in a form", v.method, answer)
 	}
 }
 

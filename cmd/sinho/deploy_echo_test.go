@@ -117,8 +117,8 @@ func TestWhatTheBalancersTellAndNeverRepeat(t *testing.T) {
 			}
 			if resp, err := ask(t.Context(), http.MethodPost, "/token"); err == nil {
 				resp.Body.Close()
-				if resp.StatusCode != http.StatusBadGateway {
-					t.Errorf("got %d, want 502", resp.StatusCode)
+				if again := resp.Header.Get("Retry-After"); resp.StatusCode != http.StatusBadGateway || again != "" {
+					t.Errorf("got %d, to be asked again after %q, want 502 and nothing asked again", resp.StatusCode, again)
 				}
 			}
 			if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 1 {

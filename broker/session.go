@@ -353,6 +353,9 @@ func trimmed(who providers.Identity) providers.Identity {
 		}
 		*f.value = strings.ToValidUTF8(*f.value, "")
 	}
+	if a := who.Address; a != nil && len(a.Formatted)+len(a.Street)+len(a.Locality)+len(a.Region)+len(a.PostalCode)+len(a.Country) > 600 {
+		who.Address = nil
+	}
 	return who
 }
 

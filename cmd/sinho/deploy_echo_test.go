@@ -115,6 +115,8 @@ func TestWhatTheBalancersTellAndNeverRepeat(t *testing.T) {
 				e.silent.Store(true)
 				e.asked.Store(0)
 			}
+			// HAProxy ends the client's connection, too, where it had used the node's
+			// before: the client has to know that it may repeat.
 			if resp, err := ask(t.Context(), http.MethodPost, "/token"); err == nil {
 				resp.Body.Close()
 				if again := resp.Header.Get("Retry-After"); resp.StatusCode != http.StatusBadGateway || again != "" {

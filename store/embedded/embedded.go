@@ -1,8 +1,8 @@
 // Package embedded keeps the records of one process in one bbolt file: the
 // default store, for a single node. One goroutine writes; whatever is queued
 // when it is free goes into one transaction, and the next batch forms while
-// that one is being flushed, so there is no timer to wait for and a lone Apply
-// is committed at once.
+// that one is being flushed. Transactions keep 2 ms of distance, so that their
+// flushes are shared; a lone Apply is committed at once.
 //
 // Every Apply is answered after its transaction has reached the disk, durable
 // or not (docs/decisions/0003-bbolt-group-commit.md says why). It knows

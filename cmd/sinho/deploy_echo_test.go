@@ -119,8 +119,8 @@ func TestWhatTheBalancersTellAndNeverRepeat(t *testing.T) {
 			// before: the client has to know that it may repeat.
 			if resp, err := ask(t.Context(), http.MethodPost, "/token"); err == nil {
 				resp.Body.Close()
-				if resp.StatusCode != b.silence {
-					t.Errorf("got %d, want %d", resp.StatusCode, b.silence)
+				if again := resp.Header.Get("Retry-After"); resp.StatusCode != http.StatusBadGateway || again != "" {
+					t.Errorf("got %d, to be asked again after %q, want 502 and nothing asked again", resp.StatusCode, again)
 				}
 			}
 			if n := nodes[0].asked.Load() + nodes[1].asked.Load(); n != 1 {

@@ -18,7 +18,7 @@ import (
 //go:embed haproxy.cfg
 var settings string
 
-//go:embed again.http
+//go:embed again.html
 var again []byte
 
 // Place is where HAProxy stands.
@@ -35,11 +35,11 @@ type Place struct {
 func Start(t testing.TB, p Place) {
 	t.Helper()
 	dir := t.TempDir()
-	file, page, pem := filepath.Join(dir, "haproxy.cfg"), filepath.Join(dir, "again.http"), filepath.Join(dir, "both.pem")
+	file, page, pem := filepath.Join(dir, "haproxy.cfg"), filepath.Join(dir, "again.html"), filepath.Join(dir, "both.pem")
 	text := settings
 	pairs := append([]string{
 		"bind :80\n", "bind " + p.Plain + "\n", "bind :443 ", "bind " + p.Secure + " ",
-		"/etc/haproxy/certs/id.example.kr.pem", pem, "/etc/haproxy/again.http", page,
+		"/etc/haproxy/certs/id.example.kr.pem", pem, "/etc/haproxy/again.html", page,
 		"10.0.0.11:8080", p.Nodes[0], "10.0.0.12:8080", p.Nodes[1], "10.0.0.13:8080", p.Nodes[2],
 		"maxconn 100000", "maxconn 2000", // so many descriptors are not everywhere
 	}, p.Changes...)

@@ -47,7 +47,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		case errors.Is(err, errNoSession):
 			b.dropSession(w)
 			usable = false
-		case errors.Is(err, errOtherPerson):
+		case errors.Is(err, errOtherPerson), errors.Is(err, errDemand):
 			usable = false
 		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}

@@ -261,7 +261,8 @@ func readJSON(d *json.Decoder, depth int) (any, error) {
 
 // refuses says by which error a site must be told of l, a login of the person it
 // knows as sub, instead of being given it: "" for a login that is what q
-// demands. Somebody else than the site named is never a login.
+// demands. Somebody else than the site named is never a login. What else the
+// site demands of them is wantsOther's to say.
 func (q *request) refuses(l login, sub string) (oauthError string) {
 	if q.HintSub != "" && !equal([]byte(q.HintSub), []byte(sub)) {
 		return "login_required" // Core §3.1.2.2
@@ -270,19 +271,25 @@ func (q *request) refuses(l login, sub string) (oauthError string) {
 		return "unmet_authentication_requirements"
 	}
 	for _, m := range q.Wants.Must {
-		switch {
-		case !m.Essential:
-		case m.Claim == "sub":
-			if !slices.Contains(m.Values, sub) {
-				return "login_required"
-			}
-		default:
-			if text := claimText(&l.who, m.Claim); text == "" || !slices.Contains(m.Values, text) {
-				return "access_denied"
-			}
+		if m.Essential && m.Claim == "sub" && !slices.Contains(m.Values, sub) {
+			return "login_required"
 		}
 	}
 	return ""
+}
+
+// wantsOther says that who is not as the site demands. Whoever answers by it
+// tells the site something about them: see Broker.demanded.
+func (q *request) wantsOther(who *providers.Identity) bool {
+	for _, m := range q.Wants.Must {
+		if !m.Essential || m.Claim == "sub" {
+			continue
+		}
+		if text := claimText(who, m.Claim); text == "" || !slices.Contains(m.Values, text) {
+			return true
+		}
+	}
+	return false
 }
 
 // claimText is a claim of a person as a site may name its value: "" when it is

@@ -1,6 +1,9 @@
 package broker
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"net/http"
 
 	"sinho/broker/client"
@@ -53,7 +56,34 @@ func (b *Broker) consentOp(o *occasion) store.Op {
 // agreement is a digest of what goes to the site: not readable, and another one
 // for any other set.
 func (b *Broker) agreement(o *occasion) []byte {
-	return b.pseudonym("agreement", string(o.l.person), o.c.ID, o.q.Scope.String(), string(o.q.Wants.marshal()))
+	parts := []string{string(o.l.person), o.c.ID, o.q.Scope.String(), string(o.q.Wants.marshal())}
+	if o.c.TellProvider { // by its settings, whatever it asks
+		parts = append(parts, "provider")
+	}
+	return b.pseudonym("agreement", parts...)
+}
+
+// errDemand: the person is not as the claims parameter demands.
+var errDemand = errors.New("the person is not as the site demands")
+
+// demanded judges what a site demands of the person. That they are another is
+// news of them, and so is that they are not: where the site asks for consent,
+// nothing is judged before it has it, or a site could guess until it knows.
+func (b *Broker) demanded(ctx context.Context, o *occasion) error {
+	if !o.q.wantsOther(&o.l.who) {
+		return nil
+	}
+	if !o.c.Consent || o.agreed {
+		return errDemand
+	}
+	kept, err := b.store.Read(ctx, o.s.Shard, consentKey([markSize]byte(mark(o.c.ID))))
+	switch {
+	case err == nil && equal(kept, b.agreement(o)):
+		return errDemand
+	case err == nil, errors.Is(err, store.ErrAbsent):
+		return errConsent
+	}
+	return fmt.Errorf("read consent: %w", away(err))
 }
 
 // Decline answers a request with the person's no: an error to the site, which

@@ -180,7 +180,7 @@ func harmless(err error) error {
 		return nil
 	}
 	if vendor, is := errors.AsType[*providers.Error](err); is {
-		text := fmt.Sprintf("provider %s: %s (%s)", vendor.Provider, vendor.Class, vendor.Code)
+		text := fmt.Sprintf("provider %s: %s (%s)", vendor.Provider, vendor.Class, wordOf(vendor.Code))
 		var network *net.OpError
 		switch {
 		case errors.As(vendor.Cause, &network):

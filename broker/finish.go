@@ -293,6 +293,9 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {
+	case errors.Is(err, errDemand):
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "access_denied", nil)
+		return answer{refusal: "access_denied"}, true, nil
 	case errors.Is(err, errSpent):
 		return answer{notice: NoticeAgain}, false, nil
 	case err != nil:

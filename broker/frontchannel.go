@@ -64,7 +64,7 @@ func (b *Broker) Departed(_ *http.Request, front string) (Departed, error) {
 
 // frames are the addresses by which the sites among visits are told in the
 // browser, each site once, the latest first, as many as an address can carry.
-func (b *Broker) frames(session id, visits []visit) (all []string) {
+func (b *Broker) frames(visits []visit) (all []string) {
 	told, size := map[string]bool{}, 0
 	for i := len(visits) - 1; i >= 0 && len(all) < maxFrames; i-- {
 		c, known := b.marked[visits[i].Client]
@@ -72,7 +72,7 @@ func (b *Broker) frames(session id, visits []visit) (all []string) {
 			continue
 		}
 		told[c.ID] = true
-		frame := b.frame(c, session)
+		frame := b.frame(c, visits[i].Session)
 		if size += len(frame); size > maxFrameBytes {
 			break
 		}
@@ -95,9 +95,9 @@ func (b *Broker) frame(c client.Client, session id) string {
 // endHere ends the session of this browser and gives the frames by which its
 // sites are told.
 func (b *Broker) endHere(ctx context.Context, s *session, l *login) ([]string, error) {
-	all, err := b.end(ctx, s.ID, s.Shard, l.person)
+	all, err := b.end(ctx, s.Shard, l.person, s.whole()...)
 	if err != nil {
 		return nil, err
 	}
-	return b.frames(s.ID, all), nil
+	return b.frames(all), nil
 }

@@ -36,6 +36,9 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, errConsent
 	}
+	if err := b.demanded(ctx, o); err != nil {
+		return "", false, err
+	}
 	k, out, record, err := b.makeCode(o)
 	if err != nil {
 		return "", false, fmt.Errorf("issue code: %w", err)

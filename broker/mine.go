@@ -90,7 +90,12 @@ func (b *Broker) Mine(w http.ResponseWriter, r *http.Request) (m Mine, live bool
 
 // mySessions groups a list by the sessions in it that live.
 func (b *Broker) mySessions(ctx context.Context, here *session, all []visit) (mine []MySession, err error) {
-	order := []id{here.ID}
+	order, whole := []id{here.ID}, here.whole()
+	for i := range all {
+		if slices.Contains(whole, all[i].Session) {
+			all[i].Session = here.ID
+		}
+	}
 	for _, v := range slices.Backward(all) {
 		if !slices.Contains(order, v.Session) {
 			order = append(order, v.Session)
@@ -221,9 +226,9 @@ func (b *Broker) EndMine(w http.ResponseWriter, r *http.Request, what, token str
 	}
 	switch {
 	case what == "consent" && len(name) == markSize:
-		return Step{Redirect: mineAt}, b.remove(r.Context(), s.Shard, []string{consentKey([markSize]byte(name))})
+		return Step{Redirect: mineAt}, b.withdraw(r.Context(), s.Shard, l.person, [markSize]byte(name))
 	case what == "session" && len(name) == len(id{}) && id(name) != s.ID:
-		_, err := b.end(r.Context(), id(name), s.Shard, l.person)
+		_, err := b.end(r.Context(), s.Shard, l.person, id(name))
 		return Step{Redirect: mineAt}, err
 	case what == "session" && len(name) == len(id{}):
 	case what == "all":
@@ -245,6 +250,17 @@ func (b *Broker) EndMine(w http.ResponseWriter, r *http.Request, what, token str
 	return Step{Redirect: to}, nil
 }
 
+// withdraw takes back what a person has agreed to at a site, and ends what it was
+// given by that on any device: a refresh token would go on telling it.
+func (b *Broker) withdraw(ctx context.Context, shard store.Shard, person []byte, client [markSize]byte) error {
+	all, err := b.visits(ctx, shard, person)
+	if err != nil {
+		return err
+	}
+	all = slices.DeleteFunc(all, func(v visit) bool { return v.Client != client })
+	return b.remove(ctx, shard, append(b.given(all), consentKey(client))) // the last: until then it can be repeated
+}
+
 // endOthers ends every session of the person's list but this one.
 func (b *Broker) endOthers(ctx context.Context, here *session, l *login) error {
 	all, err := b.visits(ctx, here.Shard, l.person)
@@ -257,7 +273,7 @@ func (b *Broker) endOthers(ctx context.Context, here *session, l *login) error {
 			continue
 		}
 		done = append(done, v.Session)
-		if _, err := b.end(ctx, v.Session, here.Shard, l.person); err != nil {
+		if _, err := b.end(ctx, here.Shard, l.person, v.Session); err != nil {
 			return err
 		}
 	}

@@ -30,6 +30,7 @@ type session struct {
 	Person    []byte // login sealed under ring and share
 	Undated   bool   // At is no auth_time, see login
 	Fresh     bool   // proven for the very login that made it, and for no other
+	Former    []byte // ids of those it took the place of, 16 bytes each, newest last
 	share     []byte // of a new session only
 	replaces  string // key of the record a new session ends, "" for none
 }
@@ -50,6 +51,7 @@ const (
 	tagSessionPerson
 	tagSessionUndated
 	tagSessionFresh
+	tagSessionFormer
 )
 
 const (
@@ -71,6 +73,7 @@ func (s *session) marshal() []byte {
 	f.bytes(tagSessionPerson, s.Person)
 	f.flag(tagSessionUndated, s.Undated)
 	f.flag(tagSessionFresh, s.Fresh)
+	f.bytes(tagSessionFormer, s.Former)
 	return f
 }
 
@@ -98,9 +101,11 @@ func (s *session) unmarshal(p []byte) error {
 			s.Undated = flagged(v)
 		case tagSessionFresh:
 			s.Fresh = flagged(v)
+		case tagSessionFormer:
+			s.Former = v
 		}
 	})
-	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0) {
+	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0 || len(s.Former)%len(id{}) != 0) {
 		return errMalformed
 	}
 	return err
@@ -137,6 +142,25 @@ func (s *session) markContinued(client string) {
 	}
 }
 
+// takeover makes s the session of a browser that had old, of the same person:
+// what old gave ends with s.
+func (s *session) takeover(old *session) {
+	s.Continued, s.replaces = old.Continued, old.key()
+	s.Former = append(append([]byte(nil), old.Former...), old.ID[:]...)
+	if over := len(s.Former) - maxFormer*len(id{}); over > 0 {
+		s.Former = s.Former[over:]
+	}
+}
+
+// whole is s and those it took the place of, which end together.
+func (s *session) whole() []id {
+	all := []id{s.ID}
+	for rest := s.Former; len(rest) >= len(id{}); rest = rest[len(id{}):] {
+		all = append(all, id(rest[:len(id{})]))
+	}
+	return all
+}
+
 // newSession is the session of a login just made for a client. It lives once
 // its share is written. old, nil for none, is the one it takes the place of in
 // this browser: where the same person has agreed before need not be asked again.
@@ -148,7 +172,7 @@ func (b *Broker) newSession(provider, client string, l login, old *session) (*se
 	}
 	_, _ = rand.Read(s.share) // never fails, see crypto/rand
 	if old != nil && old.Shard == s.Shard {
-		s.Continued, s.replaces = old.Continued, old.key()
+		s.takeover(old)
 	}
 	s.markContinued(client)
 	who, err := json.Marshal(trimmed(l.who))
@@ -303,7 +327,9 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
-	case errors.Is(err, errOtherPerson), errors.Is(err, errSpent), errors.Is(err, errConsent):
+	case errors.Is(err, errDemand) && q.Proved == s.ID: // nobody else can come of logging in again
+		return b.reply(&q, "error", "access_denied", "error_description", refusedLogins["access_denied"]), nil
+	case errors.Is(err, errOtherPerson), errors.Is(err, errDemand), errors.Is(err, errSpent), errors.Is(err, errConsent):
 		return back(NoticeSession)
 	case errors.Is(err, store.ErrUnavailable):
 		b.log(ctx, level(err), "session not used", q.Ref, NoticeStore, err)

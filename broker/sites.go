@@ -98,27 +98,35 @@ func (b *Broker) visits(ctx context.Context, shard store.Shard, person []byte) (
 	return all, nil
 }
 
-// end tells the sites of a session that it ends and deletes what it gave
-// them, its own record last: whoever fails in between begins again, and what is
+// end tells the sites of sessions that they end and deletes what these gave
+// them, their own records last: whoever fails in between begins again, and what is
 // told twice is told under one id. A failure is told, never swallowed.
-// It gives the entries of the session, oldest first.
-func (b *Broker) end(ctx context.Context, session id, shard store.Shard, person []byte) ([]visit, error) {
+// It gives the entries of the sessions, oldest first.
+func (b *Broker) end(ctx context.Context, shard store.Shard, person []byte, sessions ...id) ([]visit, error) {
 	all, err := b.visits(ctx, shard, person)
 	if err != nil {
 		return nil, err
 	}
-	all = slices.DeleteFunc(all, func(v visit) bool { return v.Session != session })
-	if err := b.tellSites(ctx, session, person, all); err != nil {
+	all = slices.DeleteFunc(all, func(v visit) bool { return !slices.Contains(sessions, v.Session) })
+	if err := b.tellSites(ctx, person, all); err != nil {
 		return nil, b.fault(http.StatusServiceUnavailable, ProblemStore, away(err))
 	}
-	var keys []string
-	for _, v := range all {
+	keys := b.given(all)
+	for _, n := range sessions {
+		keys = append(keys, sessionKey(n))
+	}
+	return all, b.remove(ctx, shard, keys)
+}
+
+// given are the keys of what codes became, and of those that may still be taken.
+func (b *Broker) given(visits []visit) (keys []string) {
+	for _, v := range visits {
 		if b.now().Sub(v.At) < tombstoneTTL {
 			keys = append(keys, codeKey(v.Name[:]))
 		}
 		keys = append(keys, accessKey(v.Name[:]), familyKey(v.Name[:]))
 	}
-	return all, b.remove(ctx, shard, append(keys, sessionKey(session)))
+	return keys
 }
 
 // remove deletes records of one shard, in their order.
@@ -136,15 +144,19 @@ func (b *Broker) remove(ctx context.Context, shard store.Shard, keys []string) e
 }
 
 // tellSites queues a message for every site of visits that wants one.
-func (b *Broker) tellSites(ctx context.Context, session id, person []byte, visits []visit) error {
-	told := map[string]bool{}
+func (b *Broker) tellSites(ctx context.Context, person []byte, visits []visit) error {
+	told := map[Ending]bool{}
 	for _, v := range visits {
 		c, known := b.marked[v.Client]
-		if !known || c.BackchannelLogoutURI == "" || told[c.ID] || b.hooks.Tell == nil {
+		if !known || c.BackchannelLogoutURI == "" || b.hooks.Tell == nil {
 			continue
 		}
-		told[c.ID] = true
-		if err := b.hooks.Tell(ctx, Ending{Client: c.ID, Subject: b.subject(c, person), Session: b.sid(session, c.ID)}); err != nil {
+		e := Ending{Client: c.ID, Subject: b.subject(c, person), Session: b.sid(v.Session, c.ID)}
+		if told[e] {
+			continue
+		}
+		told[e] = true
+		if err := b.hooks.Tell(ctx, e); err != nil {
 			return err
 		}
 	}

@@ -88,7 +88,7 @@ type Client struct {
 	TellProvider bool `yaml:"tell_provider"`
 
 	// Where we tell the site's server that a session has ended. https, or http on a
-	// loopback host.
+	// loopback host. No other host may lead to a loopback or link-local address.
 	BackchannelLogoutURI string `yaml:"backchannel_logout_uri"`
 	// Names the session (sid) in every such logout token.
 	BackchannelSession bool `yaml:"backchannel_logout_session_required"`

@@ -257,7 +257,7 @@ func TestEachMistakeOfAFormIsToldAndChangesNothing(t *testing.T) {
 	}
 }
 
-func TestAButtonOnAnotherSiteDoesNothing(t *testing.T) {
+func TestAttackCrossSiteRequestsToTheConsole(t *testing.T) {
 	r := newRoom(t, jimin())
 	b := r.browser().enter()
 	req, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, r.server.URL+"/sign-out", nil)

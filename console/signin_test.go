@@ -86,7 +86,7 @@ func TestAOneTimePasswordIsGoodOnce(t *testing.T) {
 	b.get("/audit?of=sign-ins").says(t, http.StatusOK, "일회용 비밀번호")
 }
 
-func TestGuessingIsSlowedDown(t *testing.T) {
+func TestAttackGuessingPasswordsOfTheConsole(t *testing.T) {
 	r := newRoom(t, jimin())
 	b := r.browser()
 	var last answer

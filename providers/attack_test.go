@@ -13,7 +13,7 @@ import (
 )
 
 // An upstream proof replayed, forged, or meant for somebody else is refused.
-func TestForgedProofs(t *testing.T) {
+func TestAttackForgedUpstreamProofs(t *testing.T) {
 	unsigned := func(header string, c map[string]any) string {
 		payload, _ := json.Marshal(c)
 		enc := base64.RawURLEncoding
@@ -114,7 +114,7 @@ func TestForgedProofs(t *testing.T) {
 
 // Mix-up between providers (RFC 9700 section 4.4): iss checked when it is there,
 // and demanded of who promised it; before anything else is believed.
-func TestMixUp(t *testing.T) {
+func TestAttackMixUpSeenByAdapters(t *testing.T) {
 	with := func(more url.Values) url.Values {
 		p := codeParams()
 		maps.Copy(p, more)

@@ -25,7 +25,7 @@ func harmless(t *testing.T, body string) {
 	}
 }
 
-func TestWhatStrangersWriteStaysText(t *testing.T) {
+func TestAttackXSSThroughNamesAndAddresses(t *testing.T) {
 	evil := providers.Text{KO: hostile, EN: hostile}
 	tests := map[string]struct {
 		login  func(*broker.Login)
@@ -67,7 +67,7 @@ func TestWhatStrangersWriteStaysText(t *testing.T) {
 	}
 }
 
-func TestAProblemKeepsStrangersWordsText(t *testing.T) {
+func TestAttackXSSThroughProblemPages(t *testing.T) {
 	p := &broker.Problem{
 		Status: 400, Code: broker.ProblemRedirect, Ref: hostile, Developer: []string{"received " + hostile},
 		Site: &broker.Site{Name: providers.Text{KO: hostile}, Start: "javascript:alert(1)"},

@@ -87,7 +87,7 @@ func FuzzSource(f *testing.F) {
 	})
 }
 
-func TestFormsOfOtherSitesAreRefused(t *testing.T) {
+func TestAttackCrossSiteForms(t *testing.T) {
 	tests := map[string]struct {
 		target string
 		header []string

@@ -105,7 +105,7 @@ func TestEveryClaimHasWords(t *testing.T) {
 	}
 }
 
-func TestFramesAreOfTheToldSitesOnly(t *testing.T) {
+func TestAttackFramesOfOthersThanTheToldSites(t *testing.T) {
 	f := &fake{departed: broker.Departed{Frames: []string{"https://a.test/out?sid=1", "https://a.test/two", "https://b.test:8443/out"}, To: "https://a.test/bye"}}
 	rec := get(newWeb(t, f, nil), "/logged-out?front=F")
 	if got := rec.Header().Get("Content-Security-Policy"); !strings.HasSuffix(got, "; frame-src https://a.test https://b.test:8443") {

@@ -97,7 +97,7 @@ func TestTheScriptOrdersAsTheServerDoes(t *testing.T) {
 	}
 }
 
-func TestReconnectionsSpread(t *testing.T) {
+func TestAttackReconnectStormIsSpread(t *testing.T) {
 	var got []float64
 	node(t, `
 		const l = require(process.argv[1]);

@@ -63,7 +63,8 @@ type Config struct {
 	Ring func() *seal.Ring
 	// Queue keeps what has not been told yet.
 	Queue store.Queue
-	// Transport carries the requests (nil: one of TLS 1.2 and 1.3).
+	// Transport carries the requests (nil: one of TLS 1.2 and 1.3 that reaches sites
+	// only, see mayLead).
 	Transport http.RoundTripper
 	// Delivered counts what became of a try, by client and Result (nil: nobody).
 	Delivered func(client, result string)
@@ -85,6 +86,7 @@ func New(cfg Config) (*Deliveries, error) {
 	}
 	if cfg.Transport == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.DialContext = guarded(nil)
 		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
 		t.MaxResponseHeaderBytes = 16 << 10
 		t.MaxIdleConnsPerHost = 4

@@ -140,7 +140,7 @@ func TestReadinessFollowsTheStoreAndAsksItOnceASecond(t *testing.T) {
 	})
 }
 
-func TestOnlyTrustedProxiesAreBelieved(t *testing.T) {
+func TestAttackForwardedHeadersOfStrangers(t *testing.T) {
 	trusted := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}
 	for _, tc := range []struct {
 		name, peer string

@@ -156,7 +156,7 @@ func TestASlowReaderSkipsToTheLatest(t *testing.T) {
 	}
 }
 
-func TestTooManyWatchersAreToldWhenToComeBack(t *testing.T) {
+func TestAttackTooManyWatchersAtOnce(t *testing.T) {
 	l := newLive(t, 1)
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()
@@ -186,7 +186,7 @@ func TestTooManyWatchersAreToldWhenToComeBack(t *testing.T) {
 	}
 }
 
-func TestAWatcherWhoTalksTooMuchIsDropped(t *testing.T) {
+func TestAttackFrameFloodOfAWatcher(t *testing.T) {
 	l := newLive(t, 0)
 	server := httptest.NewServer(l.Handler())
 	defer server.Close()

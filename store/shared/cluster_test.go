@@ -54,11 +54,11 @@ func TestCluster(t *testing.T) {
 	t.Run("survives the death of a master", func(t *testing.T) { testFailover(t, s, tc) })
 }
 
-// TestACodeDiesWithItsServersReign deposes a master and promotes it again, with
+// TestAttackFailoverThatRevivesACodeOnACluster deposes a master and promotes it again, with
 // no restart in between, so that its run id stays. The Cluster is a fresh one,
 // for Redis 7.0 seems to count the votes of an election once more when the same
 // server stands again within four node time-outs.
-func TestACodeDiesWithItsServersReign(t *testing.T) {
+func TestAttackFailoverThatRevivesACodeOnACluster(t *testing.T) {
 	t.Parallel()
 	tc := redistest.StartCluster(t, 0)
 	first, replica := tc.Nodes[0], tc.Nodes[redistest.Masters]

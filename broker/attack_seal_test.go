@@ -133,7 +133,9 @@ func TestAttackSealedValueOfAnotherPurpose(t *testing.T) {
 			return live || err != nil
 		},
 		"request": func(v string) bool { _, err := br.resume(v); return err == nil },
-		"state":   func(v string) bool { return problemCode(callback(url.Values{"state": {v}, "code": {"y"}})) != ProblemMismatch },
+		"state": func(v string) bool {
+			return problemCode(callback(url.Values{"state": {v}, "code": {"y"}})) != ProblemMismatch
+		},
 		"journey": func(v string) bool {
 			for name := range br.cookies {
 				if strings.HasPrefix(name, "__Host-sinho-j-") {
@@ -196,7 +198,8 @@ func TestAttackFloodOfMachineEndpointsStoresNothing(t *testing.T) {
 		for _, path := range []string{"/par", "/token", "/introspect", "/revoke"} {
 			for _, form := range []url.Values{
 				params(at("rotating", "token", "x")...), asserting(codeForm("x", "token", "x"), forged),
-				codeForm("x", "client_id", "rotating", "client_secret", "wrong", "token", "x"), {"client_id": {"nobody"}},
+				codeForm("x", "client_id", "rotating", "client_secret", "wrong", "token", "x"),
+				{"client_id": {"nobody"}},
 			} {
 				if rec := w.post(path, form); rec.Code != http.StatusUnauthorized {
 					t.Fatalf("%s %v: got %d %s, want 401", path, form, rec.Code, rec.Body)

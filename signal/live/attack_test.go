@@ -70,7 +70,7 @@ func TestAttackSlowReadersAndPeersThatNeverPong(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := newLive(t, 0)
 				p := &pipes{next: make(chan net.Conn), done: make(chan struct{})}
-				server := &http.Server{Handler: l.Handler()} //nolint:gosec // no listener anybody else could reach
+				server := &http.Server{Handler: l.Handler()}
 				go func() { _ = server.Serve(p) }()
 				end := tc.watch(t, p)
 				synctest.Wait()

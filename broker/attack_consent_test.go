@@ -168,12 +168,6 @@ func TestAttackConsentForMoreThanWasShown(t *testing.T) {
 	if got := query(t, br.authorize("prompt", "none")); !got.Has("code") {
 		t.Fatalf("agreed: got %v, want a code", got)
 	}
-	consenting("booking", func(c *client.Client) { c.TellProvider = true })(&w.cfg)
-	br.b = w.node()
-	br.h = br.b.Handler()
-	if got := query(t, br.authorize("prompt", "none")).Get("error"); got != "consent_required" {
-		t.Errorf("the provider is told now: got %q, want consent_required", got)
-	}
 	for name, changes := range map[string][]string{
 		"a scope":         {"scope", "openid profile email phone address"},
 		"a claim":         {"claims", `{"userinfo":{"address":null}}`},
@@ -184,6 +178,12 @@ func TestAttackConsentForMoreThanWasShown(t *testing.T) {
 		if got := query(t, br.authorize(append(changes, "prompt", "none")...)).Get("error"); got != "consent_required" {
 			t.Errorf("%s: got %q, want consent_required", name, got)
 		}
+	}
+	consenting("booking", func(c *client.Client) { c.TellProvider = true })(&w.cfg)
+	br.b = w.node()
+	br.h = br.b.Handler()
+	if got := query(t, br.authorize("prompt", "none")).Get("error"); got != "consent_required" {
+		t.Errorf("the provider is told now: got %q, want consent_required", got)
 	}
 }
 

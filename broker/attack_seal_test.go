@@ -27,6 +27,7 @@ func TestAttackSessionFixation(t *testing.T) {
 	mallory := w.browser()
 	w.naver.set(func() { w.naver.who.Subject = "mallory" })
 	theirs := w.claims(w.redeem(mallory.login("naver"))).Subject
+	must2(t)(mallory.proceed(mallory.chooser(school()...)))
 	victim := w.browser()
 	victim.cookies = maps.Clone(mallory.cookies)
 
@@ -40,6 +41,9 @@ func TestAttackSessionFixation(t *testing.T) {
 	}
 	if got := w.claims(w.redeem(victim.authorize("prompt", "none"))).Subject; got != own {
 		t.Error("the victim's browser is somebody else's still")
+	}
+	if got := query(t, victim.authorize(school("prompt", "none")...)).Get("error"); got != "interaction_required" {
+		t.Errorf("a site that only whoever planted the session has agreed to: got %q, want interaction_required", got)
 	}
 
 	br := w.browser()

@@ -16,6 +16,7 @@ import (
 	"sinho/config"
 	"sinho/providers"
 	"sinho/store"
+	"sinho/store/shared"
 )
 
 // warmFor is how long a new configuration waits for what its new providers
@@ -59,6 +60,9 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		return nil, err
 	}
 	n.pepper = sec.pepper
+	if cfg.IsShared() {
+		shared.LogTo(n.log)
+	}
 	kept, durability, err := openStore(ctx, cfg, &n.stands)
 	if err != nil {
 		return nil, err

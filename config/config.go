@@ -278,8 +278,11 @@ type Provider struct {
 	// Its CI (연계정보) is believed: the same person over every such provider.
 	// Not for naver, which sends none.
 	AssertsCI bool `yaml:"asserts_ci"`
-	// The claim in which an oidc provider sends CI; needed with asserts_ci there.
+	// The claim in which an oidc provider sends CI, or the path to it as in claims;
+	// needed with asserts_ci there.
 	CIClaim string `yaml:"ci_claim"`
+	// Where an oidc provider's values stand, when not under the standard names.
+	Claims *Claims `yaml:"claims"`
 	// asserted, or verified: its answers count as those of an identity
 	// verification agency. Not for naver and kakao.
 	Assurance Assurance `yaml:"assurance"`
@@ -300,6 +303,37 @@ type Provider struct {
 	PublicKeyPEM string `yaml:"public_key_pem"`
 	// The file that holds it.
 	PublicKeyFile string `yaml:"public_key_file"`
+}
+
+// Claims are paths to an oidc provider's values. A path is the name of a claim;
+// or names with dots between them, into objects, and numbers, into lists:
+// `user.phones.0`. A claim that has dots in its own name is found as well. What
+// has no path is read under its standard name.
+type Claims struct {
+	// The path to the full name.
+	Name string `yaml:"name"`
+	// The path to the birthdate: YYYY-MM-DD or YYYYMMDD.
+	Birthdate string `yaml:"birthdate"`
+	// The path to the gender: male or female, M or F, or a digit, odd for men.
+	Gender string `yaml:"gender"`
+	// The path to the phone number.
+	Phone string `yaml:"phone"`
+	// The path to whether it is verified.
+	PhoneVerified string `yaml:"phone_verified"`
+	// The path to the e-mail address.
+	Email string `yaml:"email"`
+	// The path to whether it is verified.
+	EmailVerified string `yaml:"email_verified"`
+	// The path to what people are called by.
+	Nickname string `yaml:"nickname"`
+	// The path to the carrier: SKT, KT or LGU, with _MVNO for those who rent from
+	// them. It has no standard name.
+	Carrier string `yaml:"carrier"`
+	// The path to whether somebody is a foreigner: true or false, Y or N, 1 or 0,
+	// FOREIGNER or LOCAL. It has no standard name.
+	Foreigner string `yaml:"foreigner"`
+	// The path to DI. It has no standard name.
+	DI string `yaml:"di"`
 }
 
 // Default is what counts where nothing is written.

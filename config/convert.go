@@ -61,6 +61,9 @@ func (p Provider) Settings() providers.Settings {
 		Assurance: providers.Assurance(p.Assurance), TrustFramework: p.TrustFramework, PublicKeyPEM: p.PublicKeyPEM,
 		ResponseMode: p.ResponseMode,
 	}
+	if p.Claims != nil {
+		s.Claims = providers.ClaimPaths(*p.Claims)
+	}
 	if p.Fresh != nil {
 		fresh := providers.Freshness(*p.Fresh)
 		s.Fresh = &fresh

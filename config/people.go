@@ -58,7 +58,7 @@ func named() map[string]string {
 		"UserinfoURL": "userinfo_url", "JWKSURL": "jwks_url", "ClientID": "client_id", "ClientSecret": "secret",
 		"Scopes": "scopes", "Algorithms": "algorithms", "AssertsCI": "asserts_ci", "CIClaim": "ci_claim",
 		"Assurance": "assurance", "TrustFramework": "trust_framework", "Fresh": "fresh", "Needs": "needs",
-		"ResponseMode": "response_mode",
+		"ResponseMode": "response_mode", "Claims": "claims",
 		"PublicKeyPEM": "public_key_pem",
 	}
 }

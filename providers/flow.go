@@ -319,7 +319,7 @@ func (f *codeFlow) missing(id *Identity) string {
 		{"gender", id.Gender},
 		{"phone", id.Phone},
 		{"email", id.Email},
-		{"ci", string(id.CI)},
+		{"ci", id.CI.Reveal()},
 	} {
 		if v.value == "" && slices.Contains(f.set.Needs, v.name) {
 			return v.name

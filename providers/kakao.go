@@ -144,10 +144,11 @@ func (k kakao) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 	id.Nickname = asName(string(a.Profile.v.Nickname), 60)
 	id.Picture = asWeb(string(a.Profile.v.Picture))
 	if k.set.AssertsCI && a.CI != "" {
-		if id.CI = asCI(string(a.CI)); id.CI == "" {
+		if id.CI = asCI(string(a.CI)); id.CI == (CI{}) {
 			return f.nonsense(op, "ci")
 		}
 	}
+	id.from(FromProfile, Asserted, Attributes()...)
 	return nil
 }
 

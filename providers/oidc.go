@@ -32,6 +32,7 @@ func oidcKind() kind {
 			if s.TrustFramework != "" && s.Assurance != Verified {
 				wrong = append(wrong, errors.New("TrustFramework needs Assurance to be Verified"))
 			}
+			wrong = append(wrong, s.Claims.check(s.CIClaim)...)
 			if s.ResponseMode != "" && s.ResponseMode != "form_post" {
 				wrong = append(wrong, fmt.Errorf("ResponseMode %q must be form_post, or nothing", s.ResponseMode))
 			}
@@ -130,38 +131,41 @@ func (generic) refusal(reply) (Class, string) { return 0, "" }
 // such an endpoint.
 func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access string, t *idToken, id *Identity) error {
 	all := t.claims
+	var profile claimSet
 	if e.userinfo != "" {
-		more, err := f.userinfo(ctx, e.userinfo, access, t.Subject)
-		if err != nil {
+		var err error
+		if profile, err = f.userinfo(ctx, e.userinfo, access, t.Subject); err != nil {
 			return err
 		}
 		// The ID token's own are not needed any more.
-		maps.Copy(all, more)
+		maps.Copy(all, profile)
 	}
-	c := all.standard()
-	id.adorn(c)
-	if id.Email = asEmail(string(c.Email)); id.Email != "" {
-		id.EmailVerified = c.EmailVerified.on
+	plain := all.mapped(g.set.Claims)
+	id.adorn(plain)
+	if id.Email = asEmail(string(plain.Email)); id.Email != "" {
+		id.EmailVerified = plain.EmailVerified.on
 	}
+	papers, source := plain, FromIDToken
+	if profile != nil {
+		source = FromProfile
+	}
+	id.from(source, Asserted, tells()...)
 	if g.set.Assurance == Verified && g.set.TrustFramework != "" {
-		vouched, ok := g.vouched(c)
-		if ok {
-			all, c = vouched, vouched.standard()
+		if vouched, ok := g.vouched(plain); ok {
+			all, papers, source = vouched, vouched.mapped(g.set.Claims), FromVerifiedClaims
 		} else {
 			id.Assurance, all = Asserted, nil // values as claimed, but nobody's CI
 		}
 	}
-	id.name(c)
-	id.Address = c.Address.v.normal()
-	id.Birthdate = asBirthdate(string(c.Birthdate))
-	id.Gender = asGender(string(c.Gender))
-	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
-		id.PhoneVerified = c.PhoneVerified.on
-	}
+	id.papers(papers)
 	if g.set.AssertsCI {
-		if err := f.believeCI(id, all[g.set.CIClaim]); err != nil {
+		if err := f.believeCI(id, all.at(g.set.CIClaim)); err != nil {
 			return err
 		}
+	}
+	id.from(source, id.Assurance, documented()...)
+	if source != FromVerifiedClaims && !id.PhoneVerified {
+		id.from(source, Asserted, AttrPhone) // by their own word
 	}
 	id.slim()
 	if lack := f.missing(id); lack != "" {
@@ -191,7 +195,7 @@ func (f *codeFlow) believeCI(id *Identity, raw json.RawMessage) error {
 	if value == "" {
 		return nil
 	}
-	if id.CI = asCI(string(value)); id.CI == "" {
+	if id.CI = asCI(string(value)); id.CI == (CI{}) {
 		return f.nonsense("read CI", "ci")
 	}
 	return nil

@@ -48,9 +48,12 @@ type Settings struct {
 	// AssertsCI: the CI this provider sends is believed. Not for naver, which
 	// sends none.
 	AssertsCI bool
-	// CIClaim is the claim in which an oidc provider sends CI; needed there with
-	// AssertsCI, and only there.
+	// CIClaim is the claim in which an oidc provider sends CI, a path as in
+	// ClaimPaths; needed there with AssertsCI, and only there.
 	CIClaim string
+	// Claims say where an oidc provider's values stand, for one that does not use
+	// the standard names.
+	Claims ClaimPaths
 	// Assurance of this provider's identities; zero: Asserted. naver and kakao
 	// assert, and cannot be set higher.
 	Assurance Assurance
@@ -237,12 +240,12 @@ func (s Settings) misplaced(shape Shape) []error {
 		"PublicKeyPEM": s.PublicKeyPEM != "", "Base": s.Base != "", "TokenURL": s.TokenURL != "",
 		"AuthorizeURL": s.AuthorizeURL != "", "UserinfoURL": s.UserinfoURL != "", "JWKSURL": s.JWKSURL != "",
 		"Scopes": len(s.Scopes) > 0, "Algorithms": len(s.Algorithms) > 0, "Fresh": s.Fresh != nil,
-		"ResponseMode": s.ResponseMode != "",
+		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
-			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode",
+			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
 		},
 		"naver": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},

@@ -35,6 +35,12 @@ func TestSettingsMistakes(t *testing.T) {
 		{"answers by form", with(good(), func(s *Settings) { s.ResponseMode = "form_post" }), nil},
 		{"answers nobody could read", with(good(), func(s *Settings) { s.ResponseMode = "fragment" }), []string{"ResponseMode", "form_post"}},
 		{"naver answers its own way", with(naver(), func(s *Settings) { s.ResponseMode = "form_post" }), []string{"ResponseMode is not read"}},
+		{"paths", with(good(), func(s *Settings) { s.Claims = ClaimPaths{Name: "https://op.example/name", Phone: "phones.0.number"} }), nil},
+		{"paths that lead nowhere", with(good(), func(s *Settings) {
+			s.Claims = ClaimPaths{Name: "a..b", Phone: ".a", Email: "a.", DI: strings.Repeat("a.", 9) + "a", Gender: strings.Repeat("a", 201)}
+		}), []string{"to Name", "to Phone", "to Email", "to DI", "to Gender"}},
+		{"a path to CI that leads nowhere", with(good(), func(s *Settings) { s.AssertsCI, s.CIClaim = true, "a..b" }), []string{"to CIClaim"}},
+		{"paths of a vendor that is known", with(naver(), func(s *Settings) { s.Claims.Name = "x" }), []string{"Claims is not read"}},
 		{"an unknown need", with(good(), func(s *Settings) { s.Needs = []string{"shoe size"} }), []string{"shoe size"}},
 		{"an unknown freshness", with(good(), func(s *Settings) { s.Fresh = &unknown }), []string{"Fresh"}},
 		{"an unknown assurance", with(good(), func(s *Settings) { s.Assurance = 7 }), []string{"Assurance"}},

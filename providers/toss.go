@@ -308,7 +308,7 @@ func (t *toss) read(ctx context.Context, tx string) (Identity, error) {
 		CI: asCI(plain[0]), DI: asDI(plain[1]), Name: asName(plain[2], 100),
 		Birthdate: asBirthdate(plain[3]), Gender: asGender(plain[4]), AuthTime: completedAt(string(done.Completed), t.time()),
 	}
-	if plain[0] != "" && id.CI == "" {
+	if plain[0] != "" && id.CI == (CI{}) {
 		return Identity{}, t.nonsense(op, "ci")
 	}
 	switch plain[5] {

@@ -139,10 +139,14 @@ func (b *Broker) newJourney(q *request, info providers.Info) (journey, providers
 
 // ask is what a journey wants of its provider, apart from the state.
 func (b *Broker) ask(j *journey) providers.Ask {
-	return providers.Ask{
+	ask := providers.Ask{
 		RedirectURI: b.issuer + "/callback/" + j.Provider, Nonce: j.Nonce, Verifier: j.Verifier,
 		Fresh: j.Request.fresh(), UILocale: j.Request.Locale, LoginHint: j.Request.LoginHint,
 	}
+	if !j.Request.Prompt.has(promptLogin) && j.Request.ACR != acrFresh {
+		ask.MaxAge = max(j.Request.MaxAge, 0)
+	}
+	return ask
 }
 
 // sealState makes the state parameter: the journey and the site, so that a

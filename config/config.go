@@ -269,6 +269,28 @@ type Provider struct {
 	SecretEnv string `yaml:"secret_env"`
 	// The file that holds the secret.
 	SecretFile string `yaml:"secret_file"`
+	// How we prove ourselves to an oidc provider: client_secret_post,
+	// client_secret_basic, private_key_jwt or none. Left out: private_key_jwt with a
+	// private_key; else as its metadata says, in the body where it takes both.
+	AuthMethod string `yaml:"auth_method"`
+	// For private_key_jwt, the key that signs our assertions (RFC 7523), PKCS #8 in
+	// PEM: RSA of 2048 bits or more, P-256 or Ed25519. As `${NAME}`, if not by the
+	// next two. Instead of a secret.
+	PrivateKey Secret `yaml:"private_key"`
+	// The environment variable that holds it.
+	PrivateKeyEnv string `yaml:"private_key_env"`
+	// The file that holds it.
+	PrivateKeyFile string `yaml:"private_key_file"`
+	// The kid under which the provider knows the public key. Left out: none is
+	// sent.
+	KeyID string `yaml:"key_id"`
+	// Whom assertions are for: issuer, or token_endpoint for providers that want
+	// that. Left out: issuer.
+	AssertionAudience string `yaml:"assertion_audience"`
+	// true: what is asked of an oidc provider travels in the address even where it
+	// takes requests beforehand (PAR, RFC 9126), unless it demands that. For one
+	// whose endpoint for them is slower than its page.
+	PlainRequests bool `yaml:"plain_requests"`
 
 	// Scopes asked for; openid is always among them. Left out: the kind's own.
 	Scopes []string `yaml:"scopes"`

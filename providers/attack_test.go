@@ -209,6 +209,9 @@ func TestHostileMetadata(t *testing.T) {
 		"page on this machine":    {map[string]any{"authorization_endpoint": "https://localhost/"}, "metadata"},
 		"no token endpoint":       {map[string]any{"token_endpoint": ""}, "metadata"},
 		"keys in a file":          {map[string]any{"jwks_uri": "file:///etc/passwd"}, "metadata"},
+		"pushes on this machine":  {map[string]any{"pushed_authorization_request_endpoint": "http://127.0.0.1:6379/"}, "metadata"},
+		"pushes over plain http":  {map[string]any{"pushed_authorization_request_endpoint": "http://op.example/par"}, "metadata"},
+		"pushes demanded nowhere": {map[string]any{"require_pushed_authorization_requests": true}, "metadata"},
 		"a page that is a script": {map[string]any{"authorization_endpoint": "javascript:alert(1)"}, "metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {

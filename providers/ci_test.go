@@ -68,8 +68,8 @@ func TestCIIsComparedByValue(t *testing.T) {
 	if none != (CI{}) || none.Reveal() != "" || none.Version() != 0 || none.Equal(one) {
 		t.Errorf("got %q of version %d for none", none.Reveal(), none.Version())
 	}
-	var back CI
-	if err := json.Unmarshal([]byte(`"`+one.Reveal()+`"`), &back); err == nil || back != (CI{}) {
+	var back struct{ CI CI }
+	if err := json.Unmarshal([]byte(`{"CI":"`+one.Reveal()+`"}`), &back); err == nil || back.CI != (CI{}) {
 		t.Error("a CI came in by JSON, past its adapter's settings")
 	}
 }

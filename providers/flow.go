@@ -23,8 +23,10 @@ const (
 // it (RFC 8414, OpenID Connect Discovery 1.0).
 type endpoints struct {
 	authorize, token, userinfo, keys string
+	pushed                           string   // takes the request first (RFC 9126); empty: none, or not to be used
 	algs                             []string // empty: not told
-	header                           bool     // takes the secret in a Basic header only
+	method                           string   // of client authentication; empty: the secret, if any, in the body
+	proofAlgs                        []string // of client assertions; empty: not told
 	iss                              bool     // sends iss with every answer (RFC 9207)
 }
 
@@ -130,7 +132,11 @@ func (f *codeFlow) AuthURL(ctx context.Context, ask Ask) (string, error) {
 	f.keys.cache.ahead(ctx) // while the person is away
 	options := append(f.dialect.ask(ask),
 		oauth2.SetAuthURLParam("nonce", ask.Nonce), oauth2.S256ChallengeOption(ask.Verifier))
-	return f.client(e, ask).AuthCodeURL(ask.State, options...), nil
+	to := f.client(e, ask).AuthCodeURL(ask.State, options...)
+	if e.pushed != "" {
+		return f.push(ctx, e, to)
+	}
+	return to, nil
 }
 
 // whole refuses to begin without every protection in place.
@@ -155,7 +161,7 @@ func (f *codeFlow) excuse(ctx context.Context, op string, err error) error {
 
 func (f *codeFlow) client(e endpoints, ask Ask) *oauth2.Config {
 	style := oauth2.AuthStyleInParams
-	if e.header {
+	if e.method == secretBasic {
 		style = oauth2.AuthStyleInHeader
 	}
 	return &oauth2.Config{
@@ -265,6 +271,13 @@ func oauthClass(code string) Class {
 func (f *codeFlow) redeem(ctx context.Context, e endpoints, ask Ask, code string) (*oauth2.Token, error) {
 	const op = "redeem code"
 	options := append(f.dialect.redeem(ask), oauth2.VerifierOption(ask.Verifier))
+	assertion, err := f.assertion(e)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range assertion {
+		options = append(options, oauth2.SetAuthURLParam(name, values[0]))
+	}
 	token, err := f.client(e, ask).Exchange(f.carry(ctx), code, options...)
 	var refusal *oauth2.RetrieveError
 	var unanswered *url.Error

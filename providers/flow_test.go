@@ -59,6 +59,14 @@ func TestAuthURL(t *testing.T) {
 			"any other, fresh", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &proved, true }, testIssuer + "/authorize",
 			usual(url.Values{"scope": {"openid profile email"}, "prompt": {"login"}, "max_age": {"0"}}),
 		},
+		{
+			"one that proves it may answer by a login that is young enough", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh, a.MaxAge = &proved, true, 300 }, testIssuer + "/authorize",
+			usual(url.Values{"scope": {"openid profile email"}, "max_age": {"300"}}),
+		},
+		{
+			"one that proves nothing has to ask anew", "oidc", func(_ *Settings, a *Ask) { a.Fresh, a.MaxAge = true, 300 }, testIssuer + "/authorize",
+			usual(url.Values{"scope": {"openid profile email"}, "prompt": {"login"}, "max_age": {"0"}}),
+		},
 		{"one that answers by form", "oidc", func(s *Settings, _ *Ask) { s.ResponseMode = "form_post" }, testIssuer + "/authorize", usual(url.Values{"scope": {"openid profile email"}, "response_mode": {"form_post"}})},
 		{
 			"one that cannot be asked is not asked", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &none, true },

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
+	"strconv"
 
 	"golang.org/x/oauth2"
 )
@@ -33,6 +33,7 @@ func oidcKind() kind {
 				wrong = append(wrong, errors.New("TrustFramework needs Assurance to be Verified"))
 			}
 			wrong = append(wrong, s.Claims.check(s.CIClaim)...)
+			wrong = append(wrong, s.proofChecks()...)
 			if s.ResponseMode != "" && s.ResponseMode != "form_post" {
 				wrong = append(wrong, fmt.Errorf("ResponseMode %q must be form_post, or nothing", s.ResponseMode))
 			}
@@ -54,6 +55,9 @@ type metadata struct {
 	Algs     []string `json:"id_token_signing_alg_values_supported"`
 	Methods  []string `json:"token_endpoint_auth_methods_supported"`
 	Iss      maybe    `json:"authorization_response_iss_parameter_supported"`
+	Pushed   string   `json:"pushed_authorization_request_endpoint"` // RFC 9126
+	MustPush maybe    `json:"require_pushed_authorization_requests"`
+	ProofAlg []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 }
 
 // discover reads the metadata document. Its issuer must be exactly ours, and
@@ -77,14 +81,16 @@ func (f *codeFlow) discover(ctx context.Context) (endpoints, error) {
 	e := endpoints{
 		authorize: or(f.set.AuthorizeURL, m.Auth), token: or(f.set.TokenURL, m.Token),
 		userinfo: or(f.set.UserinfoURL, m.Userinfo), keys: or(f.set.JWKSURL, m.Keys),
-		algs: m.Algs, iss: m.Iss.on,
-		header: slices.Contains(m.Methods, "client_secret_basic") && !slices.Contains(m.Methods, "client_secret_post") &&
-			f.set.ClientSecret != "",
+		algs: m.Algs, iss: m.Iss.on, method: f.set.method(m.Methods), proofAlgs: m.ProofAlg,
+	}
+	if !f.set.PlainRequests || m.MustPush.on {
+		e.pushed = m.Pushed
 	}
 	for name, u := range map[string]string{
 		"authorization_endpoint": e.authorize, "token_endpoint": e.token, "jwks_uri": e.keys, "userinfo_endpoint": e.userinfo,
+		"pushed_authorization_request_endpoint": e.pushed,
 	} {
-		if u == "" && name == "userinfo_endpoint" {
+		if u == "" && (name == "userinfo_endpoint" || name == "pushed_authorization_request_endpoint" && !m.MustPush.on) {
 			continue
 		}
 		if err := f.reachable(u); err != nil {
@@ -113,7 +119,11 @@ func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
 			more = append(more, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	if a.Fresh && *g.set.Fresh != NoFresh {
+	switch {
+	case !a.Fresh || *g.set.Fresh == NoFresh:
+	case a.MaxAge > 0 && *g.set.Fresh == FreshProved: // auth_time tells how old it is
+		set("max_age", strconv.FormatInt(a.MaxAge, 10))
+	default:
 		set("prompt", "login")
 		set("max_age", "0") // makes auth_time come back
 	}

@@ -150,22 +150,13 @@ func (id *Identity) from(s Source, assurance Assurance, some ...Attribute) {
 
 // has says that an attribute is given.
 func (id *Identity) has(a Attribute) bool {
-	switch a {
-	case AttrForeigner:
-		return id.Foreigner != nil
-	case AttrAddress:
-		return id.Address != nil
-	case AttrCI:
-		return id.CI != CI{}
-	case AttrDI:
-		return id.DI != DI{}
-	}
 	value := map[Attribute]string{
+		AttrCI: id.CI.Reveal(), AttrDI: id.DI.Reveal(),
 		AttrName: id.Name, AttrBirthdate: id.Birthdate, AttrGender: id.Gender, AttrPhone: id.Phone,
 		AttrCarrier: id.Carrier, AttrEmail: id.Email, AttrNickname: id.Nickname, AttrPicture: id.Picture,
 		AttrGivenName: id.GivenName, AttrFamilyName: id.FamilyName, AttrMiddleName: id.MiddleName,
 		AttrUsername: id.Username, AttrProfile: id.Profile, AttrWebsite: id.Website,
 		AttrZoneInfo: id.ZoneInfo, AttrLocale: id.Locale,
 	}[a]
-	return value != ""
+	return value != "" || a == AttrForeigner && id.Foreigner != nil || a == AttrAddress && id.Address != nil
 }

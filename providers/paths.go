@@ -48,7 +48,7 @@ func (p ClaimPaths) check(ci string) []error {
 	var wrong []error
 	for _, one := range append(p.all(&claims{}), path{"CIClaim", ci, nil}) {
 		if len(one.path) > maxPath || strings.Count(one.path, ".") > maxSteps || slices.Contains(strings.Split("x."+one.path+".x", "."), "") && one.path != "" {
-			wrong = append(wrong, fmt.Errorf("Claims: the path %.200q to %s must be names with single dots between them, %d at most", one.path, one.name, maxSteps))
+			wrong = append(wrong, fmt.Errorf("setting Claims: the path %.200q to %s must be names with single dots between them, %d at most", one.path, one.name, maxSteps))
 		}
 	}
 	return wrong

@@ -83,8 +83,11 @@ type Ask struct {
 	Nonce       string
 	Verifier    string // PKCE, RFC 7636
 	Fresh       bool   // a fresh login is wanted
-	UILocale    string // ko or en
-	LoginHint   string
+	// MaxAge, with Fresh: a login there may be so many seconds old. 0: it must be
+	// a new one.
+	MaxAge    int64
+	UILocale  string // ko or en
+	LoginHint string
 }
 
 // Redirector is a provider one is sent to.

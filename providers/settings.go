@@ -37,8 +37,24 @@ type Settings struct {
 	DiscoveryURL, AuthorizeURL, TokenURL, UserinfoURL, JWKSURL string
 
 	ClientID string
-	// ClientSecret may be empty for oidc only (a public client, PKCE alone).
+	// ClientSecret may be empty for oidc only (a public client, PKCE alone, or one
+	// that has a key).
 	ClientSecret string
+	// AuthMethod is how we prove ourselves to an oidc provider:
+	// client_secret_post, client_secret_basic, private_key_jwt or none. Empty:
+	// private_key_jwt with PrivateKeyPEM; else, with a secret, as its metadata
+	// says, in the body where it takes both.
+	AuthMethod string
+	// PrivateKeyPEM signs our assertions (RFC 7523): PKCS #8, RSA of at least 2,048
+	// bits, P-256 or Ed25519. KeyID is the kid it is registered under, empty for
+	// none.
+	PrivateKeyPEM, KeyID string
+	// AssertionAudience is whom they are for: issuer (which empty means too), or
+	// token_endpoint.
+	AssertionAudience string
+	// PlainRequests: what an oidc provider is asked travels in the address even
+	// where it would take the request beforehand (RFC 9126), unless it demands that.
+	PlainRequests bool
 	// Scopes asked for; openid is always among them. Empty: the kind's own.
 	Scopes []string
 	// Algorithms an ID token may be signed with, out of RS256, ES256, PS256 and
@@ -241,11 +257,14 @@ func (s Settings) misplaced(shape Shape) []error {
 		"AuthorizeURL": s.AuthorizeURL != "", "UserinfoURL": s.UserinfoURL != "", "JWKSURL": s.JWKSURL != "",
 		"Scopes": len(s.Scopes) > 0, "Algorithms": len(s.Algorithms) > 0, "Fresh": s.Fresh != nil,
 		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
+		"AuthMethod": s.AuthMethod != "", "PrivateKeyPEM": s.PrivateKeyPEM != "", "KeyID": s.KeyID != "",
+		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests,
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
 			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
+			"AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
 		},
 		"naver": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},

@@ -330,6 +330,9 @@ func completedAt(raw string, now time.Time) time.Time {
 }
 
 // isTx knows a transaction id: 1 to 100 printable ASCII characters.
-func isTx(s string) bool {
-	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+func isTx(s string) bool { return printable(s, 100) }
+
+// printable knows 1 to most printable ASCII characters.
+func printable(s string, most int) bool {
+	return s != "" && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

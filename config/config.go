@@ -292,6 +292,9 @@ type Provider struct {
 	// whose endpoint for them is slower than its page.
 	PlainRequests bool `yaml:"plain_requests"`
 
+	// true: naver by its older path, OAuth 2 without an ID token, for an application
+	// that is not open to OpenID Connect. People stay the same when it changes.
+	OAuth2 bool `yaml:"oauth2"`
 	// Scopes asked for; openid is always among them. Left out: the kind's own.
 	Scopes []string `yaml:"scopes"`
 	// What its ID tokens may be signed with, of RS256, ES256, PS256 and EdDSA.

@@ -154,7 +154,7 @@ func TestMistakesAboutClientAuthentication(t *testing.T) {
 	good := func() Settings {
 		return Settings{ID: "op", Kind: "oidc", Name: Text{"가", "A"}, Issuer: testIssuer, ClientID: "c"}
 	}
-	small, err := rsa.GenerateKey(rand.Reader, 1024) //nolint:gosec // to be refused
+	small, err := rsa.GenerateKey(rand.Reader, 1024)
 	if err != nil {
 		t.Fatal(err)
 	}

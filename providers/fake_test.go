@@ -187,7 +187,7 @@ func (u *upstream) serve(t testing.TB, w http.ResponseWriter, r *http.Request) {
 	leg := map[string]string{
 		"/.well-known/openid-configuration": "discovery",
 		"/oauth2/jwks":                      "keys", "/.well-known/jwks.json": "keys", "/jwks": "keys",
-		"/oauth2/token": "token", "/oauth/token": "token", "/token": "token",
+		"/oauth2/token": "token", "/oauth2.0/token": "token", "/oauth/token": "token", "/token": "token",
 		"/v1/nid/me": "profile", "/v2/user/me": "profile", "/userinfo": "profile", "/par": "pushed",
 	}[r.URL.Path]
 	u.mu.Lock()

@@ -40,7 +40,7 @@ type dialect interface {
 	// says nothing the common rules do not.
 	refusal(reply) (class Class, code string)
 	// identify fills who the token is about; issuer, subject and AuthTime are
-	// there already.
+	// there already. In a plain flow t is nil, and it fills the subject too.
 	identify(ctx context.Context, f *codeFlow, e endpoints, access string, t *idToken, id *Identity) error
 }
 
@@ -55,6 +55,10 @@ type codeFlow struct {
 	fixed *endpoints
 	found *behind[endpoints]
 	keys  *keyring
+	// plain OAuth 2: no ID token and so no nonce, no keys, no proof of when. Who it
+	// is comes over TLS with the access token, which PKCE and state bind to the
+	// browser.
+	plain bool
 }
 
 // newCodeFlow takes fixed endpoints; with nil they are discovered.
@@ -92,6 +96,10 @@ func (f *codeFlow) Info() Info {
 		e, _ = f.found.peek()
 	}
 	info.Origin = origin(or(e.authorize, f.set.AuthorizeURL, f.set.Issuer))
+	if f.plain {
+		info.Probes = []Probe{{"page", e.authorize}}
+		return info
+	}
 	for _, p := range []Probe{
 		{"discovery", f.discovery()},
 		{"keys", or(e.keys, f.set.JWKSURL)},
@@ -112,6 +120,9 @@ func (f *codeFlow) discovery() string {
 // Warm fetches metadata and keys ahead of the first login. Nobody has to call
 // it, and nobody has to wait for it: a failure is tried again on first need.
 func (f *codeFlow) Warm(ctx context.Context) error {
+	if f.plain {
+		return nil // nothing of it is fetched ahead
+	}
 	if _, _, err := f.keys.cache.get(ctx); err != nil {
 		return f.excuse(ctx, "warm up", err)
 	}
@@ -129,9 +140,11 @@ func (f *codeFlow) AuthURL(ctx context.Context, ask Ask) (string, error) {
 	if err != nil {
 		return "", f.excuse(ctx, "find endpoints", err)
 	}
-	f.keys.cache.ahead(ctx) // while the person is away
-	options := append(f.dialect.ask(ask),
-		oauth2.SetAuthURLParam("nonce", ask.Nonce), oauth2.S256ChallengeOption(ask.Verifier))
+	options := append(f.dialect.ask(ask), oauth2.S256ChallengeOption(ask.Verifier))
+	if !f.plain {
+		f.keys.cache.ahead(ctx) // while the person is away
+		options = append(options, oauth2.SetAuthURLParam("nonce", ask.Nonce))
+	}
 	to := f.client(e, ask).AuthCodeURL(ask.State, options...)
 	if e.pushed != "" {
 		return f.push(ctx, e, to)
@@ -184,32 +197,44 @@ func (f *codeFlow) Exchange(ctx context.Context, ask Ask, params url.Values) (Id
 	if err != nil {
 		return Identity{}, err
 	}
-	if _, _, err := f.keys.cache.get(ctx); err != nil {
-		return Identity{}, f.excuse(ctx, "read keys", err)
+	if !f.plain {
+		if _, _, err := f.keys.cache.get(ctx); err != nil {
+			return Identity{}, f.excuse(ctx, "read keys", err)
+		}
 	}
 	token, err := f.redeem(ctx, e, ask, code)
 	if err != nil {
 		return Identity{}, err
 	}
-	raw, _ := token.Extra("id_token").(string)
-	if raw == "" {
-		// A request whose scopes lack openid loses it.
-		return Identity{}, f.fail(Configuration, "no-id-token", errors.New("redeem code: no ID token in the answer"))
-	}
-	t, err := f.verify(ctx, e, raw, token.AccessToken, ask.Nonce)
-	if err != nil {
-		return Identity{}, err
-	}
-	if ask.Fresh && *f.set.Fresh == FreshProved && t.authTime.IsZero() {
-		return Identity{}, f.fail(BadCode, "auth-time", errors.New("verify ID token: a fresh login was asked for and no auth_time came"))
-	}
-	id := Identity{
-		Provider: f.set.ID, Issuer: f.set.Issuer, Subject: t.Subject, Assurance: f.set.Assurance, AuthTime: t.authTime,
+	id := Identity{Provider: f.set.ID, Issuer: f.set.Issuer, Assurance: f.set.Assurance}
+	var t *idToken
+	if !f.plain {
+		if t, err = f.proof(ctx, e, ask, token); err != nil {
+			return Identity{}, err
+		}
+		id.Subject, id.AuthTime = t.Subject, t.authTime
 	}
 	if err := f.dialect.identify(ctx, f, e, token.AccessToken, t, &id); err != nil {
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// proof is the ID token that came with an access token, verified.
+func (f *codeFlow) proof(ctx context.Context, e endpoints, ask Ask, token *oauth2.Token) (*idToken, error) {
+	raw, _ := token.Extra("id_token").(string)
+	if raw == "" {
+		// A request whose scopes lack openid loses it.
+		return nil, f.fail(Configuration, "no-id-token", errors.New("redeem code: no ID token in the answer"))
+	}
+	t, err := f.verify(ctx, e, raw, token.AccessToken, ask.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	if ask.Fresh && *f.set.Fresh == FreshProved && t.authTime.IsZero() {
+		return nil, f.fail(BadCode, "auth-time", errors.New("verify ID token: a fresh login was asked for and no auth_time came"))
+	}
+	return t, nil
 }
 
 // callback judges what came back through the browser: who it says it is from

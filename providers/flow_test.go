@@ -42,6 +42,14 @@ func TestAuthURL(t *testing.T) {
 			"naver forces a password for a fresh login", "naver", func(_ *Settings, a *Ask) { a.Fresh = true },
 			"https://nid.naver.com/oauth2/authorize", usual(url.Values{"scope": {"openid profile"}, "auth_type": {"reauthenticate"}}),
 		},
+		{
+			"naver by its older path", "naver", func(s *Settings, a *Ask) { s.OAuth2, a.Fresh = true, true },
+			"https://nid.naver.com/oauth2.0/authorize", func() url.Values {
+				v := usual(url.Values{"auth_type": {"reauthenticate"}})
+				v.Del("nonce")
+				return v
+			}(),
+		},
 		{"kakao", "kakao", nil, "https://kauth.kakao.com/oauth/authorize", usual(url.Values{"scope": {kakaoScope}})},
 		{
 			"kakao asks for CI where it is believed", "kakao", func(s *Settings, a *Ask) { s.AssertsCI, a.Fresh = true, true },
@@ -123,6 +131,37 @@ func TestTokenRequest(t *testing.T) {
 				t.Errorf("got %d token calls, want 1", u.count("token"))
 			}
 		})
+	}
+}
+
+// Naver's older path has no ID token, and asks for nothing that would be needed to
+// judge one.
+func TestNaverByItsOlderPath(t *testing.T) {
+	u := newUpstream(t, "naver")
+	u.token["id_token"] = nil
+	s := u.settings()
+	s.OAuth2 = true
+	p := redirector(t, s, u.hosts(t).client())
+	if err := p.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.Exchange(t.Context(), testAsk(), codeParams())
+	if err != nil || id.Subject != "person-1" || id.Issuer != u.issuer {
+		t.Fatalf("got %+v, %v", id, err)
+	}
+	if u.form.Get("state") != testState || u.form.Get("code_verifier") != testVerifier || !u.form.Has("client_secret") {
+		t.Errorf("got form %v", u.form)
+	}
+	if u.count("keys") != 0 || u.count("discovery") != 0 {
+		t.Errorf("got %v, want no keys and no discovery", u.calls)
+	}
+	if probes := p.Info().Probes; len(probes) != 1 || probes[0].Name != "page" {
+		t.Errorf("got %v, want the page alone", probes)
+	}
+	// An ID token that comes all the same is nobody's: it is not looked at.
+	u.token["id_token"] = "nonsense"
+	if _, err := p.Exchange(t.Context(), testAsk(), codeParams()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -55,6 +55,8 @@ type Settings struct {
 	// PlainRequests: what an oidc provider is asked travels in the address even
 	// where it would take the request beforehand (RFC 9126), unless it demands that.
 	PlainRequests bool
+	// OAuth2: naver by its older path, OAuth 2 without an ID token.
+	OAuth2 bool
 	// Scopes asked for; openid is always among them. Empty: the kind's own.
 	Scopes []string
 	// Algorithms an ID token may be signed with, out of RS256, ES256, PS256 and
@@ -259,6 +261,7 @@ func (s Settings) misplaced(shape Shape) []error {
 		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
 		"AuthMethod": s.AuthMethod != "", "PrivateKeyPEM": s.PrivateKeyPEM != "", "KeyID": s.KeyID != "",
 		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests,
+		"OAuth2": s.OAuth2,
 	}
 	read := map[string][]string{
 		"oidc": {
@@ -266,7 +269,7 @@ func (s Settings) misplaced(shape Shape) []error {
 			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
 			"AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
 		},
-		"naver": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
+		"naver": {"OAuth2", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"pass":  {"Base"},
 		"toss":  {"Base", "TokenURL", "PublicKeyPEM"},

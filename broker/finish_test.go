@@ -64,21 +64,25 @@ func TestALostProofReturnsToTheChooserWithTheSameRequest(t *testing.T) {
 func TestAProviderFailureCostsNothing(t *testing.T) {
 	for _, c := range []struct {
 		class  providers.Class
+		code   string
 		notice string
 	}{
-		{providers.Cancelled, NoticeCancelled},
-		{providers.BadCode, NoticeAgain},
-		{providers.Configuration, NoticeSetup},
-		{providers.Consent, NoticeConsent},
-		{providers.Policy, NoticePolicy},
-		{providers.Throttled, NoticeBusy},
-		{providers.Down, NoticeFailed},
+		{providers.Cancelled, "x", NoticeCancelled},
+		{providers.Cancelled, providers.CodeExpired, NoticeExpired},
+		{providers.BadCode, "x", NoticeAgain},
+		{providers.Configuration, "x", NoticeSetup},
+		{providers.Consent, "x", NoticeConsent},
+		{providers.Policy, "x", NoticePolicy},
+		{providers.Policy, providers.CodeUnder14, NoticeUnder14},
+		{providers.Policy, providers.CodeGuardian, NoticeGuardian},
+		{providers.Throttled, "x", NoticeBusy},
+		{providers.Down, "x", NoticeFailed},
 	} {
-		t.Run(c.class.String(), func(t *testing.T) {
+		t.Run(c.class.String()+" "+c.code, func(t *testing.T) {
 			w := newWorld(t)
 			br := w.browser()
 			to := must2(t)(br.begin(br.chooser(), "naver", nil))
-			w.naver.fail = &providers.Error{Provider: "naver", Class: c.class, Code: "x", Cause: errors.New("홍길동 said something")}
+			w.naver.fail = &providers.Error{Provider: "naver", Class: c.class, Code: c.code, Said: "-406", Cause: errors.New("홍길동 said something")}
 			s, err := br.finish("naver", approve(t, to.Redirect))
 			w.wantNotice(s, err, c.notice)
 			if query(t, s.Redirect).Get("from") != "naver" {
@@ -89,6 +93,9 @@ func TestAProviderFailureCostsNothing(t *testing.T) {
 			}
 			if got, want := w.travelled(), "started returned ended:"+c.class.String(); got != want {
 				t.Errorf("got trips %q, want %q", got, want)
+			}
+			if !strings.Contains(w.logs.String(), "vendor_code=-406") {
+				t.Errorf("the log does not say what the vendor's code was: %s", w.logs)
 			}
 			if strings.Contains(w.logs.String(), "홍길동") {
 				t.Errorf("the log quotes the vendor: %s", w.logs)

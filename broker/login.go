@@ -194,7 +194,7 @@ func classed(provider string, err error) *providers.Error {
 func noticeOf(e *providers.Error) string {
 	switch e.Class {
 	case providers.Cancelled:
-		if e.Code == "expired" {
+		if e.Code == providers.CodeExpired {
 			return NoticeExpired
 		}
 		return NoticeCancelled
@@ -205,8 +205,13 @@ func noticeOf(e *providers.Error) string {
 	case providers.Consent:
 		return NoticeConsent
 	case providers.Policy:
-		if e.Code == codeDisabled {
+		switch e.Code {
+		case codeDisabled:
 			return NoticeClosed
+		case providers.CodeUnder14:
+			return NoticeUnder14
+		case providers.CodeGuardian:
+			return NoticeGuardian
 		}
 		return NoticePolicy
 	case providers.Throttled:

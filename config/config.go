@@ -324,6 +324,9 @@ type Provider struct {
 	// birthdate gender phone email ci. Left out: name and birthdate for kakao,
 	// none elsewhere; [] for none.
 	Needs *[]string `yaml:"needs"`
+	// What codes of its errors mean, where nobody has published it or it means
+	// something else to you.
+	Errors []ErrorCode `yaml:"errors"`
 	// The key that Toss publishes for requests, in PEM.
 	PublicKeyPEM string `yaml:"public_key_pem"`
 	// The file that holds it.
@@ -359,6 +362,19 @@ type Claims struct {
 	Foreigner string `yaml:"foreigner"`
 	// The path to DI. It has no standard name.
 	DI string `yaml:"di"`
+}
+
+// ErrorCode is one code of a provider's errors, and what it means. HTTP statuses
+// of 500 and more, and 429, go first.
+type ErrorCode struct {
+	// The code as the provider writes it: letters, digits and . _ -.
+	Code string `yaml:"code"`
+	// cancelled (the person said no), expired (a push was not answered), contact
+	// (mistyped), consent (something is not agreed to), under-14, guardian (a parent
+	// or guardian has to agree first), policy (they serve not everybody), bad-code
+	// (the proof is bad or used), configuration (our settings), throttled or down.
+	// Only the last two colour the light.
+	Means string `yaml:"means"`
 }
 
 // Default is what counts where nothing is written.

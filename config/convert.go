@@ -62,6 +62,9 @@ func (p Provider) Settings() providers.Settings {
 		ResponseMode: p.ResponseMode, AuthMethod: p.AuthMethod, PrivateKeyPEM: string(p.PrivateKey), KeyID: p.KeyID,
 		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, OAuth2: p.OAuth2,
 	}
+	for _, e := range p.Errors {
+		s.Errors = append(s.Errors, providers.ErrorCode(e))
+	}
 	if p.Claims != nil {
 		s.Claims = providers.ClaimPaths(*p.Claims)
 	}

@@ -41,6 +41,7 @@ func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
 	w.group("clients, each", reflect.ValueOf(client))
 	w.group("providers, each", reflect.ValueOf(provider))
 	w.group("claims of a provider", reflect.ValueOf(Claims{}))
+	w.group("errors of a provider, each", reflect.ValueOf(ErrorCode{}))
 	w.group("name, of a client or provider", reflect.ValueOf(Text{}))
 	got := w.text.String()
 	if *update {

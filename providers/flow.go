@@ -337,7 +337,7 @@ func (f *codeFlow) refuse(op string, r reply, code string) *Error {
 			byStatus.Code = tidyCode(own)
 		}
 		return byStatus
-	case class != 0:
+	case class != 0, f.knows(own):
 		code = own
 	case oauthClass(code) != 0:
 		class = oauthClass(code)

@@ -56,6 +56,7 @@ type outcome struct {
 	Error    *struct {
 		Class   string `json:"class"`
 		Code    string `json:"code"`
+		Said    string `json:"said,omitempty"`
 		Seen    bool   `json:"seen"`
 		Colours bool   `json:"colours"`
 	} `json:"error,omitempty"`
@@ -129,18 +130,20 @@ func told(id Identity, err error) outcome {
 		o.Error = &struct {
 			Class   string `json:"class"`
 			Code    string `json:"code"`
+			Said    string `json:"said,omitempty"`
 			Seen    bool   `json:"seen"`
 			Colours bool   `json:"colours"`
-		}{e.Class.String(), e.Code, e.Seen, e.Colours()}
+		}{e.Class.String(), e.Code, e.Said, e.Seen, e.Colours()}
 		return o
 	}
 	o.Identity, o.CI, o.DI = &id, id.CI.Reveal(), id.DI.Reveal()
 	o.From = map[Attribute]string{}
-	for _, a := range Attributes() {
+	values := id.values()
+	for _, a := range EveryAttribute() {
 		if from, told := id.Origins.Of(a); told {
 			o.From[a] = from.Source.String() + ", " + from.Assurance.String()
 		}
-		if _, told := id.Origins.Of(a); told != id.has(a) {
+		if _, told := id.Origins.Of(a); told != (values[a] != "") {
 			o.From[a] = "is it there or not"
 		}
 	}

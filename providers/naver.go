@@ -164,7 +164,7 @@ func (n naver) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 		id.Phone = asPhone(string(p.Mobile))
 	}
 	id.Picture = asWeb(string(p.Picture))
-	id.from(FromProfile, Asserted, Attributes()...)
+	id.from(FromProfile, Asserted, EveryAttribute()...)
 	if lack := f.missing(id); lack != "" {
 		return f.fail(Consent, lack, errors.New(op+": a needed value was not shared"))
 	}

@@ -135,7 +135,16 @@ func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
 
 func (generic) redeem(Ask) []oauth2.AuthCodeOption { return nil }
 
-func (generic) refusal(reply) (Class, string) { return 0, "" }
+// refusal has no classes beyond OAuth's; the code may be one the settings know.
+func (generic) refusal(r reply) (Class, string) {
+	var body struct {
+		Error text `json:"error"`
+	}
+	if !r.decode(&body) {
+		return 0, ""
+	}
+	return 0, string(body.Error)
+}
 
 // identify takes the ID token's claims, and userinfo's over them where there is
 // such an endpoint.

@@ -32,9 +32,9 @@ const (
 	AttrAddress    Attribute = "address"
 )
 
-// Attributes are all of them. Their places are those in Origins: new ones go to
+// EveryAttribute is all of them. Their places are those in Origins: new ones go to
 // the end.
-func Attributes() []Attribute {
+func EveryAttribute() []Attribute {
 	return []Attribute{
 		AttrName, AttrBirthdate, AttrGender, AttrPhone, AttrCarrier, AttrForeigner, AttrEmail, AttrCI, AttrDI,
 		AttrNickname, AttrPicture, AttrGivenName, AttrFamilyName, AttrMiddleName, AttrUsername, AttrProfile,
@@ -87,14 +87,14 @@ type Origin struct {
 }
 
 // Origins are the origins of an Identity's attributes, one character for each of
-// Attributes, in their order: small, for it travels in cookies.
+// EveryAttribute, in their order: small, for it travels in cookies.
 type Origins string
 
 const noOrigin = '.'
 
 // Of is the origin of one attribute; false where it is not told.
 func (o Origins) Of(a Attribute) (Origin, bool) {
-	i := slices.Index(Attributes(), a)
+	i := slices.Index(EveryAttribute(), a)
 	if i < 0 || i >= len(o) || o[i] < 'A' || o[i] > 'Z' {
 		return Origin{}, false
 	}
@@ -104,7 +104,7 @@ func (o Origins) Of(a Attribute) (Origin, bool) {
 
 // With says where some attributes are from.
 func (o Origins) With(from Origin, some ...Attribute) Origins {
-	all := Attributes()
+	all := EveryAttribute()
 	places := []byte(strings.Repeat(string(noOrigin), len(all)))
 	copy(places, o)
 	for _, a := range some {
@@ -117,7 +117,7 @@ func (o Origins) With(from Origin, some ...Attribute) Origins {
 
 // without forgets where an attribute is from.
 func (o Origins) without(a Attribute) Origins {
-	i := slices.Index(Attributes(), a)
+	i := slices.Index(EveryAttribute(), a)
 	if i < 0 || i >= len(o) {
 		return o
 	}
@@ -144,19 +144,37 @@ func (id *Identity) AssuranceOf(a Attribute) Assurance {
 
 // from notes where attributes are from, as far as they are there.
 func (id *Identity) from(s Source, assurance Assurance, some ...Attribute) {
-	there := slices.DeleteFunc(slices.Clone(some), func(a Attribute) bool { return !id.has(a) })
+	values := id.values()
+	there := slices.DeleteFunc(slices.Clone(some), func(a Attribute) bool { return values[a] == "" })
 	id.Origins = id.Origins.With(Origin{Source: s, Assurance: assurance}, there...)
 }
 
-// has says that an attribute is given.
-func (id *Identity) has(a Attribute) bool {
-	value := map[Attribute]string{
-		AttrCI: id.CI.Reveal(), AttrDI: id.DI.Reveal(),
+// settle forgets where values were from that have gone since.
+func (id *Identity) settle() {
+	values := id.values()
+	for _, a := range EveryAttribute() {
+		if values[a] == "" {
+			id.Origins = id.Origins.without(a)
+		}
+	}
+}
+
+// values are the attributes as text, "" where they are not given; of those that
+// are no text, that they are there.
+func (id *Identity) values() map[Attribute]string {
+	values := map[Attribute]string{
 		AttrName: id.Name, AttrBirthdate: id.Birthdate, AttrGender: id.Gender, AttrPhone: id.Phone,
-		AttrCarrier: id.Carrier, AttrEmail: id.Email, AttrNickname: id.Nickname, AttrPicture: id.Picture,
+		AttrCarrier: id.Carrier, AttrEmail: id.Email, AttrCI: id.CI.Reveal(), AttrDI: id.DI.Reveal(),
+		AttrNickname: id.Nickname, AttrPicture: id.Picture,
 		AttrGivenName: id.GivenName, AttrFamilyName: id.FamilyName, AttrMiddleName: id.MiddleName,
 		AttrUsername: id.Username, AttrProfile: id.Profile, AttrWebsite: id.Website,
 		AttrZoneInfo: id.ZoneInfo, AttrLocale: id.Locale,
-	}[a]
-	return value != "" || a == AttrForeigner && id.Foreigner != nil || a == AttrAddress && id.Address != nil
+	}
+	if id.Foreigner != nil {
+		values[AttrForeigner] = "told"
+	}
+	if id.Address != nil {
+		values[AttrAddress] = "told"
+	}
+	return values
 }

@@ -10,14 +10,14 @@ import (
 func TestOrigins(t *testing.T) {
 	var o Origins
 	all := map[Attribute]Origin{}
-	for i, a := range Attributes() {
+	for i, a := range EveryAttribute() {
 		if i%3 == 0 {
 			continue
 		}
 		all[a] = Origin{Source(i%int(FromContact) + 1), Assurance(i%2 + 1)}
 		o = o.With(Origin{FromContact, Verified}, a).With(all[a], a)
 	}
-	for _, a := range Attributes() {
+	for _, a := range EveryAttribute() {
 		got, told := o.Of(a)
 		if want, is := all[a]; got != want || told != is {
 			t.Errorf("%s: got %v, %v, want %v, %v", a, got, told, want, is)
@@ -26,10 +26,10 @@ func TestOrigins(t *testing.T) {
 			t.Errorf("%s is not forgotten", a)
 		}
 	}
-	if _, told := o.Of("shoe size"); told || len(o) > len(Attributes()) {
-		t.Errorf("got %d characters for %d attributes", len(o), len(Attributes()))
+	if _, told := o.Of("shoe size"); told || len(o) > len(EveryAttribute()) {
+		t.Errorf("got %d characters for %d attributes", len(o), len(EveryAttribute()))
 	}
-	if got := o.without(AttrAddress).without(AttrLocale); len(got) >= len(Attributes())-1 {
+	if got := o.without(AttrAddress).without(AttrLocale); len(got) >= len(EveryAttribute())-1 {
 		t.Errorf("got %q, want the end cut off", got)
 	}
 }

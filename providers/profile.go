@@ -82,13 +82,7 @@ func (a claimedAddress) normal() *Address {
 // slim drops whole values, the least missed first, until the rest fits, and
 // where they were from with them.
 func (id *Identity) slim() {
-	defer func() {
-		for _, a := range Attributes() {
-			if !id.has(a) {
-				id.Origins = id.Origins.without(a)
-			}
-		}
-	}()
+	defer id.settle()
 	for _, drop := range []func(){
 		func() {
 			if a := id.Address; a != nil && (a.Street != "" || a.Locality != "" || a.Region != "") {

@@ -159,6 +159,8 @@ type Error struct {
 	Provider string
 	Class    Class
 	Code     string // the vendor's own code or ours, for logs: [A-Za-z0-9_.-]{0,40}
+	// Said is the vendor's own code where Code is one of ours that stands for it.
+	Said string
 	// Seen: the measuring transport has already counted this failure (connection
 	// error, time-out, 5xx, 429), so nobody counts it again.
 	Seen  bool

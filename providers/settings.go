@@ -90,6 +90,10 @@ type Settings struct {
 	// elsewhere. CI is always needed of kakao when AssertsCI.
 	Needs []string
 
+	// Errors say what codes of the vendor's mean that nobody has published, or that
+	// mean something else here. A status that is the provider's fault goes first.
+	Errors []ErrorCode
+
 	// PublicKeyPEM is the key Toss publishes for requests: PKIX, RSA of at least
 	// 2,048 bits. toss only.
 	PublicKeyPEM string
@@ -103,6 +107,7 @@ type kind struct {
 	scopes []string
 	algs   []string
 	needs  []string
+	errors map[string]string // what codes mean that Settings.Errors does not name
 	check  func(Settings) []error
 	make   func(Settings, line) (Provider, error)
 }
@@ -135,7 +140,7 @@ func NewAt(s Settings, hc *http.Client, now func() time.Time) (Provider, error) 
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
 	k := kinds()[s.kind()]
-	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now})
+	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now, meanings: s.meanings(k)})
 	if err != nil {
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
@@ -232,6 +237,7 @@ func (s Settings) Validate() error {
 			say("Algorithms has %q, which is not one of %s", a, strings.Join(safeAlgorithms(), " "))
 		}
 	}
+	wrong = append(wrong, s.errorMistakes()...)
 	wrong = append(wrong, s.misplaced(k.shape)...)
 	wrong = append(wrong, k.check(s)...)
 	return errors.Join(wrong...)

@@ -35,6 +35,10 @@ func TestSettingsMistakes(t *testing.T) {
 		{"answers by form", with(good(), func(s *Settings) { s.ResponseMode = "form_post" }), nil},
 		{"answers nobody could read", with(good(), func(s *Settings) { s.ResponseMode = "fragment" }), []string{"ResponseMode", "form_post"}},
 		{"naver answers its own way", with(naver(), func(s *Settings) { s.ResponseMode = "form_post" }), []string{"ResponseMode is not read"}},
+		{"codes explained", with(good(), func(s *Settings) { s.Errors = []ErrorCode{{"age_limit", "under-14"}, {"-1.x", "down"}} }), nil},
+		{"codes nobody could explain", with(good(), func(s *Settings) {
+			s.Errors = []ErrorCode{{"", "down"}, {"a b", "down"}, {"twice", "down"}, {"twice", "policy"}, {"x", "child"}}
+		}), []string{`""`, `"a b"`, "twice", "child"}},
 		{"paths", with(good(), func(s *Settings) { s.Claims = ClaimPaths{Name: "https://op.example/name", Phone: "phones.0.number"} }), nil},
 		{"paths that lead nowhere", with(good(), func(s *Settings) {
 			s.Claims = ClaimPaths{Name: "a..b", Phone: ".a", Email: "a.", DI: strings.Repeat("a.", 9) + "a", Gender: strings.Repeat("a", 201)}

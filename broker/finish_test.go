@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -296,4 +297,39 @@ func TestABrowserThatGoesAwayWastesNothing(t *testing.T) {
 		t.Errorf("got %s, want %s", again, gone.Redirect)
 	}
 	w.redeem(gone.Redirect)
+}
+
+// The table of what people read says what a failure of each class and code leads
+// to, and which of them colour a light.
+func TestTheTableOfFailuresIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## What people read\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	seen := map[string]bool{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|---") || len(cells) != 5 || strings.HasPrefix(line, "| class ") {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.Trim(cells[i], " `")
+		}
+		e := &providers.Error{Code: cells[1]}
+		for e.Class = providers.Cancelled; e.Class <= providers.Down && e.Class.String() != cells[0]; e.Class++ {
+		}
+		seen[cells[0]] = true
+		got := noticeOf(e)
+		if e.Code == providers.CodeContact {
+			got = noticeOfPush(e)
+		}
+		if got != cells[3] || e.Colours() != (cells[4] == "yes") {
+			t.Errorf("%s %s: the table says %s, %s; the broker %s, %v", cells[0], cells[1], cells[3], cells[4], got, e.Colours())
+		}
+	}
+	if len(seen) != int(providers.Down) {
+		t.Errorf("got %d classes in the table, want %d", len(seen), providers.Down)
+	}
 }

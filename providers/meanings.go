@@ -2,6 +2,7 @@ package providers
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
@@ -47,9 +48,7 @@ func classOf(meaning string) Class {
 // meanings are those of the settings over those of the kind.
 func (s Settings) meanings(k kind) map[string]string {
 	all := map[string]string{}
-	for code, means := range k.errors {
-		all[code] = means
-	}
+	maps.Copy(all, k.errors)
 	for _, e := range s.Errors {
 		all[e.Code] = e.Means
 	}

@@ -47,6 +47,8 @@ type Config struct {
 	// SendCI makes the oidc simulator's userinfo carry a ci claim. The others
 	// do as their vendors do: Kakao, PASS and Toss send it, Naver does not.
 	SendCI bool
+	// Quirks to begin with; see SetQuirks.
+	Quirks []Quirk
 }
 
 // Sim is one simulated provider. Use New.
@@ -61,6 +63,7 @@ type Sim struct {
 	views   *template.Template
 	held    atomic.Int64
 	tally   tally
+	quirks  atomic.Pointer[[]Quirk]
 
 	mu   sync.Mutex // guards dice
 	dice *rand.Rand
@@ -104,7 +107,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)
 	}
 	s := &Sim{
-		cfg: cfg, people: People(), desk: newDesk(control), views: views,
+		cfg: cfg, people: Everybody(), desk: newDesk(control), views: views,
 		queue: newQueue(control.CapacityPerS, control.latency(), seed),
 		dice:  rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // repeatable faults, not a secret
 	}
@@ -119,6 +122,9 @@ func New(cfg Config) (*Sim, error) {
 		s.vendor = newPass(s)
 	case "toss":
 		s.vendor, err = newToss(s)
+	}
+	if err == nil {
+		err = s.SetQuirks(cfg.Quirks)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)

@@ -28,12 +28,13 @@ type endpoints struct {
 	method                           string   // of client authentication; empty: the secret, if any, in the body
 	proofAlgs                        []string // of client assertions; empty: not told
 	iss                              bool     // sends iss with every answer (RFC 9207)
+	verifies                         bool     // takes the claims parameter, for verified_claims too
 }
 
 // dialect is how one vendor departs from the common flow.
 type dialect interface {
 	// ask adds to the authorization request.
-	ask(Ask) []oauth2.AuthCodeOption
+	ask(Ask, endpoints) []oauth2.AuthCodeOption
 	// redeem adds to the token request.
 	redeem(Ask) []oauth2.AuthCodeOption
 	// refusal reads the vendor's own error from an answer; class zero when it
@@ -140,7 +141,7 @@ func (f *codeFlow) AuthURL(ctx context.Context, ask Ask) (string, error) {
 	if err != nil {
 		return "", f.excuse(ctx, "find endpoints", err)
 	}
-	options := append(f.dialect.ask(ask), oauth2.S256ChallengeOption(ask.Verifier))
+	options := append(f.dialect.ask(ask, e), oauth2.S256ChallengeOption(ask.Verifier))
 	if !f.plain {
 		f.keys.cache.ahead(ctx) // while the person is away
 		options = append(options, oauth2.SetAuthURLParam("nonce", ask.Nonce))

@@ -44,7 +44,7 @@ func kakaoKind() kind {
 	}
 }
 
-func (k kakao) ask(a Ask) []oauth2.AuthCodeOption {
+func (k kakao) ask(a Ask, _ endpoints) []oauth2.AuthCodeOption {
 	var more []oauth2.AuthCodeOption
 	if a.Fresh && *k.set.Fresh != NoFresh {
 		more = append(more, oauth2.SetAuthURLParam("prompt", "login"))

@@ -77,7 +77,7 @@ func vendorChecks(s Settings) []error {
 	return wrong
 }
 
-func (n naver) ask(a Ask) []oauth2.AuthCodeOption {
+func (n naver) ask(a Ask, _ endpoints) []oauth2.AuthCodeOption {
 	if a.Fresh && *n.set.Fresh != NoFresh {
 		// reprompt would only ask for consent again.
 		return []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("auth_type", "reauthenticate")}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"strconv"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -55,6 +56,8 @@ type metadata struct {
 	Algs     []string `json:"id_token_signing_alg_values_supported"`
 	Methods  []string `json:"token_endpoint_auth_methods_supported"`
 	Iss      maybe    `json:"authorization_response_iss_parameter_supported"`
+	Claims   maybe    `json:"claims_parameter_supported"`
+	Verifies maybe    `json:"verified_claims_supported"`             // OpenID Identity Assurance 1.0
 	Pushed   string   `json:"pushed_authorization_request_endpoint"` // RFC 9126
 	MustPush maybe    `json:"require_pushed_authorization_requests"`
 	ProofAlg []string `json:"token_endpoint_auth_signing_alg_values_supported"`
@@ -82,6 +85,7 @@ func (f *codeFlow) discover(ctx context.Context) (endpoints, error) {
 		authorize: or(f.set.AuthorizeURL, m.Auth), token: or(f.set.TokenURL, m.Token),
 		userinfo: or(f.set.UserinfoURL, m.Userinfo), keys: or(f.set.JWKSURL, m.Keys),
 		algs: m.Algs, iss: m.Iss.on, method: f.set.method(m.Methods), proofAlgs: m.ProofAlg,
+		verifies: m.Claims.on && m.Verifies.on,
 	}
 	if !f.set.PlainRequests || m.MustPush.on {
 		e.pushed = m.Pushed
@@ -112,7 +116,7 @@ func (f *codeFlow) reachable(u string) error {
 	return nil
 }
 
-func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
+func (g generic) ask(a Ask, e endpoints) []oauth2.AuthCodeOption {
 	var more []oauth2.AuthCodeOption
 	set := func(name, value string) {
 		if value != "" {
@@ -128,12 +132,45 @@ func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
 		set("max_age", "0") // makes auth_time come back
 	}
 	set("response_mode", g.set.ResponseMode)
+	set("acr_values", strings.Join(g.set.ACRValues, " "))
+	if g.set.TrustFramework != "" && e.verifies {
+		set("claims", g.wanted(e))
+	}
 	set("ui_locales", a.UILocale)
 	set("login_hint", a.LoginHint)
 	return more
 }
 
 func (generic) redeem(Ask) []oauth2.AuthCodeOption { return nil }
+
+// wanted asks for verified claims under our trust framework (OpenID Connect Core
+// 5.5, OpenID Identity Assurance 1.0 section 6), where they are read from.
+func (g generic) wanted(e endpoints) string {
+	claims := map[string]any{}
+	for _, name := range []string{"name", "birthdate", "gender", "phone_number"} {
+		claims[name] = nil
+	}
+	for _, path := range []string{
+		g.set.CIClaim, g.set.Claims.Name, g.set.Claims.Birthdate, g.set.Claims.Gender, g.set.Claims.Phone,
+		g.set.Claims.Carrier, g.set.Claims.Foreigner, g.set.Claims.DI,
+	} {
+		if path != "" && !strings.Contains(path, ".") { // a nested one is part of another
+			claims[path] = nil
+		}
+	}
+	member := "userinfo"
+	if e.userinfo == "" {
+		member = "id_token"
+	}
+	raw, err := json.Marshal(map[string]any{member: map[string]any{"verified_claims": map[string]any{
+		"verification": map[string]any{"trust_framework": map[string]any{"value": g.set.TrustFramework}},
+		"claims":       claims,
+	}}})
+	if err != nil {
+		return "" // texts alone always marshal
+	}
+	return string(raw)
+}
 
 // refusal has no classes beyond OAuth's; the code may be one the settings know.
 func (generic) refusal(r reply) (Class, string) {

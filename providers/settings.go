@@ -79,6 +79,9 @@ type Settings struct {
 	// verified_claims name this trust framework (OpenID Identity Assurance 1.0)
 	// is Verified; any other is Asserted. Empty: plain claims are verified too.
 	TrustFramework string
+	// ACRValues are the levels of assurance an oidc provider is asked for, by its own
+	// names, the most wanted first (OpenID Connect Core 3.1.2.1).
+	ACRValues []string
 	// ResponseMode is how an oidc provider is asked to send people back: form_post,
 	// or empty for its own way, the query.
 	ResponseMode string
@@ -232,6 +235,11 @@ func (s Settings) Validate() error {
 			say("Needs has %q, which is not a value an identity can have", n)
 		}
 	}
+	for _, a := range s.ACRValues {
+		if !printable(a, 200) {
+			say("ACRValues has %.80q, which is no word", a)
+		}
+	}
 	for _, a := range s.Algorithms {
 		if !slices.Contains(safeAlgorithms(), a) {
 			say("Algorithms has %q, which is not one of %s", a, strings.Join(safeAlgorithms(), " "))
@@ -267,13 +275,13 @@ func (s Settings) misplaced(shape Shape) []error {
 		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
 		"AuthMethod": s.AuthMethod != "", "PrivateKeyPEM": s.PrivateKeyPEM != "", "KeyID": s.KeyID != "",
 		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests,
-		"OAuth2": s.OAuth2,
+		"OAuth2": s.OAuth2, "ACRValues": len(s.ACRValues) > 0,
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
 			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
-			"AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
+			"ACRValues", "AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
 		},
 		"naver": {"OAuth2", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},

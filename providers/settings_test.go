@@ -39,6 +39,8 @@ func TestSettingsMistakes(t *testing.T) {
 		{"codes nobody could explain", with(good(), func(s *Settings) {
 			s.Errors = []ErrorCode{{"", "down"}, {"a b", "down"}, {"twice", "down"}, {"twice", "policy"}, {"x", "child"}}
 		}), []string{`""`, `"a b"`, "twice", "child"}},
+		{"levels", with(good(), func(s *Settings) { s.ACRValues = []string{"2", "urn:x"} }), nil},
+		{"levels that are no words", with(good(), func(s *Settings) { s.ACRValues = []string{"2 3"} }), []string{"ACRValues"}},
 		{"paths", with(good(), func(s *Settings) { s.Claims = ClaimPaths{Name: "https://op.example/name", Phone: "phones.0.number"} }), nil},
 		{"paths that lead nowhere", with(good(), func(s *Settings) {
 			s.Claims = ClaimPaths{Name: "a..b", Phone: ".a", Email: "a.", DI: strings.Repeat("a.", 9) + "a", Gender: strings.Repeat("a", 201)}

@@ -49,6 +49,13 @@ func (a *away) Read(ctx context.Context, shard store.Shard, key string) ([]byte,
 	return a.Store.Read(ctx, shard, key)
 }
 
+func (a *away) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	if a.gone.Load() {
+		return nil, fmt.Errorf("test: %w", store.ErrUnavailable)
+	}
+	return a.Store.ReadAll(ctx, shard, keys...)
+}
+
 const secret = "올바른 말 배터리 스테이플"
 
 var hashed = func() operator.Hash {

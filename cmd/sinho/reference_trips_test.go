@@ -39,6 +39,11 @@ func (c tripStore) Read(ctx context.Context, shard store.Shard, key string) ([]b
 	return c.records.Read(ctx, shard, key)
 }
 
+func (c tripStore) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	c.n.Add(1)
+	return c.records.ReadAll(ctx, shard, keys...)
+}
+
 func (c tripStore) Push(ctx context.Context, queue, id string, item []byte, due time.Time) error {
 	c.n.Add(1)
 	return c.records.Push(ctx, queue, id, item, due)

@@ -154,7 +154,7 @@ func (b *Broker) newSession(j *journey, client string, l login, old *session) (*
 		At: l.at, Expires: b.now().Add(sessionTTL), share: make([]byte, 32),
 		Undated: l.undated, Fresh: l.fresh,
 	}
-	_, _ = rand.Read(s.share) // never fails, see crypto/rand
+	_, _ = rand.Read(s.share)                                                  // never fails, see crypto/rand
 	s.Root.read(b.ring.Derive("root", j.Request.Began, j.ID[:])[:len(s.Root)]) // the same on any node
 	if old != nil && old.Shard == s.Shard {
 		s.Root, s.Continued, s.replaces = old.Root, old.Continued, old.key()

@@ -97,14 +97,11 @@ func (m model) apply(ops []store.Op) store.Outcome {
 		case store.Advance:
 			m[op.Key] = entry{value: []byte(generation(op.From+1, string(was[8:])))}
 		case store.Append:
-			list := ""
-			for one := range slices.Chunk(was, len(op.Value)) {
-				if op.Same == 0 || string(one[:op.Same]) != string(op.Value[:op.Same]) {
-					list += string(one)
-				}
-			}
-			list += string(op.Value)
-			m[op.Key] = entry{value: []byte(list[max(0, len(list)-op.Keep*len(op.Value)):])}
+			entries := slices.DeleteFunc(slices.Collect(slices.Chunk(was, len(op.Value))), func(one []byte) bool {
+				return op.Same > 0 && bytes.HasPrefix(one, op.Value[:op.Same])
+			})
+			entries = append(entries, op.Value)
+			m[op.Key] = entry{value: slices.Concat(entries[max(0, len(entries)-op.Keep):]...)}
 		case store.Hold, store.Alive, store.Fetch, store.Contains:
 		}
 	}

@@ -32,6 +32,7 @@ type room struct {
 	desk   *operator.Desk
 	lights *live.Live
 	now    atomic.Int64 // added to the clock
+	told   Sites
 	*Console
 	server *httptest.Server
 }
@@ -93,7 +94,13 @@ func newRoom(t *testing.T, ways Ways) *room {
 	r.Console, err = New(Config{
 		Desk: r.desk, Ways: ways, Ring: ring, Origin: "http://" + r.server.Listener.Addr().String(), Session: time.Hour,
 		Lights: Lights{Board: r.lights.Board, Insights: r.lights.Insights, Minutes: days.Minutes, Rules: signal.DefaultRules()},
-		Now:    func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+		Sites: func(context.Context) (Sites, error) {
+			if r.store.gone.Load() {
+				return Sites{}, store.ErrUnavailable
+			}
+			return r.told, nil
+		},
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

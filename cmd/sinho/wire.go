@@ -239,7 +239,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
 	issuer := d.url(placeBroker)
 	var err error
-	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, lights, s.ring, at.clock.Now, log); err != nil {
+	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, s.ring, at.clock.Now, log); err != nil {
 		return err
 	}
 	h.serving[placeConsole.name] = h.console.Handler()

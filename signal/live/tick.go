@@ -117,7 +117,7 @@ func (l *Live) step(p *provider, inFlight signal.Histogram, now time.Time) stepp
 	sample := signal.Sample{Buckets: p.buckets, InFlight: inFlight}
 	s.Lamp = p.lamp.Step(l.rules, sample, now)
 	s.capacity = p.capacity.Step(l.rules, p.bounds(), s.Lamp, sample)
-	if !p.anew.IsZero() {
+	if !p.anew.IsZero() || s.Lamp.Light == signal.Green && p.away(now) {
 		s.Lamp = s.Lamp.Forgotten(now)
 	}
 	every := s.Lamp.ProbeEvery

@@ -237,8 +237,9 @@ type Provider struct {
 	// nobody knows: how new logins are shared out until congestion shows what it
 	// does take. More than 0.
 	Capacity float64 `yaml:"capacity"`
-	// Logins a second it may be sent at most by contract: no more is ever counted
-	// on, whatever is measured. It refuses nobody. 0 is no such bound.
+	// Logins begun a second that it may be sent at most by contract: no more is ever
+	// counted on, whatever is measured, and what is beyond is recommended to green
+	// and yellow providers with room. It refuses nobody. 0 is no such bound.
 	CapacityCap float64 `yaml:"capacity_cap"`
 	// Times at which it is away: nobody can choose it then, people read until when,
 	// and an hour before that it will be. Who is on the way may finish.

@@ -117,7 +117,7 @@ func (d *doctor) handshake(ctx context.Context, host string) finding {
 		f.Detail = host + ": " + f.Detail
 		return f
 	}
-	defer func() { _ = conn.Close() }() // only looked at
+	defer func() { _ = conn.Close() }()         // only looked at
 	state := conn.(*tls.Conn).ConnectionState() //nolint:forcetypeassert // what tls.Dialer makes
 	first := state.VerifiedChains[0][0]
 	for _, c := range state.VerifiedChains[0] {

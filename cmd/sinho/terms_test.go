@@ -44,7 +44,15 @@ func TestMaintenanceIsTakenWhileRunning(t *testing.T) {
 	if s := w.light("naver"); s.Planned == nil || s.Light == signal.Grey || s.Planned.KO != "네이버 정기 점검" {
 		t.Errorf("before: got %+v, want it planned and open", s)
 	}
-	r.reload(with(-30*time.Minute, 2*time.Hour), `"lights_began_anew":false`)
+	// It begins while somebody is at Naver's page: they finish.
+	b := citizen.New(citizen.Config{Transport: w.client.Transport})
+	out := citizen.Login(t.Context(), b, citizen.Walk{Start: w.site.URL + "/", Choose: citizen.Named("naver"), Think: func() time.Duration {
+		r.reload(with(-30*time.Minute, 2*time.Hour), `"lights_began_anew":false`)
+		return 0
+	}})
+	if !out.In {
+		t.Errorf("on the way as it begins: got %s (%v), want it in", out.Why, out.Err)
+	}
 	s := w.light("naver")
 	if s.Light != signal.Grey || s.Reason.Code != signal.CodeMaintenance || s.Reason.EN != "Naver is away" || s.Until == nil {
 		t.Errorf("during: got %+v, want grey with reason and end", s)

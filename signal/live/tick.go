@@ -172,5 +172,6 @@ func (l *Live) board(now time.Time, local bool, of func(int, *provider) (signal.
 		b.Providers[i], capacities[i] = of(i, p)
 	}
 	signal.Shares(l.rules, b.Providers, signal.Capacities(l.rules, l.bounds, capacities))
+	signal.Limit(b.Providers, l.bounds, capacities)
 	return b
 }

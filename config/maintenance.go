@@ -158,6 +158,21 @@ func (r *review) told(path string, t Text) {
 	}
 }
 
+// stranded are sites whose people could log in by nothing at all.
+func (r *review) stranded() {
+	enabled := r.c.Enabled()
+	for i, c := range r.c.Clients {
+		for _, p := range enabled {
+			if len(p.Clients) == 0 || slices.Contains(p.Clients, c.ID) {
+				c.RedirectURIs = nil
+			}
+		}
+		if len(enabled) > 0 && len(c.RedirectURIs) > 0 {
+			r.wrong(fmt.Sprintf("clients[%d].id", i), fmt.Sprintf("no enabled provider is for %q", c.ID), "add it to the clients of one, or let one be for all")
+		}
+	}
+}
+
 // terms checks who may use a provider and what it may give.
 func (r *review) terms(path string, p Provider) {
 	var known []string

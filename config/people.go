@@ -14,6 +14,7 @@ func (r *review) providers() {
 	if len(r.c.Enabled()) == 0 {
 		r.wrong("providers", "has none that is enabled", "write one provider at least, so that people can log in")
 	}
+	r.stranded()
 	first := map[string]int{}
 	for i, p := range r.c.Providers {
 		path := fmt.Sprintf("providers[%d]", i)

@@ -49,6 +49,8 @@ func TestASessionOfAProviderIsOfNoUseToAClientItIsNotFor(t *testing.T) {
 	if l, err := br.resume(br.chooser(school()...)); err != nil || l.Continue {
 		t.Errorf("got %+v (%v), want no offer to continue", l, err)
 	}
+	step, err := br.proceed(br.chooser(school()...)) // a POST that no page offered
+	w.wantNotice(step, err, NoticeSession)
 	if to := br.authorize(); !strings.HasPrefix(to, callback+"?code=") {
 		t.Errorf("booking itself: got %s, want it in by the session", to)
 	}

@@ -38,6 +38,9 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, errConsent
 	}
+	if !o.renew && !b.fits(o.s, o.q) {
+		return "", false, fmt.Errorf("the session's provider is not for this site: %w", errDemand)
+	}
 	if err := b.demanded(ctx, o); err != nil {
 		return "", false, err
 	}

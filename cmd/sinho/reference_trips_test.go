@@ -100,7 +100,7 @@ func countedCertification(t *testing.T) (*certification, *atomic.Int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := nextGeneration(cfg, nil, sec, outside{store: counts, stands: at, telling: told}, log)
+	g, err := nextGeneration(t.Context(), cfg, nil, sec, outside{store: counts, stands: at, telling: told}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,7 +63,7 @@ func installed(t *testing.T, path ...string) string {
 	t.Helper()
 	whole := filepath.Join(append([]string{cache}, path...)...)
 	if _, err := os.Stat(whole); err != nil {
-		t.Fatalf("%v: `make peers` installs what these tests need", err)
+		t.Fatalf("%v: `make peers upstreams` installs what these tests need", err)
 	}
 	return whole
 }

@@ -1,0 +1,65 @@
+// The OpenID Provider of npm oidc-provider with its own login pages. ./peers
+// runs it as an upstream of the broker.
+//
+// SIGHUP signs with a new key and goes on publishing the old ones; SIGUSR1
+// withdraws them at once, as after a theft. The library takes its keys when it
+// is made, so a new provider is put before the same store, as a rolling
+// restart would.
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+
+const { ISSUER, PORT, CLIENT_ID, OTHER_ID, CLIENT_SECRET, REDIRECT_URIS } = process.env;
+
+const client = (id) => ({
+  client_id: id,
+  client_secret: CLIENT_SECRET,
+  redirect_uris: REDIRECT_URIS.split(' '),
+  id_token_signed_response_alg: 'ES256',
+  token_endpoint_auth_method: 'client_secret_post',
+});
+
+// Store is the part of the library's adapter interface that these logins need,
+// kept when the provider is made anew.
+const kept = new Map();
+class Store {
+  constructor(model) { this.model = model; }
+  key(id) { return `${this.model}:${id}`; }
+  async upsert(id, payload) { kept.set(this.key(id), payload); }
+  async find(id) { return kept.get(this.key(id)); }
+  async findByUid(uid) { return [...kept.values()].find((p) => p.uid === uid && p.kind === this.model); }
+  async consume(id) { kept.get(this.key(id)).consumed = Math.floor(Date.now() / 1000); }
+  async destroy(id) { kept.delete(this.key(id)); }
+  async revokeByGrantId(grant) {
+    for (const [key, payload] of kept) if (payload.grantId === grant) kept.delete(key);
+  }
+}
+
+const cookieKeys = [randomUUID()];
+let keys = [];
+let handler;
+
+function rotate(withdraw) {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'ES256' };
+  keys = [key, ...(withdraw ? [] : keys)];
+  const provider = new Provider(ISSUER, {
+    clients: [client(CLIENT_ID), client(OTHER_ID)],
+    adapter: Store,
+    jwks: { keys },
+    cookies: { keys: cookieKeys },
+    claims: { openid: ['sub'], profile: ['name'], email: ['email', 'email_verified'] },
+    findAccount: (ctx, sub) => ({
+      accountId: sub,
+      claims: () => ({ sub, name: '홍길동', email: `${sub}@example.com`, email_verified: true }),
+    }),
+  });
+  provider.proxy = true; // somebody stands before it
+  handler = provider.callback();
+  console.log('signing with ' + key.kid);
+}
+
+rotate(false);
+process.on('SIGHUP', () => rotate(false));
+process.on('SIGUSR1', () => rotate(true));
+createServer((req, res) => handler(req, res)).listen(Number(PORT), '127.0.0.1', () => console.log('ready ' + ISSUER));

@@ -15,6 +15,10 @@ func TestUpstreams(t *testing.T) {
 		s := a.at[one.name]
 		t.Run(one.name, func(t *testing.T) {
 			t.Run("logs in", func(t *testing.T) { testTravel(t, a, s) })
+			t.Run("knows us without a secret", func(t *testing.T) {
+				v := a.traveller(t, s, asPublic)
+				v.arrived(v.travel("/login"))
+			})
 			t.Run("answers by form_post", func(t *testing.T) { testFormPost(t, a, s) })
 			t.Run("is asked for a fresh login", func(t *testing.T) { testFreshLogin(t, a, s) })
 			t.Run("is left by cancelling", func(t *testing.T) { testCancel(t, a, s) })

@@ -111,11 +111,12 @@ func runDjango(t *testing.T, env []string) *process {
 // Registrations of one upstream in sinho.yaml: what is added to its name, and
 // what differs.
 const (
-	asTwin  = "-twin"  // the same again, with keys read on its own
-	asPost  = "-post"  // answers by form_post
-	asFresh = "-fresh" // set to prove fresh logins
-	asLiar  = "-liar"  // its metadata names another issuer than the settings
-	asWrong = "-wrong" // with a secret that it does not know
+	asTwin   = "-twin"   // the same again, with keys read on its own
+	asPost   = "-post"   // answers by form_post
+	asFresh  = "-fresh"  // set to prove fresh logins
+	asLiar   = "-liar"   // its metadata names another issuer than the settings
+	asWrong  = "-wrong"  // with a secret that it does not know
+	asPublic = "-public" // as a client without a secret
 )
 
 // abroad is a broker whose providers are upstreams, and a site.
@@ -141,26 +142,26 @@ const upstreamSettings = `  - id: %s
     kind: oidc
     name: {ko: 나라, en: Nara}
     issuer: %s
-    client_id: sinho
-    secret_file: %s
     scopes: [openid, profile, email]
 `
 
 // settings are all its registrations.
 func (s *station) settings() string {
 	var b strings.Builder
-	add := func(as, issuer, secret string, more ...string) {
-		fmt.Fprintf(&b, upstreamSettings, s.name+as, issuer, secret)
+	add := func(as, issuer string, more ...string) {
+		fmt.Fprintf(&b, upstreamSettings, s.name+as, issuer)
 		for _, line := range more {
 			b.WriteString("    " + line + "\n")
 		}
 	}
-	add("", s.issuer, "secret")
-	add(asTwin, s.issuer, "secret")
-	add(asPost, s.issuer, "secret", "response_mode: form_post")
-	add(asFresh, s.issuer, "secret", "fresh: proved")
-	add(asLiar, strings.Replace(s.issuer, "//localhost", "//127.0.0.1", 1), "secret")
-	add(asWrong, s.issuer, "wrong")
+	const id, secret = "client_id: sinho", "secret_file: secret"
+	add("", s.issuer, id, secret)
+	add(asTwin, s.issuer, id, secret)
+	add(asPost, s.issuer, id, secret, "response_mode: form_post")
+	add(asFresh, s.issuer, id, secret, "fresh: proved")
+	add(asLiar, strings.Replace(s.issuer, "//localhost", "//127.0.0.1", 1), id, secret)
+	add(asWrong, s.issuer, id, "secret_file: wrong")
+	add(asPublic, s.issuer, "client_id: public")
 	return b.String()
 }
 
@@ -173,7 +174,8 @@ func newAbroad(t *testing.T, all ...upstream) *abroad {
 		site:  party{id: "booking", secret: newSecret(), port: free[1]},
 		at:    map[string]*station{},
 	}
-	dir, secret := t.TempDir(), newSecret()
+	// Signs that are written otherwise in a header, in a form and in YAML.
+	dir, secret := t.TempDir(), newSecret()[:32]+"+/=:%&?#~ \\\"'"
 	var settings strings.Builder
 	for _, one := range all {
 		a.at[one.name] = a.open(t, one, secret)
@@ -200,11 +202,11 @@ func (a *abroad) open(t *testing.T, one upstream, secret string) *station {
 	port := ports(t, 1)[0]
 	s := &station{upstream: one, secret: secret, between: newBetween(t, fmt.Sprintf("127.0.0.1:%d", port), one)}
 	var back []string
-	for _, as := range []string{"", asTwin, asPost, asFresh, asLiar, asWrong} {
+	for _, as := range []string{"", asTwin, asPost, asFresh, asLiar, asWrong, asPublic} {
 		back = append(back, a.issuer+"/callback/"+one.name+as)
 	}
 	s.process = one.run(t, []string{
-		"ISSUER=" + s.issuer, fmt.Sprintf("PORT=%d", port), "CLIENT_ID=sinho", "OTHER_ID=other", "CLIENT_SECRET=" + secret,
+		"ISSUER=" + s.issuer, fmt.Sprintf("PORT=%d", port), "CLIENT_ID=sinho", "OTHER_ID=other", "PUBLIC_ID=public", "CLIENT_SECRET=" + secret,
 		"REDIRECT_URIS=" + strings.Join(back, " "),
 	})
 	waitForPort(t, port)

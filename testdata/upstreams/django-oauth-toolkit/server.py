@@ -126,13 +126,13 @@ class Quiet(WSGIRequestHandler):
 def main():
     call_command("migrate", verbosity=0)
     User.objects.create_superuser("hong", "hong@example.com", "verysecure", first_name="길동", last_name="홍")
-    for client_id in (os.environ["CLIENT_ID"], os.environ["OTHER_ID"]):
+    for name in ("CLIENT_ID", "OTHER_ID", "PUBLIC_ID"):
         Application.objects.create(
-            client_id=client_id,
+            client_id=os.environ[name],
             client_secret=SECRET,
             name="Sinho",
             redirect_uris=os.environ["REDIRECT_URIS"],
-            client_type=Application.CLIENT_CONFIDENTIAL,
+            client_type=Application.CLIENT_PUBLIC if name == "PUBLIC_ID" else Application.CLIENT_CONFIDENTIAL,
             authorization_grant_type=Application.GRANT_AUTHORIZATION_CODE,
             algorithm=Application.RS256_ALGORITHM,
         )

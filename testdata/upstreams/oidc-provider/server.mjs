@@ -9,14 +9,13 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const { ISSUER, PORT, CLIENT_ID, OTHER_ID, CLIENT_SECRET, REDIRECT_URIS } = process.env;
+const { ISSUER, PORT, CLIENT_ID, OTHER_ID, PUBLIC_ID, CLIENT_SECRET, REDIRECT_URIS } = process.env;
 
-const client = (id) => ({
+const client = (id, auth) => ({
   client_id: id,
-  client_secret: CLIENT_SECRET,
   redirect_uris: REDIRECT_URIS.split(' '),
   id_token_signed_response_alg: 'ES256',
-  token_endpoint_auth_method: 'client_secret_post',
+  ...auth,
 });
 
 // Store is the part of the library's adapter interface that these logins need,
@@ -35,6 +34,9 @@ class Store {
   }
 }
 
+const secret = { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_basic' };
+const none = { token_endpoint_auth_method: 'none' };
+
 const cookieKeys = [randomUUID()];
 let keys = [];
 let handler;
@@ -44,7 +46,8 @@ function rotate(withdraw) {
   const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'ES256' };
   keys = [key, ...(withdraw ? [] : keys)];
   const provider = new Provider(ISSUER, {
-    clients: [client(CLIENT_ID), client(OTHER_ID)],
+    clients: [client(CLIENT_ID, secret), client(OTHER_ID, secret), client(PUBLIC_ID, none)],
+    clientAuthMethods: ['client_secret_basic', 'none'], // no secret in a body
     adapter: Store,
     jwks: { keys },
     cookies: { keys: cookieKeys },

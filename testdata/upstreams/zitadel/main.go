@@ -98,6 +98,7 @@ func main() {
 	storage.RegisterClients(
 		storage.WebClient(os.Getenv("CLIENT_ID"), os.Getenv("CLIENT_SECRET"), redirects...),
 		storage.WebClient(os.Getenv("OTHER_ID"), os.Getenv("CLIENT_SECRET"), redirects...),
+		storage.NativeClient(os.Getenv("PUBLIC_ID"), redirects...),
 	)
 	keys := &rotating{Storage: storage.NewStorage(storage.NewUserStore(issuer))}
 	keys.rotate(false)

@@ -41,14 +41,15 @@ type between struct {
 }
 
 // paths of an upstream's endpoints.
-type paths struct{ authorize, token, userinfo, keys string }
+type paths struct{ authorize, pushed, token, userinfo, keys string }
 
 // meddling changes what passes by; nil changes nothing.
 type meddling struct {
-	authorize func(url.Values)                     // the query of an authorization request
-	token     func(h http.Header, form url.Values) // a token request
-	tokens    func(map[string]any)                 // its answer
-	userinfo  func(map[string]any)                 // the claims of userinfo
+	authorize func(url.Values)     // what an authorization request asks, pushed (RFC 9126) or not
+	token     func(url.Values)     // a token request
+	client    string               // the client that all these come from
+	tokens    func(map[string]any) // the answer to a token request
+	userinfo  func(map[string]any) // the claims of userinfo
 	// status of the answers of token and userinfo, 0 for the upstream's.
 	tokenStatus, userinfoStatus int
 }
@@ -79,14 +80,20 @@ func (b *between) learn(t *testing.T) {
 	t.Helper()
 	metadata := readJSON(t, b.issuer+"/.well-known/openid-configuration")
 	path := func(name string) string {
-		address, _ := metadata[name].(string)
+		address, ok := metadata[name].(string)
 		u, err := url.Parse(address)
+		if !ok && strings.HasPrefix(name, "pushed_") {
+			return "" // not every provider has one
+		}
 		if err != nil || u.Path == "" {
 			t.Fatalf("metadata of %s: %s is %q", b.issuer, name, address)
 		}
 		return u.Path
 	}
-	b.paths = paths{path("authorization_endpoint"), path("token_endpoint"), path("userinfo_endpoint"), path("jwks_uri")}
+	b.paths = paths{
+		path("authorization_endpoint"), path("pushed_authorization_request_endpoint"), path("token_endpoint"),
+		path("userinfo_endpoint"), path("jwks_uri"),
+	}
 	readJSON(t, metadata["jwks_uri"].(string))
 }
 
@@ -133,23 +140,46 @@ func (b *between) change(r *http.Request) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
-	case r.URL.Path == b.paths.authorize && b.now.authorize != nil:
+	case b.paths.token == "": // not learned yet
+	case r.URL.Path == b.paths.authorize:
 		q := r.URL.Query()
-		b.now.authorize(q)
+		if b.now.authorize != nil && !q.Has("request_uri") { // else it was changed when it was pushed
+			b.now.authorize(q)
+		}
+		if b.now.client != "" {
+			q.Set("client_id", b.now.client)
+		}
 		r.URL.RawQuery = q.Encode()
-	case r.URL.Path == b.paths.token && b.now.token != nil:
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			b.t.Errorf("read token request: %v", err)
-		}
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			b.t.Errorf("token request %q: %v", body, err)
-		}
-		b.now.token(r.Header, form)
-		body = []byte(form.Encode())
-		r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	case r.URL.Path == b.paths.token:
+		b.changeForm(r, b.now.token)
+	case r.URL.Path == b.paths.pushed:
+		b.changeForm(r, b.now.authorize)
 	}
+}
+
+// changeForm changes what a client posts, and as whom. Called with mu held.
+func (b *between) changeForm(r *http.Request, change func(url.Values)) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		b.t.Errorf("read %s: %v", r.URL.Path, err)
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		b.t.Errorf("%s: %q: %v", r.URL.Path, body, err)
+	}
+	if change != nil {
+		change(form)
+	}
+	if b.now.client != "" {
+		if _, secret, basic := r.BasicAuth(); basic { // as it is encoded (RFC 6749 section 2.3.1)
+			r.SetBasicAuth(b.now.client, secret)
+		}
+		if form.Has("client_id") {
+			form.Set("client_id", b.now.client)
+		}
+	}
+	body = []byte(form.Encode())
+	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 }
 
 func (b *between) answer(resp *http.Response) error {

@@ -2,6 +2,7 @@ package peers
 
 import (
 	"context"
+	"net/url"
 	"testing"
 	"time"
 )
@@ -54,30 +55,33 @@ func (a *abroad) judged(t *testing.T, provider, what string, ok func(lamp, time.
 }
 
 // testLight: a dozen logins in a row that are refused for what a provider said
-// say nothing about how it is doing; a dozen that it answered with 503 do.
+// say nothing about how it is doing, nor do errors that anybody can write into
+// an address; a dozen that it answered with 503 do.
 func testLight(t *testing.T, a *abroad, s *station) {
-	fail := func(now meddling, want refusal) {
+	fail := func(now meddling, back func(url.Values), want refusal) {
 		t.Helper()
 		s.during(now, func() {
 			for range 12 {
-				if now, _ := a.board(t, s.name+asPost); now.Light == "grey" {
+				if now, _ := a.board(t, s.name+asLight); now.Light == "grey" {
 					return // nobody can choose it any more
 				}
-				v := a.traveller(t, s, asPost)
+				v := a.traveller(t, s, asLight)
+				v.onReturn(back)
 				mark := a.broker.out.mark()
 				v.turnedBack(v.travel("/login"), mark, want)
 			}
 		})
 	}
-	fail(s.says(func(c map[string]any) { c["nonce"] = "replayed" }), bad("nonce"))
+	fail(s.says(func(c map[string]any) { c["nonce"] = "replayed" }), nil, bad("nonce"))
+	fail(meddling{}, func(q url.Values) { q.Del("code"); q.Set("error", "server_error") }, refusal{"down", "server_error", "failed"})
 	since := time.Now()
 	// Three judgements later at least, by the board's own clock.
-	now := a.judged(t, s.name+asPost, "a judgement of it", func(_ lamp, at time.Time) bool { return at.After(since.Add(3 * time.Second)) })
+	now := a.judged(t, s.name+asLight, "a judgement of it", func(_ lamp, at time.Time) bool { return at.After(since.Add(3 * time.Second)) })
 	if now.Light != "green" && now.Reason.Code != "little_data" {
-		t.Errorf("after twelve refused logins the light is %+v, want green or nothing known", now)
+		t.Errorf("after two dozen refused logins the light is %+v, want green or nothing known", now)
 	}
-	fail(meddling{tokenStatus: 503}, refusal{"down", "http-503", "failed"})
-	a.judged(t, s.name+asPost, "a worse colour", func(l lamp, _ time.Time) bool {
+	fail(meddling{tokenStatus: 503}, nil, refusal{"down", "http-503", "failed"})
+	a.judged(t, s.name+asLight, "a worse colour", func(l lamp, _ time.Time) bool {
 		return l.Light == "grey" || l.Light == "red" || l.Reason.Code == "errors"
 	})
 }

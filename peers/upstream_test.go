@@ -112,6 +112,7 @@ func runDjango(t *testing.T, env []string) *process {
 // what differs.
 const (
 	asTwin   = "-twin"   // the same again, with keys read on its own
+	asLight  = "-light"  // and once more, with a light that nothing else has coloured
 	asPost   = "-post"   // answers by form_post
 	asFresh  = "-fresh"  // set to prove fresh logins
 	asLiar   = "-liar"   // its metadata names another issuer than the settings
@@ -157,6 +158,7 @@ func (s *station) settings() string {
 	const id, secret = "client_id: sinho", "secret_file: secret"
 	add("", s.issuer, id, secret)
 	add(asTwin, s.issuer, id, secret)
+	add(asLight, s.issuer, id, secret)
 	add(asPost, s.issuer, id, secret, "response_mode: form_post")
 	add(asFresh, s.issuer, id, secret, "fresh: proved")
 	add(asLiar, strings.Replace(s.issuer, "//localhost", "//127.0.0.1", 1), id, secret)
@@ -202,7 +204,7 @@ func (a *abroad) open(t *testing.T, one upstream, secret string) *station {
 	port := ports(t, 1)[0]
 	s := &station{upstream: one, secret: secret, between: newBetween(t, fmt.Sprintf("127.0.0.1:%d", port), one)}
 	var back []string
-	for _, as := range []string{"", asTwin, asPost, asFresh, asLiar, asWrong, asPublic} {
+	for _, as := range []string{"", asTwin, asLight, asPost, asFresh, asLiar, asWrong, asPublic} {
 		back = append(back, a.issuer+"/callback/"+one.name+as)
 	}
 	s.process = one.run(t, []string{

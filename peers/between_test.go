@@ -2,6 +2,7 @@ package peers
 
 import (
 	"bytes"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -17,6 +18,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 )
@@ -36,6 +38,7 @@ type between struct {
 	mu       sync.Mutex // guards what follows
 	now      meddling
 	keysRead int
+	read     chan struct{}     // closed with each
 	keys     []jose.JSONWebKey // the upstream's own, as last read
 	tokens   []string          // ID tokens that passed, as the upstream made them
 }
@@ -57,7 +60,7 @@ type meddling struct {
 func newBetween(t *testing.T, address string, one upstream) *between {
 	t.Helper()
 	b := &between{
-		t: t, alg: jose.SignatureAlgorithm(one.alg),
+		t: t, read: make(chan struct{}), alg: jose.SignatureAlgorithm(one.alg),
 		own: jose.JSONWebKey{Key: signingKey(t, one.alg), KeyID: "between", Use: "sig"},
 	}
 	b.server = httptest.NewServer(&httputil.ReverseProxy{
@@ -94,7 +97,6 @@ func (b *between) learn(t *testing.T) {
 		path("authorization_endpoint"), path("pushed_authorization_request_endpoint"), path("token_endpoint"),
 		path("userinfo_endpoint"), path("jwks_uri"),
 	}
-	readJSON(t, metadata["jwks_uri"].(string))
 }
 
 // during lets one thing happen while it is meddled with.
@@ -115,6 +117,26 @@ func (b *between) reads() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.keysRead
+}
+
+// wait waits until they have been read n times.
+func (b *between) wait(t *testing.T, n int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	for {
+		b.mu.Lock()
+		have, more := b.keysRead, b.read
+		b.mu.Unlock()
+		if have >= n {
+			return
+		}
+		select {
+		case <-more:
+		case <-ctx.Done():
+			t.Fatalf("the keys of %s were read %d times after 30 s, want %d", b.issuer, have, n)
+		}
+	}
 }
 
 // last is the latest ID token that the upstream made, and its kid.
@@ -189,6 +211,8 @@ func (b *between) answer(resp *http.Response) error {
 	case b.paths.keys != "" && resp.Request.URL.Path == b.paths.keys:
 		if resp.Request.UserAgent() != "sinho-probe" { // which only looks whether anybody answers
 			b.keysRead++
+			close(b.read)
+			b.read = make(chan struct{})
 		}
 		return b.rewrite(resp, 0, b.publish)
 	case b.paths.token != "" && resp.Request.URL.Path == b.paths.token:

@@ -146,28 +146,38 @@ const upstreamSettings = `  - id: %s
     scopes: [openid, profile, email]
 `
 
+// registrations are all of them.
+func registrations() []string {
+	return []string{"", asTwin, asLight, asPost, asFresh, asLiar, asWrong, asPublic}
+}
+
 // settings are all its registrations.
 func (s *station) settings() string {
 	var b strings.Builder
-	add := func(as, issuer string, more ...string) {
+	for _, as := range registrations() {
+		issuer, more := s.issuer, []string{"client_id: sinho", "secret_file: secret"}
+		switch as {
+		case asPost:
+			more = append(more, "response_mode: form_post")
+		case asFresh:
+			more = append(more, "fresh: proved")
+		case asLiar:
+			issuer = strings.Replace(issuer, "//localhost", "//127.0.0.1", 1)
+		case asWrong:
+			more[1] = "secret_file: wrong"
+		case asPublic:
+			more = []string{"client_id: public"}
+		}
 		fmt.Fprintf(&b, upstreamSettings, s.name+as, issuer)
 		for _, line := range more {
 			b.WriteString("    " + line + "\n")
 		}
 	}
-	const id, secret = "client_id: sinho", "secret_file: secret"
-	add("", s.issuer, id, secret)
-	add(asTwin, s.issuer, id, secret)
-	add(asLight, s.issuer, id, secret)
-	add(asPost, s.issuer, id, secret, "response_mode: form_post")
-	add(asFresh, s.issuer, id, secret, "fresh: proved")
-	add(asLiar, strings.Replace(s.issuer, "//localhost", "//127.0.0.1", 1), id, secret)
-	add(asWrong, s.issuer, id, "secret_file: wrong")
-	add(asPublic, s.issuer, "client_id: public")
 	return b.String()
 }
 
-// newAbroad starts these upstreams, `sinho serve`, and the site.
+// newAbroad starts these upstreams, `sinho serve`, which then has read all their
+// keys, and the site.
 func newAbroad(t *testing.T, all ...upstream) *abroad {
 	t.Helper()
 	free := ports(t, 2)
@@ -194,6 +204,9 @@ func newAbroad(t *testing.T, all ...upstream) *abroad {
 		t.Fatalf("sinho keys init: %v\n%s", err, out)
 	}
 	a.broker = start(t, "sinho serve", dir, nil, line("ready "+a.issuer), sinho, "serve", "--config", filepath.Join(dir, "sinho.yaml"))
+	for _, s := range a.at { // the broker reads all keys behind its start, but for the liar's
+		s.wait(t, len(registrations())-1)
+	}
 	a.serve(t, peer{run: runGoOIDC}, a.site)
 	return a
 }
@@ -204,7 +217,7 @@ func (a *abroad) open(t *testing.T, one upstream, secret string) *station {
 	port := ports(t, 1)[0]
 	s := &station{upstream: one, secret: secret, between: newBetween(t, fmt.Sprintf("127.0.0.1:%d", port), one)}
 	var back []string
-	for _, as := range []string{"", asTwin, asLight, asPost, asFresh, asLiar, asWrong, asPublic} {
+	for _, as := range registrations() {
 		back = append(back, a.issuer+"/callback/"+one.name+as)
 	}
 	s.process = one.run(t, []string{

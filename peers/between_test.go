@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -340,9 +341,12 @@ func signingKey(t *testing.T, alg string) crypto.Signer {
 		key crypto.Signer
 		err error
 	)
-	if alg == "ES256" {
+	switch alg {
+	case "ES256":
 		key, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	} else {
+	case "EdDSA":
+		_, key, err = ed25519.GenerateKey(rand.Reader)
+	default:
 		key, err = rsa.GenerateKey(rand.Reader, 2048)
 	}
 	if err != nil {

@@ -2,8 +2,11 @@ package peers
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"sinho/citizen"
 )
@@ -33,7 +36,7 @@ func testKeyAdded(t *testing.T, a *abroad, s *station) {
 		back[i] = people[i].codeInHand()
 	}
 	reads := s.reads()
-	s.rotate(t, false)
+	s.rotate(t, syscall.SIGHUP)
 
 	type end struct {
 		page *citizen.Page
@@ -67,7 +70,7 @@ func testKeyAdded(t *testing.T, a *abroad, s *station) {
 // started, and never since.
 func testKeyWithdrawn(t *testing.T, a *abroad, s *station) {
 	reads := s.reads()
-	s.rotate(t, true)
+	s.rotate(t, syscall.SIGUSR1)
 	after := a.traveller(t, s, asTwin)
 	after.arrived(after.travel("/login"))
 	if got := s.reads() - reads; got != 1 {
@@ -93,5 +96,24 @@ func testUnknownKids(t *testing.T, a *abroad, s *station) {
 	most := 1 + int(time.Since(began)/renewLimit)
 	if got := s.reads() - reads; got > most || n != 8 {
 		t.Errorf("%d unknown kids: the keys were read %d times, want at most %d", n, got, most)
+	}
+}
+
+// testAlgorithm: an upstream that begins to sign by another algorithm says so in
+// its metadata, of which the broker has an old copy. It is the last change of
+// keys: within the limit of another one it would not be seen.
+func testAlgorithm(t *testing.T, a *abroad, s *station) {
+	s.rotate(t, syscall.SIGUSR2)
+	for range 2 {
+		v := a.traveller(t, s, asLight)
+		v.arrived(v.travel("/login"))
+	}
+	token, _ := s.last()
+	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := jws.Signatures[0].Header.Algorithm; got == s.upstream.alg {
+		t.Errorf("%s still signs by %s", s.name, got)
 	}
 }

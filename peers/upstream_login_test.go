@@ -25,6 +25,9 @@ func TestUpstreams(t *testing.T) {
 			t.Run("changes its keys", func(t *testing.T) { testRotation(t, a, s) })
 			t.Run("misbehaves", func(t *testing.T) { testMisbehaviour(t, a, s) })
 			t.Run("is set up wrongly", func(t *testing.T) { testWrongSettings(t, a, s) })
+			if s.alters {
+				t.Run("changes its algorithm", func(t *testing.T) { testAlgorithm(t, a, s) })
+			}
 		})
 	}
 	t.Run("mixed up", func(t *testing.T) { testMixUp(t, a) })

@@ -26,6 +26,7 @@ type upstream struct {
 	// claims are some that userinfo has of the person.
 	claims map[string]any
 	alg    string // of its ID tokens
+	alters bool   // it can change that
 	// iss: it promises iss with every answer (RFC 9207). post: it can answer by
 	// form_post.
 	iss, post bool
@@ -34,13 +35,13 @@ type upstream struct {
 func upstreams() []upstream {
 	return []upstream{
 		{
-			name: "oidc-provider", run: runOIDCProvider, alg: "ES256", iss: true, post: true,
+			name: "oidc-provider", run: runOIDCProvider, alg: "ES256", alters: true, iss: true, post: true,
 			types:  map[string]string{"login": "hong", "password": "any"},
 			claims: map[string]any{"name": "홍길동", "email": "hong@example.com", "email_verified": true},
 			leaves: abortLink,
 		},
 		{
-			name: "zitadel", run: runZitadel, alg: "RS256", post: true,
+			name: "zitadel", run: runZitadel, alg: "RS256", alters: true, post: true,
 			types:  map[string]string{"username": "test-user@localhost", "password": "verysecure"},
 			claims: map[string]any{"name": "Test User", "email": "test-user@zitadel.ch", "email_verified": true},
 		},
@@ -229,14 +230,12 @@ func (a *abroad) open(t *testing.T, one upstream, secret string) *station {
 	return s
 }
 
-// rotate makes it sign with a new key; the old ones are withdrawn at once, or
-// stay published.
-func (s *station) rotate(t *testing.T, withdraw bool) {
+// rotate makes it sign with a new key: by SIGHUP the old ones stay published, by
+// SIGUSR1 they are withdrawn at once, by SIGUSR2 the new one is of another
+// algorithm.
+func (s *station) rotate(t *testing.T, how syscall.Signal) {
 	t.Helper()
-	mark, how := s.process.out.mark(), syscall.SIGHUP
-	if withdraw {
-		how = syscall.SIGUSR1
-	}
+	mark := s.process.out.mark()
 	if err := s.process.cmd.Process.Signal(how); err != nil {
 		t.Fatal(err)
 	}

@@ -2,7 +2,8 @@
 // runs it as an upstream of the broker.
 //
 // SIGHUP signs with a new key and goes on publishing the old ones; SIGUSR1
-// withdraws them at once, as after a theft. The library takes its keys when it
+// withdraws them at once, as after a theft; SIGUSR2 is SIGHUP with a key of
+// another algorithm. The library takes its keys when it
 // is made, so a new provider is put before the same store, as a rolling
 // restart would.
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
@@ -11,10 +12,10 @@ import Provider from 'oidc-provider';
 
 const { ISSUER, PORT, CLIENT_ID, OTHER_ID, PUBLIC_ID, CLIENT_SECRET, REDIRECT_URIS } = process.env;
 
-const client = (id, auth) => ({
+const client = (id, alg, auth) => ({
   client_id: id,
   redirect_uris: REDIRECT_URIS.split(' '),
-  id_token_signed_response_alg: 'ES256',
+  id_token_signed_response_alg: alg,
   ...auth,
 });
 
@@ -41,12 +42,13 @@ const cookieKeys = [randomUUID()];
 let keys = [];
 let handler;
 
-function rotate(withdraw) {
-  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg: 'ES256' };
+function rotate(alg, withdraw) {
+  const { privateKey } = alg === 'ES256'
+    ? generateKeyPairSync('ec', { namedCurve: 'P-256' }) : generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg };
   keys = [key, ...(withdraw ? [] : keys)];
   const provider = new Provider(ISSUER, {
-    clients: [client(CLIENT_ID, secret), client(OTHER_ID, secret), client(PUBLIC_ID, none)],
+    clients: [client(CLIENT_ID, alg, secret), client(OTHER_ID, alg, secret), client(PUBLIC_ID, alg, none)],
     clientAuthMethods: ['client_secret_basic', 'none'], // no secret in a body
     adapter: Store,
     jwks: { keys },
@@ -62,7 +64,8 @@ function rotate(withdraw) {
   console.log('signing with ' + key.kid);
 }
 
-rotate(false);
-process.on('SIGHUP', () => rotate(false));
-process.on('SIGUSR1', () => rotate(true));
+rotate('ES256', false);
+process.on('SIGHUP', () => rotate('ES256', false));
+process.on('SIGUSR1', () => rotate('ES256', true));
+process.on('SIGUSR2', () => rotate('RS256', false));
 createServer((req, res) => handler(req, res)).listen(Number(PORT), '127.0.0.1', () => console.log('ready ' + ISSUER));

@@ -2,11 +2,15 @@
 // does it, with keys that rotate. peers runs it as an upstream of the broker.
 //
 // SIGHUP signs with a new key and goes on publishing the old ones; SIGUSR1
-// withdraws them at once, as after a theft.
+// withdraws them at once, as after a theft; SIGUSR2 is SIGHUP with a key of
+// another algorithm.
 package main
 
 import (
 	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
 	"fmt"
@@ -15,6 +19,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -25,17 +30,18 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
-// key is one RSA key: to sign with, and to publish.
+// key is one key: to sign with, and to publish.
 type key struct {
 	id      string
-	private *rsa.PrivateKey
+	alg     jose.SignatureAlgorithm
+	private crypto.Signer
 }
 
 // ID is the kid.
 func (k key) ID() string { return k.id }
 
 // SignatureAlgorithm of a key that signs.
-func (k key) SignatureAlgorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (k key) SignatureAlgorithm() jose.SignatureAlgorithm { return k.alg }
 
 // Key that signs.
 func (k key) Key() any { return k.private }
@@ -44,13 +50,13 @@ func (k key) Key() any { return k.private }
 type published struct{ key }
 
 // Algorithm of the public half.
-func (p published) Algorithm() jose.SignatureAlgorithm { return jose.RS256 }
+func (p published) Algorithm() jose.SignatureAlgorithm { return p.alg }
 
 // Use of the public half.
 func (p published) Use() string { return "sig" }
 
 // Key that verifies.
-func (p published) Key() any { return &p.private.PublicKey }
+func (p published) Key() any { return p.private.Public() }
 
 // rotating is the example's storage with keys of its own; the first signs.
 type rotating struct {
@@ -78,9 +84,28 @@ func (r *rotating) KeySet(context.Context) ([]op.Key, error) {
 	return all, nil
 }
 
+// SignatureAlgorithms is what the metadata says.
+func (r *rotating) SignatureAlgorithms(context.Context) ([]jose.SignatureAlgorithm, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []jose.SignatureAlgorithm
+	for _, k := range r.keys {
+		if !slices.Contains(all, k.alg) {
+			all = append(all, k.alg)
+		}
+	}
+	return all, nil
+}
+
 // rotate makes the key that signs from now on.
-func (r *rotating) rotate(withdraw bool) {
-	private, err := rsa.GenerateKey(rand.Reader, 2048)
+func (r *rotating) rotate(alg jose.SignatureAlgorithm, withdraw bool) {
+	next := key{id: rand.Text(), alg: alg}
+	var err error
+	if alg == jose.ES256 {
+		next.private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	} else {
+		next.private, err = rsa.GenerateKey(rand.Reader, 2048)
+	}
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -89,8 +114,8 @@ func (r *rotating) rotate(withdraw bool) {
 	if withdraw {
 		r.keys = nil
 	}
-	r.keys = append([]key{{id: rand.Text(), private: private}}, r.keys...)
-	fmt.Println("signing with", r.keys[0].id)
+	r.keys = append([]key{next}, r.keys...)
+	fmt.Println("signing with", next.id)
 }
 
 func main() {
@@ -101,14 +126,18 @@ func main() {
 		storage.NativeClient(os.Getenv("PUBLIC_ID"), redirects...),
 	)
 	keys := &rotating{Storage: storage.NewStorage(storage.NewUserStore(issuer))}
-	keys.rotate(false)
+	keys.rotate(jose.RS256, false)
 	handler := exampleop.SetupServer(issuer, keys, slog.New(slog.NewTextHandler(os.Stderr, nil)), false)
 
 	told := make(chan os.Signal, 1)
-	signal.Notify(told, syscall.SIGHUP, syscall.SIGUSR1)
+	signal.Notify(told, syscall.SIGHUP, syscall.SIGUSR1, syscall.SIGUSR2)
 	go func() {
 		for s := range told {
-			keys.rotate(s == syscall.SIGUSR1)
+			alg := jose.RS256
+			if s == syscall.SIGUSR2 {
+				alg = jose.ES256
+			}
+			keys.rotate(alg, s == syscall.SIGUSR1)
 		}
 	}()
 	fmt.Println("ready " + issuer)

@@ -8,8 +8,11 @@ FUMPT := $(CACHE)/gofumpt
 PROXY := $(CACHE)/oauth2-proxy
 NPM := $(CACHE)/npm/node_modules/.installed
 VENV := $(CACHE)/venv/.installed
+OP_ZITADEL := $(CACHE)/upstreams/zitadel
+OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
+OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-fuzz screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-fuzz screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -17,7 +20,7 @@ help: ## this list
 demo: ## the whole thing on this machine: http://localhost:8080
 	$(GO) run ./cmd/sinho demo
 
-test: tools format vet lint unit e2e peers ## install what tests need, then everything
+test: tools format vet lint unit e2e peers upstreams ## install what tests need, then everything
 
 tools: ## redis-server, chromium, node, npm, python, haproxy, nginx and a Hangul font by the system's package manager
 	@./testdata/install-tools
@@ -46,7 +49,10 @@ e2e: ## the built program in Chromium, phone and desktop width
 	$(GO) test -count=1 -timeout 20m -v ./e2e
 
 peers: $(PROXY) $(NPM) $(VENV) ## openid-client, Authlib, go-oidc and oauth2-proxy log in, refresh and log out
-	$(GO) test -count=1 -timeout 15m -v ./peers
+	$(GO) test -count=1 -timeout 15m -v -skip '^TestUpstreams' ./peers
+
+upstreams: $(OP_ZITADEL) $(OP_NPM) $(OP_VENV) ## npm oidc-provider, zitadel/oidc and django-oauth-toolkit as providers: logins, key rotation, what is refused
+	$(GO) test -count=1 -timeout 15m -v -run '^TestUpstreams' ./peers
 
 peers-spring: ## Spring Security logs in and out; needs Java 17 and Maven, not part of `make test`
 	rm -rf $(CACHE)/spring && mkdir -p $(CACHE) && cp -r testdata/peers/spring-security $(CACHE)/spring
@@ -67,6 +73,23 @@ $(NPM): testdata/peers/openid-client/package.json testdata/peers/openid-client/p
 $(VENV): testdata/peers/authlib/requirements.txt
 	python3 -m venv --clear $(CACHE)/venv
 	$(CACHE)/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
+# The same for the providers that people are sent to: a Go module of its own,
+# locked npm packages, pinned Python ones.
+$(OP_ZITADEL): $(addprefix testdata/upstreams/zitadel/,go.mod go.sum main.go)
+	@mkdir -p $(@D)
+	$(GO) build -C testdata/upstreams/zitadel -o $@ .
+
+$(OP_NPM): $(addprefix testdata/upstreams/oidc-provider/,package.json package-lock.json)
+	@mkdir -p $(CACHE)/upstreams/npm && cp $^ $(CACHE)/upstreams/npm/
+	cd $(CACHE)/upstreams/npm && npm ci --ignore-scripts --no-audit --no-fund
+	@touch $@
+
+$(OP_VENV): testdata/upstreams/django-oauth-toolkit/requirements.txt
+	@mkdir -p $(CACHE)/upstreams
+	python3 -m venv --clear $(CACHE)/upstreams/venv
+	$(CACHE)/upstreams/venv/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
 evidence-faults: ## how soon lights follow a fault, against the published limits (15 minutes)

@@ -346,8 +346,8 @@ func TestAttackPostLogoutRedirectByEveryWay(t *testing.T) {
 	}
 }
 
-// leaves logs out and gives where the person is led in the end, "" for our own page.
-func (br *browser) leaves(method string, v url.Values) string {
+// leads asks to log out and gives where that leads.
+func (br *browser) leads(method string, v url.Values) string {
 	br.w.t.Helper()
 	target, form := "/logout?"+v.Encode(), url.Values(nil)
 	if method == http.MethodPost {
@@ -357,6 +357,13 @@ func (br *browser) leaves(method string, v url.Values) string {
 	if strings.HasPrefix(to, "/logout?out=") {
 		to = br.do(http.MethodGet, to, nil).Header().Get("Location")
 	}
+	return to
+}
+
+// leaves logs out and gives where the person is led in the end, "" for our own page.
+func (br *browser) leaves(method string, v url.Values) string {
+	br.w.t.Helper()
+	to := br.leads(method, v)
 	front, found := strings.CutPrefix(to, loggedOut+"?front=")
 	if !found {
 		br.w.t.Errorf("got %q, want the page that tells sites", to)

@@ -29,7 +29,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	notice := Notice{}
 	s, have := b.session(r)
-	usable := have && b.usable(s, q)
+	usable := have && b.usable(s, q) && b.fits(s, q)
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
 		step, err := b.reuse(r.Context(), q, c, s, false)
 		switch {

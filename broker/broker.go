@@ -163,11 +163,11 @@ func New(cfg Config) (*Broker, error) {
 	for c := range cfg.Clients.All() {
 		b.marked[[markSize]byte(mark(c.ID))] = c
 	}
-	sample, err := b.appendVisit(make([]byte, 32), &visit{}, sessionTTL)
+	sample, err := b.sealVisit(make([]byte, 32), make([]byte, visitName), &visit{Until: b.now().Add(sessionTTL)})
 	if err != nil {
 		return nil, fmt.Errorf("new broker: %w", err)
 	}
-	b.entry = len(sample.Value)
+	b.entry = len(sample)
 	b.metadata, err = b.discovery()
 	if err != nil {
 		return nil, fmt.Errorf("new broker: discovery: %w", err)

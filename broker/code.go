@@ -25,6 +25,7 @@ type code struct {
 	Challenge string
 	Refresh   time.Time // end of the refresh tokens it gives, zero for none
 	Resources []byte    // marks of what its tokens may be for, 8 bytes each
+	Visit     []byte    // name of the entry under which it is given
 }
 
 const (
@@ -34,6 +35,7 @@ const (
 	tagCodeChallenge
 	tagCodeRefresh
 	tagCodeResources
+	tagCodeVisit
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
@@ -186,9 +188,11 @@ func (b *Broker) openCode(text, client string) (code, error) {
 			k.Refresh = moment(v)
 		case tagCodeResources:
 			k.Resources = v
+		case tagCodeVisit:
+			k.Visit = v
 		}
 	})
-	if err == nil && (len(k.Secret) != 32 || k.Shard == "") {
+	if err == nil && (len(k.Secret) != 32 || k.Shard == "" || len(k.Visit) != visitName) {
 		err = errMalformed
 	}
 	return k, err
@@ -215,8 +219,8 @@ func (k *code) mayBeFor(resource string) bool {
 var errReplay = errors.New("the code was redeemed before")
 
 // redeem takes the code and writes the record its tokens hang from in the same
-// operation: one of any number of callers wins, and each later one revokes what
-// the winner got.
+// operation, if the session it came of has not ended: one of any number of callers
+// wins, and each later one revokes what the winner got.
 func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, share []byte, err error) {
 	share = make([]byte, 32)
 	_, _ = rand.Read(share) // never fails, see crypto/rand
@@ -226,7 +230,7 @@ func (b *Broker) redeem(ctx context.Context, k *code, client string) (g grant, s
 		record = store.Op{Kind: store.Put, Key: familyKey(name), Value: newFamily(share), TTL: max(k.Refresh.Sub(b.now()), store.MinTTL)}
 	}
 	done, err := b.store.Apply(ctx, k.Shard, newAttempt(), false,
-		store.Op{Kind: store.Take, Key: codeKey(name), Value: []byte("used"), TTL: tombstoneTTL}, record,
+		store.Op{Kind: store.Take, Key: codeKey(name), Value: []byte("used"), TTL: tombstoneTTL}, record, listing(k.Visit),
 	)
 	switch {
 	case err != nil:

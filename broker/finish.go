@@ -310,11 +310,21 @@ func (b *Broker) complete(ctx context.Context, j *journey, old *session, c clien
 	// The proof is spent: however long the provider took, the store gets its time.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeWait)
 	defer cancel()
-	s, err := b.newSession(j.Provider, c.ID, l, old)
+	a, err := b.begin(ctx, j, old, c, l)
+	if errors.Is(err, errNoSession) { // the one it had has ended since
+		a, err = b.begin(ctx, j, nil, c, l)
+	}
+	return a, err
+}
+
+// begin writes a new session, with a code where the person has agreed to it. It
+// takes the place of old, or fails with errNoSession if that has ended.
+func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.Client, l login) (answer, error) {
+	s, err := b.newSession(j, c.ID, l, old)
 	if err != nil {
 		return answer{}, err
 	}
-	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true}
+	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil}
 	code, fresh, err := b.issue(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}
 	outcome := "ok"

@@ -72,7 +72,7 @@ func (b *Broker) frames(visits []visit) (all []string) {
 			continue
 		}
 		told[c.ID] = true
-		frame := b.frame(c, visits[i].Session)
+		frame := b.frame(c, visits[i].Root)
 		if size += len(frame); size > maxFrameBytes {
 			break
 		}
@@ -95,7 +95,7 @@ func (b *Broker) frame(c client.Client, session id) string {
 // endHere ends the session of this browser and gives the frames by which its
 // sites are told.
 func (b *Broker) endHere(ctx context.Context, s *session, l *login) ([]string, error) {
-	all, err := b.end(ctx, s.Shard, l.person, s.whole()...)
+	all, err := b.end(ctx, s.Shard, l.person, func(v *visit) bool { return v.Root == s.Root }, s.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -26,6 +26,8 @@ type occasion struct {
 	renew bool
 	// agreed: the person has just consented, which is kept with the code.
 	agreed bool
+	// alone: the session this browser had has ended, and gives nothing to s.
+	alone bool
 }
 
 // issue makes the code of an occasion, and writes it with the share of a new
@@ -35,6 +37,9 @@ type occasion struct {
 func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool, err error) {
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, errConsent
+	}
+	if !o.renew && !b.fits(o.s, o.q) {
+		return "", false, fmt.Errorf("the session's provider is not for this site: %w", errDemand)
 	}
 	if err := b.demanded(ctx, o); err != nil {
 		return "", false, err
@@ -54,10 +59,7 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 		consent = len(ops)
 		ops = append(ops, b.consentOp(o))
 	}
-	entry, err := b.appendVisit(o.l.person, &visit{
-		Session: o.s.ID, Client: [markSize]byte(mark(o.c.ID)), Name: [16]byte(accessName(k.Secret)),
-		At: b.now(), Provider: [markSize]byte(mark(o.s.Provider)),
-	}, listed(o.c, o.q.Scope))
+	entry, err := b.appendVisit(o)
 	if err != nil {
 		return "", false, fmt.Errorf("issue code: %w", err)
 	}
@@ -65,7 +67,7 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 	done, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt", o), false, ops...)
 	if err == nil && done.Conflict != nil && done.Conflict.Op == len(ops)-1 {
 		// A list of another form, such as of a cell's former name, gives way.
-		ops[len(ops)-1].Kind, ops[len(ops)-1].Keep = store.Put, 0
+		ops[len(ops)-1] = store.Op{Kind: store.Put, Key: entry.Key, Value: entry.Value, TTL: entry.TTL}
 		done, err = b.store.Apply(ctx, o.s.Shard, b.attempt("attempt anew", o), false, ops...)
 	}
 	if err != nil {
@@ -76,7 +78,7 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 		return out, o.renew && !done.Repeated, nil
 	case at.Op == consent:
 		return "", false, errConsent
-	case at.Op == 1:
+	case ops[at.Op].Kind == store.Alive:
 		return "", false, errNoSession
 	case at.Why == store.Differs:
 		// Another node answered the same journey: its record opens with this code
@@ -93,13 +95,16 @@ func (b *Broker) attempt(use string, o *occasion) store.Attempt {
 	if o.agreed {
 		use += " agreed"
 	}
+	if o.alone {
+		use += " alone"
+	}
 	return store.Attempt(b.ring.Derive(use, o.q.Began, o.seed)[:16])
 }
 
 // makeCode makes the code, its sealed form and its record.
 func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 	q, expires := o.q, b.now().Add(codeTTL)
-	k = code{Shard: o.s.Shard, Secret: b.ring.Derive("code", q.Began, o.seed), Challenge: q.Challenge}
+	k = code{Shard: o.s.Shard, Secret: b.ring.Derive("code", q.Began, o.seed), Challenge: q.Challenge, Visit: b.visitName(o.s.Root, o.c.ID)}
 	if q.Scope.has(scopeOffline) && o.c.AllowsScope(client.ScopeOffline) {
 		k.Refresh = b.now().Add(o.c.RefreshTTL)
 	}
@@ -114,13 +119,14 @@ func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 	f.text(tagCodeChallenge, k.Challenge)
 	f.time(tagCodeRefresh, k.Refresh)
 	f.bytes(tagCodeResources, k.Resources)
+	f.bytes(tagCodeVisit, k.Visit)
 	if out, err = b.box.code.Seal(f, expires, b.issuer, o.c.ID); err != nil {
 		return k, "", "", err
 	}
 	txn := b.ring.Derive("txn", q.Began, o.seed)
 	g := grant{
 		Person: o.l.person, Who: trimmed(o.l.who), Nonce: q.Nonce, At: o.l.at, Scope: q.Scope,
-		SID: b.sid(o.s.ID, o.c.ID), Txn: q.Ref + "." + encode(txn[:12]),
+		SID: b.sid(o.s.Root, o.c.ID), Txn: q.Ref + "." + encode(txn[:12]),
 		Wants: q.Wants, Resources: q.Resources, Session: o.s.ID,
 		Undated: o.l.undated, Fresh: o.l.fresh, ACR: q.ACR,
 	}
@@ -132,11 +138,12 @@ func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 	return k, out, record, err
 }
 
-// writes are the Ops of a new session.
+// writes are the Ops of a new session. One that is to go on in its place must
+// still live: what was given under it came back otherwise.
 func (s *session) writes() []store.Op {
 	ops := []store.Op{{Kind: store.Put, Key: s.key(), Value: s.share, TTL: sessionTTL}}
 	if s.replaces != "" {
-		ops = append(ops, store.Op{Kind: store.Delete, Key: s.replaces})
+		ops = append(ops, store.Op{Kind: store.Alive, Key: s.replaces}, store.Op{Kind: store.Delete, Key: s.replaces})
 	}
 	return ops
 }
@@ -144,9 +151,16 @@ func (s *session) writes() []store.Op {
 // keepSession writes a new session without a code: for whoever has logged in
 // and is asked to agree next.
 func (b *Broker) keepSession(ctx context.Context, o *occasion) error {
-	_, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt session", o), false, o.s.writes()...)
+	entry, err := b.appendVisit(o)
 	if err != nil {
+		return fmt.Errorf("keep session: %w", err)
+	}
+	done, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt session", o), false, append(o.s.writes(), entry)...)
+	switch {
+	case err != nil:
 		return fmt.Errorf("keep session: %w", away(err))
+	case done.Conflict != nil:
+		return errNoSession
 	}
 	return nil
 }

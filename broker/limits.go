@@ -23,8 +23,8 @@ const (
 	maxCookies       = 12 << 10
 	maxJourneys      = 4       // a browser
 	maxContinued     = 16      // sites a session remembers
-	maxFormer        = 8       // sessions of the same browser and person before it
-	maxVisits        = 32      // codes a person's list remembers
+	maxVisits        = 32      // sites, of one session each, a person's list has
+	maxStrikes       = 5       // a list that changes meanwhile is changed anew
 	maxFrames        = 12      // sites told in the browser at one log-out
 	maxFrameBytes    = 4 << 10 // of their addresses together
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"sinho/broker/client"
 	"sinho/providers"
@@ -21,7 +22,7 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 	}
 	s, have := b.session(r)
 	login := b.login(&q, c, sealed)
-	login.Continue = have && b.usable(s, &q)
+	login.Continue = have && b.usable(s, &q) && b.fits(s, &q)
 	login.Agreement = agreementOf(&q, c)
 	return login, nil
 }
@@ -57,12 +58,23 @@ func (b *Broker) possible(q *request) bool {
 
 func meets(info providers.Info, q *request) bool {
 	switch {
-	case info.Assurance < q.Need:
+	case !serves(info, q.Client), info.Assurance < q.Need:
 		return false
 	case q.ACR == acrFresh: // nothing less was asked for
 		return info.Fresh == providers.FreshProved
 	}
 	return !q.fresh() || info.Fresh != providers.NoFresh
+}
+
+// serves: a client's people may log in by this provider.
+func serves(info providers.Info, client string) bool {
+	return len(info.Clients) == 0 || slices.Contains(info.Clients, client)
+}
+
+// fits: a session may be used at the site of q, because its provider is for that
+// site's people, or because the login that led here made it.
+func (b *Broker) fits(s *session, q *request) bool {
+	return q.Proved == s.ID || serves(b.infos[s.Provider], q.Client)
 }
 
 // Begin starts a journey to a provider; contact is what the person typed for a

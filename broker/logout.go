@@ -18,6 +18,7 @@ const loggedOut = "/logged-out"
 type departure struct {
 	Client string // of a valid hint
 	Sub    string
+	SID    string // "" where the hint has none
 	To     string // registered post_logout_redirect_uri, "" for our own page
 	State  string
 }
@@ -27,10 +28,11 @@ const (
 	tagOutSub
 	tagOutTo
 	tagOutState
+	tagOutSID
 )
 
-// logout is RP-initiated logout 1.0. A valid id_token_hint of the person whose
-// session this is ends the session at once. Without one anybody could have
+// logout is RP-initiated logout 1.0. A valid id_token_hint of the
+// session this browser has ends the session at once. Without one anybody could have
 // written the link, so the person is asked, and nothing is redirected.
 func (b *Broker) logout(w http.ResponseWriter, r *http.Request) error {
 	if r.Method == http.MethodPost {
@@ -54,6 +56,8 @@ func (b *Broker) logout(w http.ResponseWriter, r *http.Request) error {
 					d.To = string(v)
 				case tagOutState:
 					d.State = string(v)
+				case tagOutSID:
+					d.SID = string(v)
 				}
 			})
 		}
@@ -83,6 +87,7 @@ func (b *Broker) logoutPost(w http.ResponseWriter, r *http.Request) error {
 	f.text(tagOutSub, d.Sub)
 	f.text(tagOutTo, d.To)
 	f.text(tagOutState, d.State)
+	f.text(tagOutSID, d.SID)
 	sealed, err := b.box.logout.Seal(f, b.now().Add(bounceTTL), b.issuer, "posted")
 	if err != nil {
 		return err
@@ -104,7 +109,7 @@ func (b *Broker) departure(v url.Values) departure {
 	if !valid || !known || v.Get("client_id") != "" && v.Get("client_id") != c.ID {
 		return departure{}
 	}
-	d := departure{Client: c.ID, Sub: t.Subject}
+	d := departure{Client: c.ID, Sub: t.Subject, SID: t.Session}
 	if to := v.Get("post_logout_redirect_uri"); c.AllowsPostLogout(to) && len(v.Get("state")) <= maxState {
 		d.To, d.State = to, v.Get("state")
 	}
@@ -120,7 +125,7 @@ func (b *Broker) depart(w http.ResponseWriter, r *http.Request, d departure) err
 		return nil
 	case err != nil:
 		return err
-	case !b.names(d, l):
+	case !b.names(d, s, l):
 		return b.askFirst(w, s)
 	}
 	return b.leave(w, r, s, l, d.location())
@@ -173,10 +178,12 @@ func (b *Broker) owner(ctx context.Context, s *session) (*login, error) {
 	return &l, nil
 }
 
-// names: the hint of d is of this very person.
-func (b *Broker) names(d departure, l *login) bool {
+// names: the hint of d is of this very person and session. One of a session that
+// is over must not end another (RP-Initiated Logout 1.0 §2).
+func (b *Broker) names(d departure, s *session, l *login) bool {
 	c, known := b.clients.Lookup(d.Client)
-	return known && d.Client != "" && equal([]byte(b.subject(c, l.person)), []byte(d.Sub))
+	return known && d.Client != "" && equal([]byte(b.subject(c, l.person)), []byte(d.Sub)) &&
+		(d.SID == "" || equal([]byte(b.sid(s.Root, c.ID)), []byte(d.SID)))
 }
 
 // askFirst leads to the question, with a token only this session's answer fits.

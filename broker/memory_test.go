@@ -89,7 +89,7 @@ func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Att
 	}
 	for _, op := range ops {
 		m.do(string(shard)+"/"+op.Key, op)
-		if durable {
+		if guard := op.Kind == store.Contains || op.Kind == store.Hold || op.Kind == store.Alive || op.Kind == store.Fetch; durable && !guard {
 			m.durable = append(m.durable, op.Key)
 		}
 	}
@@ -110,6 +110,8 @@ func (m *memory) objection(op store.Op, r memoryRecord, ok bool) store.Why {
 		return store.Fence
 	case (op.Kind == store.PutNew || op.Kind == store.Hold) && !bytes.Equal(r.value, op.Value):
 		return store.Differs
+	case op.Kind == store.Contains && !bytes.Contains(r.value, op.Value):
+		return store.Differs
 	case op.Kind == store.Advance || op.Kind == store.Append:
 		if _, ok := grown(op, r.value); !ok {
 			return store.Differs
@@ -122,7 +124,7 @@ func grown(op store.Op, value []byte) ([]byte, bool) {
 	if op.Kind == store.Advance {
 		return store.Advanced(value, op.From)
 	}
-	return store.Appended(value, op.Value, op.Keep)
+	return store.Appended(value, op.Value, op.Keep, op.Same)
 }
 
 // do carries out one op that nothing objects to.
@@ -155,20 +157,33 @@ func (m *memory) do(k string, op store.Op) {
 	}
 }
 
-func (m *memory) Read(_ context.Context, shard store.Shard, key string) ([]byte, error) {
+func (m *memory) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
+	values, err := m.ReadAll(ctx, shard, key)
+	if err == nil && values[0] == nil {
+		err = store.ErrAbsent
+	}
+	if err != nil {
+		return nil, err
+	}
+	return values[0], nil
+}
+
+func (m *memory) ReadAll(_ context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
 	m.mu.Lock()
 	defer m.enter()()
 	if m.broken != nil {
 		return nil, fmt.Errorf("%w: %w", store.ErrUnavailable, m.broken)
 	}
-	r, ok := m.live(string(shard) + "/" + key)
-	if !ok || r.tombstone {
-		return nil, store.ErrAbsent
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		if r, ok := m.live(string(shard) + "/" + key); ok && !r.tombstone {
+			values[i] = append([]byte{}, r.value...)
+			if m.read != nil {
+				m.read()
+			}
+		}
 	}
-	if m.read != nil {
-		m.read()
-	}
-	return r.value, nil
+	return values, nil
 }
 
 func (m *memory) Now(context.Context) (time.Time, error) { return m.now(), nil }

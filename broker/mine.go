@@ -90,20 +90,16 @@ func (b *Broker) Mine(w http.ResponseWriter, r *http.Request) (m Mine, live bool
 
 // mySessions groups a list by the sessions in it that live.
 func (b *Broker) mySessions(ctx context.Context, here *session, all []visit) (mine []MySession, err error) {
-	order, whole := []id{here.ID}, here.whole()
-	for i := range all {
-		if slices.Contains(whole, all[i].Session) {
-			all[i].Session = here.ID
-		}
-	}
+	order := []id{here.Root}
+	latest := map[id]id{here.Root: here.ID}
 	for _, v := range slices.Backward(all) {
-		if !slices.Contains(order, v.Session) {
-			order = append(order, v.Session)
+		if _, known := latest[v.Root]; !known {
+			order, latest[v.Root] = append(order, v.Root), v.Session
 		}
 	}
 	for _, n := range order {
-		if n != here.ID {
-			live, err := b.lives(ctx, here.Shard, sessionKey(n))
+		if n != here.Root {
+			live, err := b.lives(ctx, here.Shard, sessionKey(latest[n]))
 			if err != nil {
 				return nil, err
 			}
@@ -111,13 +107,13 @@ func (b *Broker) mySessions(ctx context.Context, here *session, all []visit) (mi
 				continue
 			}
 		}
-		one := MySession{Here: n == here.ID}
+		one := MySession{Here: n == here.Root}
 		if one.Here {
 			one.Provider = b.infos[here.Provider].Name
 		}
 		told := map[[markSize]byte]bool{}
 		for _, v := range slices.Backward(all) {
-			if v.Session != n {
+			if v.Root != n {
 				continue
 			}
 			if !one.Here {
@@ -227,12 +223,12 @@ func (b *Broker) EndMine(w http.ResponseWriter, r *http.Request, what, token str
 	switch {
 	case what == "consent" && len(name) == markSize:
 		return Step{Redirect: mineAt}, b.withdraw(r.Context(), s.Shard, l.person, [markSize]byte(name))
-	case what == "session" && len(name) == len(id{}) && id(name) != s.ID:
-		_, err := b.end(r.Context(), s.Shard, l.person, id(name))
+	case what == "session" && len(name) == len(id{}) && id(name) != s.Root:
+		_, err := b.end(r.Context(), s.Shard, l.person, func(v *visit) bool { return v.Root == id(name) })
 		return Step{Redirect: mineAt}, err
 	case what == "session" && len(name) == len(id{}):
 	case what == "all":
-		if err := b.endOthers(r.Context(), s, l); err != nil {
+		if _, err := b.end(r.Context(), s.Shard, l.person, func(v *visit) bool { return v.Root != s.Root }); err != nil {
 			return Step{}, err
 		}
 	default:
@@ -253,29 +249,8 @@ func (b *Broker) EndMine(w http.ResponseWriter, r *http.Request, what, token str
 // withdraw takes back what a person has agreed to at a site, and ends what it was
 // given by that on any device: a refresh token would go on telling it.
 func (b *Broker) withdraw(ctx context.Context, shard store.Shard, person []byte, client [markSize]byte) error {
-	all, err := b.visits(ctx, shard, person)
-	if err != nil {
-		return err
-	}
-	all = slices.DeleteFunc(all, func(v visit) bool { return v.Client != client })
-	return b.remove(ctx, shard, append(b.given(all), consentKey(client))) // the last: until then it can be repeated
-}
-
-// endOthers ends every session of the person's list but this one.
-func (b *Broker) endOthers(ctx context.Context, here *session, l *login) error {
-	all, err := b.visits(ctx, here.Shard, l.person)
-	if err != nil {
-		return err
-	}
-	done := []id{here.ID}
-	for _, v := range all {
-		if slices.Contains(done, v.Session) {
-			continue
-		}
-		done = append(done, v.Session)
-		if _, err := b.end(ctx, here.Shard, l.person, v.Session); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := b.strike(ctx, shard, person, func(v *visit) bool { return v.Client == client }, func([]visit) ([]string, error) {
+		return []string{consentKey(client)}, nil
+	})
+	return err
 }

@@ -48,6 +48,7 @@ type refresh struct {
 	Issued     time.Time
 	Expires    time.Time // of the family, whatever the generation
 	Snapshot   []byte    // the grant, sealed under a key that needs the share
+	Visit      []byte    // name of the entry under which it was given
 }
 
 const (
@@ -59,6 +60,7 @@ const (
 	tagRefreshIssued
 	tagRefreshExpires
 	tagRefreshSnapshot
+	tagRefreshVisit
 )
 
 func (t *refresh) marshal() []byte {
@@ -73,6 +75,7 @@ func (t *refresh) marshal() []byte {
 	f.time(tagRefreshIssued, t.Issued)
 	f.time(tagRefreshExpires, t.Expires)
 	f.bytes(tagRefreshSnapshot, t.Snapshot)
+	f.bytes(tagRefreshVisit, t.Visit)
 	return f
 }
 
@@ -96,6 +99,8 @@ func (t *refresh) unmarshal(p []byte) error {
 			t.Expires = moment(v)
 		case tagRefreshSnapshot:
 			t.Snapshot = v
+		case tagRefreshVisit:
+			t.Visit = v
 		}
 	})
 	if err == nil && (t.Shard == "" || len(t.Name) != 16 || t.Generation < firstGeneration || t.Generation >= store.EndOfGenerations-1) {
@@ -123,7 +128,7 @@ func (b *Broker) sealRefresh(c client.Client, g *grant, t *issued, now time.Time
 	}
 	f := refresh{
 		Shard: t.shard, Name: t.name, Generation: t.generation, Scope: g.Scope, Resources: g.Resources,
-		Issued: now, Expires: t.refreshUntil, Snapshot: raw,
+		Issued: now, Expires: t.refreshUntil, Snapshot: raw, Visit: t.visit,
 	}
 	return b.box.refresh.Seal(f.marshal(), t.refreshUntil, b.issuer, c.ID)
 }
@@ -134,7 +139,7 @@ func (b *Broker) openRefresh(token, client string) (t refresh, err error) {
 	if err == nil {
 		err = t.unmarshal(plain)
 	}
-	if err != nil {
+	if err != nil || len(t.Visit) != visitName { // one of before entries had names is dead
 		return t, errDead
 	}
 	return t, nil
@@ -165,7 +170,7 @@ func (b *Broker) tokenByRefresh(w http.ResponseWriter, r *http.Request, c client
 	if err != nil {
 		return dead
 	}
-	next := issued{shard: old.Shard, name: old.Name, refreshUntil: old.Expires}
+	next := issued{shard: old.Shard, name: old.Name, visit: old.Visit, refreshUntil: old.Expires}
 	var within bool
 	if next.scope, within = narrowedScope(c, old.Scope, v.Get("scope")); !within {
 		return refuseToken("invalid_scope", "scope must be within what was granted")
@@ -232,12 +237,9 @@ func (b *Broker) readFamily(ctx context.Context, t *refresh) (share []byte, err 
 
 // family reads the record of a token. The error is errDead or the store's.
 func (b *Broker) family(ctx context.Context, t *refresh) (generation uint64, share []byte, err error) {
-	value, err := b.store.Read(ctx, t.Shard, familyKey(t.Name))
-	switch {
-	case errors.Is(err, store.ErrAbsent):
-		return 0, nil, errDead
-	case err != nil:
-		return 0, nil, fmt.Errorf("read family: %w", away(err))
+	value, err := b.given(ctx, t.Shard, familyKey(t.Name), t.Visit)
+	if err != nil {
+		return 0, nil, err
 	}
 	if generation, share, err = splitFamily(value); err != nil {
 		return 0, nil, errDead
@@ -251,7 +253,7 @@ func (b *Broker) family(ctx context.Context, t *refresh) (generation uint64, sha
 func (b *Broker) advance(ctx context.Context, t *refresh) (share []byte, err error) {
 	now := b.now()
 	for _, slot := range slots(now) {
-		done, err := b.store.Apply(ctx, t.Shard, t.attempt(slot), true, store.Op{
+		done, err := b.store.Apply(ctx, t.Shard, t.attempt(slot), true, listing(t.Visit), store.Op{
 			Kind: store.Advance, Key: familyKey(t.Name), From: t.Generation, TTL: max(t.Expires.Sub(now), store.MinTTL),
 		})
 		switch at := done.Conflict; {
@@ -267,7 +269,7 @@ func (b *Broker) advance(ctx context.Context, t *refresh) (share []byte, err err
 		case at == nil:
 			_, share, err = splitFamily(done.Taken[0])
 			return share, err
-		case at.Why != store.Differs:
+		case at.Op == 0, at.Why != store.Differs:
 			return nil, errDead
 		default:
 			if live, _, err := splitFamily(at.Value); err != nil || live != t.Generation+1 {

@@ -20,7 +20,10 @@ import (
 // personal part needs a share that lives in the store. What is outside that
 // part decides, without the store, whether the session could serve a request.
 type session struct {
-	ID        id
+	ID id
+	// Root is the ID of the first of the sessions of this person in this browser
+	// that took each other's place: what they gave ends together.
+	Root      id
 	Shard     store.Shard
 	Provider  string
 	Assurance providers.Assurance
@@ -30,7 +33,6 @@ type session struct {
 	Person    []byte // login sealed under ring and share
 	Undated   bool   // At is no auth_time, see login
 	Fresh     bool   // proven for the very login that made it, and for no other
-	Former    []byte // ids of those it took the place of, 16 bytes each, newest last
 	share     []byte // of a new session only
 	replaces  string // key of the record a new session ends, "" for none
 }
@@ -51,7 +53,8 @@ const (
 	tagSessionPerson
 	tagSessionUndated
 	tagSessionFresh
-	tagSessionFormer
+	_ // was the ids of former sessions
+	tagSessionRoot
 )
 
 const (
@@ -73,7 +76,7 @@ func (s *session) marshal() []byte {
 	f.bytes(tagSessionPerson, s.Person)
 	f.flag(tagSessionUndated, s.Undated)
 	f.flag(tagSessionFresh, s.Fresh)
-	f.bytes(tagSessionFormer, s.Former)
+	f.id(tagSessionRoot, s.Root)
 	return f
 }
 
@@ -101,11 +104,11 @@ func (s *session) unmarshal(p []byte) error {
 			s.Undated = flagged(v)
 		case tagSessionFresh:
 			s.Fresh = flagged(v)
-		case tagSessionFormer:
-			s.Former = v
+		case tagSessionRoot:
+			s.Root.read(v)
 		}
 	})
-	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0 || len(s.Former)%len(id{}) != 0) {
+	if err == nil && (s.Shard == "" || s.ID == id{} || len(s.Continued)%markSize != 0) {
 		return errMalformed
 	}
 	return err
@@ -142,37 +145,19 @@ func (s *session) markContinued(client string) {
 	}
 }
 
-// takeover makes s the session of a browser that had old, of the same person:
-// what old gave ends with s.
-func (s *session) takeover(old *session) {
-	s.Continued, s.replaces = old.Continued, old.key()
-	s.Former = append(append([]byte(nil), old.Former...), old.ID[:]...)
-	if over := len(s.Former) - maxFormer*len(id{}); over > 0 {
-		s.Former = s.Former[over:]
-	}
-}
-
-// whole is s and those it took the place of, which end together.
-func (s *session) whole() []id {
-	all := []id{s.ID}
-	for rest := s.Former; len(rest) >= len(id{}); rest = rest[len(id{}):] {
-		all = append(all, id(rest[:len(id{})]))
-	}
-	return all
-}
-
-// newSession is the session of a login just made for a client. It lives once
+// newSession is the session of a login just made for a client by j. It lives once
 // its share is written. old, nil for none, is the one it takes the place of in
 // this browser: where the same person has agreed before need not be asked again.
-func (b *Broker) newSession(provider, client string, l login, old *session) (*session, error) {
+func (b *Broker) newSession(j *journey, client string, l login, old *session) (*session, error) {
 	s := &session{
-		ID: newID(), Shard: b.shard(l.person), Provider: provider, Assurance: l.who.Assurance,
+		ID: newID(), Shard: b.shard(l.person), Provider: j.Provider, Assurance: l.who.Assurance,
 		At: l.at, Expires: b.now().Add(sessionTTL), share: make([]byte, 32),
 		Undated: l.undated, Fresh: l.fresh,
 	}
-	_, _ = rand.Read(s.share) // never fails, see crypto/rand
+	_, _ = rand.Read(s.share)                                                  // never fails, see crypto/rand
+	s.Root.read(b.ring.Derive("root", j.Request.Began, j.ID[:])[:len(s.Root)]) // the same on any node
 	if old != nil && old.Shard == s.Shard {
-		s.takeover(old)
+		s.Root, s.Continued, s.replaces = old.Root, old.Continued, old.key()
 	}
 	s.markContinued(client)
 	who, err := json.Marshal(trimmed(l.who))
@@ -254,6 +239,9 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 	var s session
 	if s.unmarshal(plain) != nil {
 		return nil, false
+	}
+	if s.Root == (id{}) { // sealed before sessions had one
+		s.Root = s.ID
 	}
 	return &s, true
 }

@@ -95,7 +95,7 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 		return serverError("the code could not be redeemed", err)
 	}
 	t := issued{
-		shard: k.Shard, name: accessName(k.Secret), share: share, scope: g.Scope, refreshUntil: k.Refresh,
+		shard: k.Shard, name: accessName(k.Secret), visit: k.Visit, share: share, scope: g.Scope, refreshUntil: k.Refresh,
 		nonce: g.Nonce, generation: firstGeneration,
 	}
 	var missing string
@@ -127,6 +127,7 @@ func narrowed(granted, wanted []string) (resources []string, missing string) {
 type issued struct {
 	shard     store.Shard
 	name      []byte // of the access record or of the family
+	visit     []byte // of the entry under which they are given
 	share     []byte
 	scope     scope    // of the access token
 	resources []string // of the access token

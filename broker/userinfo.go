@@ -24,6 +24,7 @@ const (
 	tagAccessExpires
 	tagAccessFamily
 	tagAccessResource // once for each
+	tagAccessVisit
 )
 
 // access is what an access token says about itself, sealed. The claims in it
@@ -39,6 +40,7 @@ type access struct {
 	// Family: the record is that of the refresh tokens it hangs from.
 	Family    bool
 	Resources []string // its audience, none for ours alone
+	Visit     []byte   // name of the entry under which it was given
 }
 
 func (a *access) marshal() []byte {
@@ -54,6 +56,7 @@ func (a *access) marshal() []byte {
 	for _, r := range a.Resources {
 		f.text(tagAccessResource, r)
 	}
+	f.bytes(tagAccessVisit, a.Visit)
 	return f
 }
 
@@ -79,6 +82,8 @@ func (a *access) unmarshal(p []byte) error {
 			a.Family = flagged(v)
 		case tagAccessResource:
 			a.Resources = append(a.Resources, string(v))
+		case tagAccessVisit:
+			a.Visit = v
 		}
 	})
 }
@@ -105,7 +110,7 @@ func (b *Broker) sealAccess(c client.Client, g *grant, t *issued, subject string
 	}
 	a := access{
 		Shard: t.shard, Name: t.name, Claims: raw, Client: c.ID, Scope: t.scope, Issued: now, Expires: expires,
-		Family: !t.refreshUntil.IsZero(), Resources: t.resources,
+		Family: !t.refreshUntil.IsZero(), Resources: t.resources, Visit: t.visit,
 	}
 	return b.box.access.Seal(a.marshal(), expires, b.issuer)
 }
@@ -123,25 +128,22 @@ func (b *Broker) openAccess(token string) (a access, err error) {
 	if err == nil {
 		err = a.unmarshal(plain)
 	}
-	if err != nil || a.Shard == "" || len(a.Name) == 0 {
+	if err != nil || a.Shard == "" || len(a.Name) == 0 || len(a.Visit) != visitName {
 		return a, errDead
 	}
 	return a, nil
 }
 
-// live reads the record an access token hangs from and opens its claims: the
-// one trip of whatever shows such a token. The error is errDead or the store's.
+// live reads what an access token hangs from, its record and its entry in the
+// person's list, and opens its claims: the one trip of whatever shows such a token. The error is errDead or the store's.
 func (b *Broker) live(ctx context.Context, a *access) (claims []byte, err error) {
 	key := accessKey(a.Name)
 	if a.Family {
 		key = familyKey(a.Name)
 	}
-	share, err := b.store.Read(ctx, a.Shard, key)
-	switch {
-	case errors.Is(err, store.ErrAbsent):
-		return nil, errDead
-	case err != nil:
-		return nil, fmt.Errorf("read access record: %w", away(err))
+	share, err := b.given(ctx, a.Shard, key, a.Visit)
+	if err != nil {
+		return nil, err
 	}
 	if a.Family {
 		if _, share, err = splitFamily(share); err != nil {

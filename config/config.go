@@ -237,10 +237,24 @@ type Provider struct {
 	// nobody knows: how new logins are shared out until congestion shows what it
 	// does take. More than 0.
 	Capacity float64 `yaml:"capacity"`
-	// Logins a second it may be sent at most by contract: no more is ever counted
-	// on, whatever is measured. It refuses nobody. 0 is no such bound.
+	// Logins begun a second that it may be sent at most by contract: no more is ever
+	// counted on, whatever is measured, and what is beyond is recommended to green
+	// and yellow providers with room. It refuses nobody. 0 is no such bound.
 	CapacityCap float64 `yaml:"capacity_cap"`
-	// For whoever reads this file; nothing else reads it.
+	// Times at which it is away: nobody can choose it then, people read until when,
+	// and an hour before that it will be. Who is on the way may finish.
+	Maintenance []Maintenance `yaml:"maintenance"`
+	// The clients whose people may log in by it, by their ids; for others it is not
+	// there. Left out: all.
+	Clients []string `yaml:"clients"`
+	// What of its answers is used at all: name birthdate gender phone email carrier
+	// foreigner nickname picture profile address di. The rest is dropped before
+	// anything is kept. Left out: everything; [] for nothing but who it is.
+	Attributes *[]string `yaml:"attributes"`
+	// A line that people read beside it while they choose, in one language at least,
+	// 100 characters each.
+	Notice Text `yaml:"notice"`
+	// For whoever reads this file; nothing else reads it. What people read is notice.
 	Notes string `yaml:"notes"`
 
 	// Moves every endpoint of a known vendor to another address. Needed for pass

@@ -103,6 +103,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("clients: [{id: 1}, null, [], {redirect_uris: {}}]\nproviders: {}\n")
 	f.Add("? a\n: b\n<<: c\n\"\": d\n1: 2\n")
 	f.Add("listen: [\"${\", \"${A}\", \"$${\", \"${EMPTY}\"]\n")
+	f.Add("providers: [{id: a, clients: [b], maintenance: [{every: sun 23:30-01:00, zone: UTC}, {from: 2026-08-09 02:00, to: 2026-08-09 04:00}]}]\n")
 	f.Add("%YAML 1.2\n---\nx: |2\n  a\n...\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		d := newDocument("f.yaml", environment)

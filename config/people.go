@@ -14,6 +14,7 @@ func (r *review) providers() {
 	if len(r.c.Enabled()) == 0 {
 		r.wrong("providers", "has none that is enabled", "write one provider at least, so that people can log in")
 	}
+	r.stranded()
 	first := map[string]int{}
 	for i, p := range r.c.Providers {
 		path := fmt.Sprintf("providers[%d]", i)
@@ -28,6 +29,11 @@ func (r *review) providers() {
 		if p.CapacityCap < 0 || math.IsInf(p.CapacityCap, 0) || math.IsNaN(p.CapacityCap) {
 			r.wrong(path+".capacity_cap", fmt.Sprintf("%v is no number of logins", p.CapacityCap), "write how many logins a second the contract allows, or 0 for no bound")
 		}
+		r.terms(path, p)
+		for j, m := range p.Maintenance {
+			r.maintenance(fmt.Sprintf("%s.maintenance[%d]", path, j), m)
+		}
+		r.count(path+".maintenance", len(p.Maintenance), 0, mostMaintenance)
 		for _, wrong := range each(p.Settings().Validate()) {
 			key, what := inOurWords(wrong.Error())
 			r.wrong(path+key, what, providerAdvice(strings.TrimPrefix(key, ".")))

@@ -124,6 +124,9 @@ func (d door) ID() string { return d.Status.ID }
 // Name of the provider.
 func (d door) Name() signal.Text { return d.Status.Name }
 
+// Full reports whether about as many are being sent there as its contract allows.
+func (d door) Full() bool { return d.Bounds.Cap > 0 && d.Capacity.Arrivals >= 0.85*d.Bounds.Cap }
+
 // Overruled reports whether the light is an operator's word. A word that was
 // just written is one before the lights have shown it.
 func (d door) Overruled() bool { return d.Word.ID != "" }

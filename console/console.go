@@ -7,6 +7,7 @@ package console
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"errors"
 	"fmt"
@@ -47,6 +48,8 @@ type Config struct {
 	Origin string
 	// Session is how long a sign-in lasts; 0 is 8 h.
 	Session time.Duration
+	// Sites says how telling sites of log-outs goes; nil: nobody is told here.
+	Sites   func(context.Context) (Sites, error)
 	Zone    *time.Location // of the times shown; nil: UTC
 	Version string
 	Log     *slog.Logger
@@ -99,7 +102,7 @@ func New(cfg Config) (*Console, error) {
 		sessions: cfg.Ring.Box("console session"), trips: cfg.Ring.Box("console sign-in"),
 		limits: newLimiter(cfg.Now), watchers: make(chan struct{}, mostWatchers), done: make(chan struct{}),
 	}
-	for _, name := range []string{"signin", "board", "provider", "audit", "problem"} {
+	for _, name := range []string{"signin", "board", "provider", "audit", "sites", "problem"} {
 		t, err := template.New("layout.html").Funcs(c.funcs()).
 			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
@@ -125,6 +128,9 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /providers/{id}", c.signedIn(c.provider))
 	mux.HandleFunc("POST /providers/{id}/word", c.signedIn(c.change))
 	mux.HandleFunc("GET /audit", c.signedIn(c.audit))
+	if c.cfg.Sites != nil {
+		mux.HandleFunc("GET /sites", c.signedIn(c.sites))
+	}
 	mux.HandleFunc("GET /ws", c.watch)
 	mux.HandleFunc("GET /static/{file}", c.static)
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { c.problem(w, r, http.StatusNotFound, problemNotFound) })
@@ -165,13 +171,14 @@ type frame struct {
 	Live    string // address of the WebSocket, "" when the page is not live
 	Lost    time.Time
 	Blind   bool
+	Telling bool // there is a page of sites
 	Version string
 }
 
 func (c *Console) frame(r *http.Request, v visitor, here string, ko, en string) frame {
 	return frame{
 		Title: signal.Text{KO: ko, EN: en}, By: v.By, How: v.How, At: r.URL.RequestURI(), Here: here,
-		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Version: c.cfg.Version,
+		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Version: c.cfg.Version,
 	}
 }
 

@@ -32,6 +32,7 @@ type room struct {
 	desk   *operator.Desk
 	lights *live.Live
 	now    atomic.Int64 // added to the clock
+	told   Sites
 	*Console
 	server *httptest.Server
 }
@@ -47,6 +48,13 @@ func (a *away) Read(ctx context.Context, shard store.Shard, key string) ([]byte,
 		return nil, fmt.Errorf("test: %w", store.ErrUnavailable)
 	}
 	return a.Store.Read(ctx, shard, key)
+}
+
+func (a *away) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	if a.gone.Load() {
+		return nil, fmt.Errorf("test: %w", store.ErrUnavailable)
+	}
+	return a.Store.ReadAll(ctx, shard, keys...)
 }
 
 const secret = "올바른 말 배터리 스테이플"
@@ -86,7 +94,13 @@ func newRoom(t *testing.T, ways Ways) *room {
 	r.Console, err = New(Config{
 		Desk: r.desk, Ways: ways, Ring: ring, Origin: "http://" + r.server.Listener.Addr().String(), Session: time.Hour,
 		Lights: Lights{Board: r.lights.Board, Insights: r.lights.Insights, Minutes: days.Minutes, Rules: signal.DefaultRules()},
-		Now:    func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+		Sites: func(context.Context) (Sites, error) {
+			if r.store.gone.Load() {
+				return Sites{}, store.ErrUnavailable
+			}
+			return r.told, nil
+		},
+		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

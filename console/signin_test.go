@@ -11,7 +11,7 @@ import (
 
 func TestNobodySeesAnythingBeforeSigningIn(t *testing.T) {
 	b := newRoom(t, jimin()).browser()
-	for _, path := range []string{"/", "/providers/kakao", "/audit", "/audit?of=sign-ins"} {
+	for _, path := range []string{"/", "/providers/kakao", "/sites", "/audit", "/audit?of=sign-ins"} {
 		got := b.get(path)
 		got.says(t, http.StatusOK, "운영자 로그인", `name="password"`)
 		if strings.Contains(got.body, "카카오") {

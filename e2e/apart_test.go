@@ -130,7 +130,7 @@ func newApart(t *testing.T, scheme string, simLatency int) *apart {
 	a := &apart{t: t, dir: filepath.Join(t.TempDir(), "sim"), base: freeBase(t)}
 	a.issuer = fmt.Sprintf("%s://localhost:%d", scheme, a.base)
 	a.sims = launch(t, nil, "ready ", binary, "sim", "--dir", a.dir, "--base-port", strconv.Itoa(a.base), "--broker", a.issuer,
-		"--latency", strconv.Itoa(simLatency), "--capacity", "20000")
+		"--latency", strconv.Itoa(simLatency), "--capacity", "20000", "--crowd", "20000")
 	if out, err := exec.Command(binary, "keys", "init", "--dir", filepath.Join(a.dir, "keys")).CombinedOutput(); err != nil {
 		t.Fatalf("keys init: %v: %s", err, out)
 	}

@@ -268,6 +268,13 @@ func (a *away) Read(ctx context.Context, shard store.Shard, key string) ([]byte,
 	return a.Store.Read(ctx, shard, key)
 }
 
+func (a *away) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	if a.gone.Load() {
+		return nil, fmt.Errorf("test: %w", store.ErrUnavailable)
+	}
+	return a.Store.ReadAll(ctx, shard, keys...)
+}
+
 func TestWithoutTheStoreKnownWordsStayUntilTheyEnd(t *testing.T) {
 	s := &away{Store: fresh(t)}
 	now := time.Now()

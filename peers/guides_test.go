@@ -177,16 +177,37 @@ func TestTableOfTestPeople(t *testing.T) {
 	}
 }
 
+// TestConnectGuideShowsWhatRuns finds the settings and the versions of the
+// upstreams in docs/connect.md.
+func TestConnectGuideShowsWhatRuns(t *testing.T) {
+	guide := read(t, filepath.Join(root, "docs/connect.md"))
+	settings := fmt.Sprintf(upstreamSettings, "nara", "https://nara.example.kr") + "    client_id: sinho\n    secret_file: secret\n"
+	if !strings.Contains(guide, settings) {
+		t.Errorf("docs/connect.md does not show what the tests set:\n%s", settings)
+	}
+	for file, version := range map[string]string{
+		"oidc-provider/package.json":            `"oidc-provider": "(.*)"`,
+		"zitadel/go.mod":                        `github.com/zitadel/oidc/v3 (v\S+)`,
+		"django-oauth-toolkit/requirements.txt": `django-oauth-toolkit==(\S+)`,
+	} {
+		found := regexp.MustCompile(version).FindStringSubmatch(read(t, filepath.Join(root, "testdata/upstreams", file)))
+		if len(found) != 2 || !strings.Contains(guide, "| "+found[1]+" |") {
+			t.Errorf("docs/connect.md does not name the version in %s: %v", file, found)
+		}
+	}
+}
+
 // TestLockFilesNameNoRegistry keeps addresses out of what installs the peers.
 func TestLockFilesNameNoRegistry(t *testing.T) {
 	for _, file := range []string{
-		"openid-client/package.json", "openid-client/package-lock.json", "authlib/requirements.txt",
-		"spring-security/pom.xml",
+		"peers/openid-client/package.json", "peers/openid-client/package-lock.json", "peers/authlib/requirements.txt",
+		"peers/spring-security/pom.xml", "upstreams/oidc-provider/package.json", "upstreams/oidc-provider/package-lock.json",
+		"upstreams/django-oauth-toolkit/requirements.txt", "upstreams/zitadel/go.mod", "upstreams/zitadel/go.sum",
 	} {
-		text := read(t, filepath.Join(root, "testdata/peers", file))
+		text := read(t, filepath.Join(root, "testdata", file))
 		for _, address := range regexp.MustCompile(`https?://[^"\s<]+`).FindAllString(text, -1) {
-			if !slices.Contains([]string{"https://github.com/sponsors/panva", "http://maven.apache.org/POM/4.0.0"}, address) {
-				t.Errorf("testdata/peers/%s names %s", file, address)
+			if !slices.Contains([]string{"https://github.com/sponsors/panva", "https://opencollective.com/express", "http://maven.apache.org/POM/4.0.0"}, address) {
+				t.Errorf("testdata/%s names %s", file, address)
 			}
 		}
 	}

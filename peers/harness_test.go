@@ -1,7 +1,9 @@
 // Package peers lets client libraries that nobody here wrote log people in:
 // npm openid-client, Python Authlib, go-oidc and oauth2-proxy, each in a site
-// as its users write one (testdata/peers, shown in docs/integrate). They meet
-// the built program over HTTP on loopback; people are package citizen's.
+// as its users write one (testdata/peers, shown in docs/integrate). And it sends
+// people to providers that nobody here wrote: npm oidc-provider, zitadel/oidc
+// and django-oauth-toolkit (testdata/upstreams, docs/connect.md). They meet the
+// built program over HTTP on loopback; people are package citizen's.
 package peers
 
 import (
@@ -63,7 +65,7 @@ func installed(t *testing.T, path ...string) string {
 	t.Helper()
 	whole := filepath.Join(append([]string{cache}, path...)...)
 	if _, err := os.Stat(whole); err != nil {
-		t.Fatalf("%v: `make peers` installs what these tests need", err)
+		t.Fatalf("%v: `make peers upstreams` installs what these tests need", err)
 	}
 	return whole
 }

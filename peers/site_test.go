@@ -2,6 +2,7 @@ package peers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -183,17 +184,24 @@ func (w *world) visitor(t *testing.T, p party) *visitor {
 	return &visitor{Browser: citizen.New(citizen.Config{Transport: win}), t: t, w: w, p: p, window: win, chooses: "oidc"}
 }
 
-// window sees every request of a browser, and may change it.
+// window sees every request of a browser, and may change it or keep it back.
 type window struct {
 	seen   []*url.URL
 	change func(*url.URL)
+	hold   func(*url.URL) bool
 }
+
+// errHeld is the error of a request that was kept back.
+var errHeld = errors.New("held")
 
 // RoundTrip makes the request.
 func (w *window) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	if w.change != nil {
 		w.change(r.URL)
+	}
+	if w.hold != nil && w.hold(r.URL) {
+		return nil, errHeld
 	}
 	w.seen = append(w.seen, r.URL)
 	return http.DefaultTransport.RoundTrip(r)

@@ -107,6 +107,12 @@ func newWorld(t *testing.T, parties ...party) *world {
 
 func readJSON(t *testing.T, address string) (doc map[string]any) {
 	t.Helper()
+	readInto(t, address, &doc)
+	return doc
+}
+
+func readInto(t *testing.T, address string, doc any) {
+	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, address, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -116,10 +122,9 @@ func readJSON(t *testing.T, address string) (doc map[string]any) {
 		t.Fatal(err)
 	}
 	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&doc); err != nil || resp.StatusCode != http.StatusOK {
+	if err := json.NewDecoder(resp.Body).Decode(doc); err != nil || resp.StatusCode != http.StatusOK {
 		t.Fatalf("%s: status %d, %v", address, resp.StatusCode, err)
 	}
-	return doc
 }
 
 // newSecret is a secret as docs/integrate tells people to make one.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+	"github.com/go-jose/go-jose/v4"
 )
 
 // skew between the provider's clock and ours that is forgiven.
@@ -45,7 +46,7 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 		return nil, bad("id-token", "%d bytes are too many", len(raw))
 	}
 	keys := &witness{keyring: f.keys}
-	algs := narrowed(f.set.Algorithms, e.algs)
+	algs := f.algorithms(ctx, e, raw)
 	if len(algs) == 0 {
 		return nil, f.fail(Configuration, "alg", errors.New(op+": the provider uses no algorithm we accept"))
 	}
@@ -92,6 +93,25 @@ func (f *codeFlow) verify(ctx context.Context, e endpoints, raw, access, nonce s
 		}
 	}
 	return out, nil
+}
+
+// algorithms are those that a token may be signed with: ours that the provider
+// uses. For one of ours that its metadata does not name the metadata is read
+// again, within behind's limit: the provider may have taken it up since.
+func (f *codeFlow) algorithms(ctx context.Context, e endpoints, raw string) []string {
+	algs := narrowed(f.set.Algorithms, e.algs)
+	header, err := jose.ParseSignedCompact(raw, f.keys.algs)
+	if err != nil || f.found == nil || slices.Contains(algs, header.Signatures[0].Header.Algorithm) {
+		return algs
+	}
+	_, version, err := f.found.get(ctx)
+	if err != nil {
+		return algs
+	}
+	if young, _, err := f.found.newer(ctx, version); err == nil {
+		algs = narrowed(f.set.Algorithms, young.algs)
+	}
+	return algs
 }
 
 // claims as loosely as vendors write them (OpenID Connect Core 5.1).

@@ -63,3 +63,42 @@ func TestKeysRotatedJustBeforeSigningAreFollowed(t *testing.T) {
 		t.Errorf("got %d reads of keys, want 2: made-up kids make us ask no more than the limit", n)
 	}
 }
+
+// A provider that takes up another of our algorithms is believed once its
+// metadata says so; one that does not say so is asked within the limit, and its
+// token refused.
+func TestAlgorithmTakenUpSinceMetadataWasRead(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		says []string // metadata, from the change on
+		code string   // "" for a login that succeeds
+	}{
+		{"metadata says so", []string{"ES256", "RS256"}, ""},
+		{"metadata says nothing of it", []string{"ES256"}, "id-token"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			u := newUpstream(t, "oidc")
+			u.metadata = map[string]any{"id_token_signing_alg_values_supported": []string{"ES256"}}
+			f := u.provider(t)
+			if _, err := f.Exchange(t.Context(), testAsk(), codeParams()); err != nil {
+				t.Fatal(err)
+			}
+			u.mu.Lock()
+			u.metadata["id_token_signing_alg_values_supported"] = tt.says
+			u.keys["k2"] = testKeys()["RS256"]
+			u.idToken = func(c map[string]any) string { return sign(t, "RS256", "k2", testKeys()["RS256"], c) }
+			u.mu.Unlock()
+			for range 3 {
+				_, err := f.Exchange(t.Context(), testAsk(), codeParams())
+				if tt.code != "" {
+					wantError(t, err, BadCode, tt.code)
+				} else if err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := u.count("discovery"); got != 2 {
+				t.Errorf("metadata was read %d times, want 2", got)
+			}
+		})
+	}
+}

@@ -62,6 +62,10 @@ type Info struct {
 	// Probes are cheap GETs that show the provider answers; each URL is fetched
 	// without credentials, any status below 500 but 429 counts as alive.
 	Probes []Probe
+	// Clients and Notice are of its Terms: who may use it, empty for all, and
+	// what people read beside it.
+	Clients []string
+	Notice  Text
 }
 
 // Probe is one URL worth asking when traffic is low.

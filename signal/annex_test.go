@@ -49,6 +49,13 @@ func TestWhatOlderNodesWriteIsRead(t *testing.T) {
 	if diff := cmp.Diff(fullState(unnamed()...), s, everything); diff != "" {
 		t.Errorf("a state (-want +got):\n%s", diff)
 	}
+	// state-v1-annex was written before shares went by contracts.
+	if err := s.UnmarshalBinary(kept(t, "state-v1-annex")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullState("heldArrivals"), s, everything); diff != "" {
+		t.Errorf("a state with an annex (-want +got):\n%s", diff)
+	}
 }
 
 // TestOlderNodesReadWhatIsWritten reads as they do: the walk alone.

@@ -50,7 +50,7 @@ type Capacity struct {
 	congested int64 // the last second in which it was, 0 for none
 	// What the shares go by: they follow in steps, so that a board is not another
 	// one each second.
-	heldEstimate, heldMost float64
+	heldEstimate, heldMost, heldArrivals float64
 }
 
 // Seen is the Unix second the capacity has taken in last, 0 for none.
@@ -70,6 +70,7 @@ func (c Capacity) Step(r Rules, b Bounds, l Lamp, s Sample) Capacity {
 	}
 	c.heldEstimate = held(c.heldEstimate, c.Estimate, r.Capacity.Grain)
 	c.heldMost = held(c.heldMost, c.Most, r.Capacity.Grain)
+	c.heldArrivals = held(c.heldArrivals, c.Arrivals, r.Capacity.Grain)
 	return c
 }
 
@@ -184,7 +185,11 @@ func (c *Capacity) walk(w *wire) {
 	number(w, &c.congested)
 	w.bool(&c.Measured)
 	w.bool(&c.Congested)
-	for _, f := range []*float64{&c.Estimate, &c.Arrivals, &c.Completions, &c.Most, &c.heldEstimate, &c.heldMost} {
+	all := []*float64{&c.Estimate, &c.Arrivals, &c.Completions, &c.Most, &c.heldEstimate, &c.heldMost, &c.heldArrivals}
+	for i, f := range all {
+		if w.reading && w.err == nil && i == len(all)-1 && len(w.buf) == 0 {
+			return // written by a node that has no contracts
+		}
 		w.float(f)
 		if w.reading && (*f < 0 || math.IsInf(*f, 0)) {
 			w.fail("an amount")

@@ -21,6 +21,8 @@ const (
 	CodeTrickle    = "trickle"     // grey until now, tried with a few logins
 	CodeOperator   = "operator"    // an operator said so
 	CodeDisabled   = "disabled"    // an operator switched it off
+
+	CodeMaintenance = "maintenance" // a planned maintenance of the provider
 )
 
 // finding is one judgement of one tick, with the numbers behind it.

@@ -29,6 +29,11 @@ func Shares(r Rules, statuses []Status, capacity []float64) {
 		}
 		sum = float64(len(weights))
 	}
+	publish(statuses, weights, sum)
+}
+
+// publish rounds parts of sum to shares that sum to one.
+func publish(statuses []Status, weights []float64, sum float64) {
 	// Largest remainder would be fairer by 1/10000; the greatest share takes what
 	// rounding leaves, which keeps equals equal wherever possible.
 	left, greatest := shareGrain, 0
@@ -60,5 +65,55 @@ func (r *Rules) weight(l Light) float64 {
 		return r.RedWeight
 	default:
 		return 0
+	}
+}
+
+// Limit lowers shares that would lead more people to a provider than its contract
+// allows (Bounds.Cap), as many as begin a login now, and gives the rest to those
+// with room whose light is green or yellow. Where nobody has room, shares stay over
+// the contract: people are never led to a red light for its sake, and nobody is
+// refused.
+func Limit(statuses []Status, bounds []Bounds, capacities []Capacity) {
+	var demand float64
+	for _, c := range capacities {
+		demand += c.heldArrivals
+	}
+	shares, full := make([]float64, len(statuses)), make([]bool, len(statuses))
+	for i, s := range statuses {
+		shares[i] = s.Share
+	}
+	for range statuses {
+		var over, room, caps float64
+		for i := range shares {
+			most := bounds[i].Cap / demand
+			if bounds[i].Cap > 0 && shares[i] > most && statuses[i].Light.Choosable() {
+				over, shares[i], full[i] = over+shares[i]-most, most, true
+			}
+			if full[i] {
+				caps += shares[i]
+			} else if !statuses[i].Light.Worse(Yellow) {
+				room += shares[i]
+			}
+		}
+		if over <= 0 {
+			break
+		}
+		for i := range shares {
+			switch {
+			case room > 0 && !full[i] && !statuses[i].Light.Worse(Yellow):
+				shares[i] += over * shares[i] / room
+			case room <= 0 && full[i]:
+				shares[i] += over * shares[i] / caps
+			}
+		}
+		if room <= 0 {
+			break
+		}
+	}
+	for _, limited := range full {
+		if limited {
+			publish(statuses, shares, 1)
+			return
+		}
 	}
 }

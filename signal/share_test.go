@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -218,5 +219,75 @@ func TestAnOrderIsStableAndOnesOwn(t *testing.T) {
 	})
 	if got := last[len(last)-1]; got != a[0] {
 		t.Errorf("a provider with factor 0: got %v, want %s last", last, a[0])
+	}
+}
+
+func TestNoShareIsMoreThanItsContractWhileOthersHaveRoom(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		lights []Light
+		caps   []float64
+		demand float64 // of all of them
+		want   []float64
+	}{
+		{"nobody comes", []Light{Green, Green}, []float64{10, 0}, 0, []float64{0.5, 0.5}},
+		{"less than the contract", []Light{Green, Green}, []float64{10, 0}, 19, []float64{0.5, 0.5}},
+		{"more than the contract", []Light{Green, Green}, []float64{10, 0}, 100, []float64{0.1, 0.9}},
+		{"one takes the other's, and is then full as well", []Light{Green, Green, Green}, []float64{10, 40, 0}, 100, []float64{0.1, 0.4, 0.5}},
+		{"what is over goes by shares", []Light{Green, Yellow, Green}, []float64{10, 0, 0}, 100, []float64{0.1, 0.18, 0.72}},
+		{"red gets no more for it", []Light{Green, Red}, []float64{10, 0}, 100, []float64{0.9709, 0.0291}},
+		{"red keeps to its own contract", []Light{Red, Green}, []float64{1, 0}, 100, []float64{0.01, 0.99}},
+		{"all are full", []Light{Green, Green}, []float64{10, 30}, 100, []float64{0.25, 0.75}},
+		{"grey stays at none", []Light{Grey, Green}, []float64{10, 30}, 100, []float64{0, 1}},
+		{"all are grey", []Light{Grey, Grey}, []float64{10, 30}, 100, []float64{0.5, 0.5}},
+	} {
+		s := statuses(tt.lights...)
+		bounds, capacities := make([]Bounds, len(s)), make([]Capacity, len(s))
+		for i := range s {
+			bounds[i] = Bounds{Prior: 1, Cap: tt.caps[i]}
+			capacities[i].heldArrivals = tt.demand / float64(len(s))
+		}
+		Shares(DefaultRules(), s, nil)
+		Limit(s, bounds, capacities)
+		if diff := cmp.Diff(tt.want, sharesOf(s)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+	Limit(nil, nil, nil)
+}
+
+// TestLimitedSharesSumToOne at random, keep grey at none, and exceed no contract
+// while a green light has room.
+func TestLimitedSharesSumToOne(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for range 2000 {
+		n := 1 + rng.IntN(6)
+		s, bounds, capacities := make([]Status, n), make([]Bounds, n), make([]Capacity, n)
+		var demand float64
+		unbound := false
+		for i := range s {
+			s[i] = Status{Light: Light(1 + rng.IntN(4))}
+			if bounds[i].Prior = 1 + 9*rng.Float64(); rng.IntN(3) > 0 {
+				bounds[i].Cap = 1 + 50*rng.Float64()
+			}
+			unbound = unbound || s[i].Light == Green && bounds[i].Cap == 0
+			capacities[i].heldArrivals = 40 * rng.Float64()
+			demand += capacities[i].heldArrivals
+		}
+		Shares(DefaultRules(), s, Capacities(DefaultRules(), bounds, capacities))
+		Limit(s, bounds, capacities)
+		var sum float64
+		for i := range s {
+			sum += s[i].Share
+			if s[i].Share < 0 || unbound && s[i].Light == Grey && s[i].Share > 0 {
+				t.Fatalf("got share %v of a %s light in %+v", s[i].Share, s[i].Light, s)
+			}
+			if unbound && bounds[i].Cap > 0 && s[i].Share*demand > bounds[i].Cap+demand*2/shareGrain {
+				t.Fatalf("got %v a second to a contract of %v in %+v", s[i].Share*demand, bounds[i].Cap, s)
+			}
+		}
+		if math.Abs(sum-1) > 1e-9 {
+			t.Fatalf("shares sum to %v in %+v", sum, s)
+		}
 	}
 }

@@ -37,6 +37,8 @@ type Status struct {
 	Until    *time.Time `json:"until"`
 	Reason   Reason     `json:"reason"`
 	Share    float64    `json:"share"` // 0..1, all of them sum to 1
+	// Planned is the maintenance that begins within MaintenanceNotice.
+	Planned *Period `json:"planned,omitempty"`
 }
 
 // Board is the document at /signal: the same bytes for everyone.

@@ -20,9 +20,9 @@ var ErrInvalid = errors.New("store: invalid call")
 // Beyond the sizes: the attempt is not all zero (a forgotten one would make
 // unrelated changes answer for each other), a key is written by at most one Op
 // (guards on the same key are welcome; all Ops are judged against the state
-// before the Apply), Fenced belongs to Put and PutNew, From to Advance and Keep
-// to Append, and Alive, Delete, Fetch and Advance carry no Value, because they
-// would ignore it.
+// before the Apply), Fenced belongs to Put and PutNew, From to Advance, Keep
+// and Same to Append, Contains looks for something, and Alive, Delete, Fetch and
+// Advance carry no Value, because they would ignore it.
 func Check(shard Shard, attempt Attempt, ops []Op) error {
 	if err := checkShard(shard); err != nil {
 		return err
@@ -49,13 +49,19 @@ func Check(shard Shard, attempt Attempt, ops []Op) error {
 	return nil
 }
 
-// CheckKey reports the first limit a Read would break, wrapping ErrInvalid.
-func CheckKey(shard Shard, key string) error {
+// CheckKeys reports the first limit a Read or ReadAll would break, wrapping
+// ErrInvalid.
+func CheckKeys(shard Shard, keys ...string) error {
 	if err := checkShard(shard); err != nil {
 		return err
 	}
-	if err := checkKey(key); err != nil {
-		return fmt.Errorf("%w: %w", ErrInvalid, err)
+	if len(keys) == 0 || len(keys) > MaxOps {
+		return fmt.Errorf("%w: %d keys, want 1 to %d", ErrInvalid, len(keys), MaxOps)
+	}
+	for _, key := range keys {
+		if err := checkKey(key); err != nil {
+			return fmt.Errorf("%w: %w", ErrInvalid, err)
+		}
 	}
 	return nil
 }
@@ -75,7 +81,7 @@ func checkKey(key string) error {
 }
 
 func checkOp(op Op) error {
-	if op.Kind < Put || op.Kind > Append {
+	if op.Kind < Put || op.Kind > Contains {
 		return errors.New("unknown kind")
 	}
 	if err := checkKey(op.Key); err != nil {
@@ -99,19 +105,23 @@ func checkOp(op Op) error {
 	return nil
 }
 
-// checkFields judges what only Advance and Append have.
+// checkFields judges what only Advance, Append and Contains have.
 func checkFields(op Op) error {
 	switch {
 	case op.From != 0 && op.Kind != Advance:
 		return errors.New("only Advance has a generation to come from")
 	case op.From >= EndOfGenerations:
 		return fmt.Errorf("generation %d, want one below %d", op.From, uint64(EndOfGenerations))
-	case op.Kind != Append && op.Keep != 0:
+	case op.Kind != Append && (op.Keep != 0 || op.Same != 0):
 		return errors.New("only Append keeps entries")
+	case op.Kind == Contains && len(op.Value) == 0:
+		return errors.New("looks for nothing")
 	case op.Kind == Append && (op.Keep < 1 || op.Keep > MaxKeep):
 		return fmt.Errorf("keeps %d entries, want 1 to %d", op.Keep, MaxKeep)
 	case op.Kind == Append && (len(op.Value) == 0 || len(op.Value) > MaxEntry):
 		return fmt.Errorf("entry of %d bytes, want 1 to %d", len(op.Value), MaxEntry)
+	case op.Same < 0 || op.Same > len(op.Value):
+		return fmt.Errorf("name of %d bytes, want 0 to %d", op.Same, len(op.Value))
 	}
 	return nil
 }
@@ -147,6 +157,8 @@ func (k Kind) String() string {
 		return "advance"
 	case Append:
 		return "append"
+	case Contains:
+		return "contains"
 	default:
 		return fmt.Sprintf("kind %d", uint8(k))
 	}

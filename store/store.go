@@ -89,12 +89,16 @@ const (
 	Advance
 	// Append adds Value, an entry of 1 to MaxEntry bytes, to the list under Key
 	// and keeps the newest Keep entries, for TTL or for what is left of the list's
-	// own time, whichever is longer. The record's value is its
+	// own time, whichever is longer. With Same, entries that begin with the same
+	// bytes give way to it. The record's value is its
 	// entries, oldest first, one behind the other; all have the same length, which
 	// the writers of a key agree on: a live value whose length is no multiple of
 	// the entry's is a conflict (Differs), and so is a tombstone. An absent key is
 	// an empty list; a fence stays.
 	Append
+	// Contains is a guard: Key must be live and Value, not empty, must be somewhere
+	// in its value. It finds a name in a list whose entries begin with random names.
+	Contains
 )
 
 // Op is one guard or write of an Apply.
@@ -110,6 +114,9 @@ type Op struct {
 	From uint64
 	// Keep (Append) is how many entries are kept, 1 to MaxKeep.
 	Keep int
+	// Same (Append) is how many bytes of Value, its first, name the entry: 0 for
+	// entries without names, at most the entry's length.
+	Same int
 }
 
 // Why says what stopped an Apply.
@@ -150,6 +157,9 @@ type Store interface {
 	Apply(ctx context.Context, shard Shard, attempt Attempt, durable bool, ops ...Op) (Outcome, error)
 	// Read returns a live record's value, or ErrAbsent. Tombstones are absent.
 	Read(ctx context.Context, shard Shard, key string) ([]byte, error)
+	// ReadAll returns the values of 1 to MaxOps records as they were at one moment,
+	// nil for those that Read calls absent.
+	ReadAll(ctx context.Context, shard Shard, keys ...string) ([][]byte, error)
 	// Now is the store's clock, never going back within one run.
 	Now(ctx context.Context) (time.Time, error)
 	// Close releases everything. Later calls fail with ErrUnavailable.

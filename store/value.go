@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 )
 
 // generationSize is the length of a generation at the beginning of a value.
@@ -21,11 +22,16 @@ func Advanced(value []byte, from uint64) ([]byte, bool) {
 
 // Appended is what an Append makes of a live list, or of none; false is a
 // conflict (Differs). It shares no memory with list and entry.
-func Appended(list, entry []byte, keep int) ([]byte, bool) {
+func Appended(list, entry []byte, keep, same int) ([]byte, bool) {
 	if len(list)%len(entry) != 0 {
 		return nil, false
 	}
-	surplus := max(0, len(list)+len(entry)-keep*len(entry))
-	next := make([]byte, 0, len(list)-surplus+len(entry))
-	return append(append(next, list[surplus:]...), entry...), true
+	next := make([]byte, 0, len(list)+len(entry))
+	for one := range slices.Chunk(list, len(entry)) {
+		if same == 0 || !bytes.Equal(one[:same], entry[:same]) {
+			next = append(next, one...)
+		}
+	}
+	next = append(next, entry...)
+	return next[max(0, len(next)-keep*len(entry)):], true
 }

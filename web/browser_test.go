@@ -35,7 +35,7 @@ func (s *stage) frame() []byte {
 	list := []map[string]any{}
 	for _, p := range s.board.Providers {
 		list = append(list, map[string]any{
-			"id": p.ID, "light": viewLight(p.Light).Light, "measured": p.Measured, "since": p.Since, "until": p.Until, "share": p.Share,
+			"id": p.ID, "light": viewLight(p.Light).Light, "measured": p.Measured, "since": p.Since, "until": p.Until, "share": p.Share, "planned": p.Planned,
 			"reason": map[string]string{"ko": p.Reason.KO, "en": p.Reason.EN},
 		})
 	}
@@ -283,6 +283,21 @@ func TestTheChooserInARealBrowser(t *testing.T) {
 		p.until(orderOnPage + `.endsWith("kakao")`)
 		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
 		p.until(`!document.querySelector("#login-kakao").disabled && document.querySelector("#until-kakao").hidden`)
+	})
+
+	t.Run("a maintenance is told of before it begins, and until which day it lasts", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		away := status("naver", signal.Green)
+		away.Planned = &signal.Period{From: noon.Add(30 * time.Minute), To: noon.Add(20 * time.Hour)}
+		s.set(away, status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(`document.querySelector("#planned-naver").textContent === "12:30부터 3월 3일 08:00까지 점검으로 닫힙니다"`)
+		away = status("naver", signal.Grey)
+		end := noon.Add(20 * time.Hour)
+		away.Until = &end
+		s.set(away, status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(`document.querySelector("#planned-naver").hidden && document.querySelector("#until-naver").textContent.startsWith("3월 3일 08:00까지")`)
+		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(`document.querySelector("#planned-naver").hidden && !document.querySelector("#login-naver").disabled`)
 	})
 
 	t.Run("nothing moves under a focus, and moves when it has gone", func(t *testing.T) {

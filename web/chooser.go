@@ -71,6 +71,8 @@ type card struct {
 	Demo    bool
 	Why     string
 	Until   string
+	Planned string // a maintenance that begins soon
+	Notice  string // the operator's own line about this route
 	Factor  float64
 	Contact providers.Contact
 }
@@ -175,7 +177,7 @@ func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string
 		c := card{
 			page: p, lightView: viewLight(s.Light), ID: id, Sealed: l.Sealed,
 			Push: info.Shape == providers.Push, Shut: !s.Light.Choosable(), Factor: factor(id, n),
-			Why: pick(p.Lang, providers.Text(s.Reason.Text)),
+			Why: pick(p.Lang, providers.Text(s.Reason.Text)), Notice: pick(p.Lang, info.Notice),
 		}
 		c.Name = info.Name
 		c.First = i == 0 && !c.Shut
@@ -186,10 +188,13 @@ func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string
 			}
 		}
 		if c.Shut {
-			c.Until, _ = p.T("until.unknown", "t", s.Since.In(korea).Format("15:04"))
+			c.Until, _ = p.T("until.unknown", "t", p.clock(s.Since, board.At))
 			if s.Until != nil {
-				c.Until, _ = p.T("until", "t", s.Until.In(korea).Format("15:04"))
+				c.Until, _ = p.T("until", "t", p.clock(*s.Until, board.At))
 			}
+		}
+		if s.Planned != nil && !c.Shut {
+			c.Planned, _ = p.T("planned", "from", p.clock(s.Planned.From, board.At), "to", p.clock(s.Planned.To, board.At))
 		}
 		if c.Push && web.cfg.DemoContact != nil {
 			c.Contact, c.Demo = *web.cfg.DemoContact, true
@@ -221,7 +226,7 @@ func chooserURL(sealed string, n broker.Notice, lang string) string {
 func (p page) script(site providers.Text) string {
 	out := map[string]string{}
 	for _, key := range []string{
-		"choose.live", "choose.stale", "choose.new", "choose.closed.now", "choose.working", "until", "until.unknown",
+		"choose.live", "choose.stale", "choose.new", "choose.closed.now", "choose.working", "until", "until.unknown", "planned", "day",
 		"light.unmeasured", "expiring", "expiring.next", "expired", "expired.next", "seconds", "minutes",
 		"wait.going", "wait.offline",
 	} {
@@ -247,6 +252,17 @@ func (p page) duration(d time.Duration) string {
 		key, args = "minutes", []any{"m", s / 60, "s", s % 60}
 	}
 	out, _ := p.T(key, args...)
+	return out
+}
+
+// clock says a time by the clock of Korea, with its day when that is not the one
+// of now.
+func (p page) clock(t, now time.Time) string {
+	t, now = t.In(korea), now.In(korea)
+	if t.YearDay() == now.YearDay() && t.Year() == now.Year() {
+		return t.Format("15:04")
+	}
+	out, _ := p.T("day", "m", int(t.Month()), "d", t.Day(), "t", t.Format("15:04"))
 	return out
 }
 

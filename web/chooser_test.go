@@ -18,6 +18,10 @@ func TestTheChooserShows(t *testing.T) {
 	until := noon.Add(25 * time.Minute)
 	grey := status("kakao", signal.Grey)
 	grey.Until = &until
+	end := time.Date(noon.Year(), noon.Month(), noon.Day()+2, 4, 0, 0, 0, korea)
+	longer, planned := status("naver", signal.Grey), status("naver", signal.Green)
+	longer.Until = &end
+	planned.Planned = &signal.Period{From: noon.Add(30 * time.Minute), To: end}
 	contact := &providers.Contact{Name: "홍길동", Birthdate: "19900512", Phone: "01000000000"}
 	tests := map[string]struct {
 		login  func(*broker.Login)
@@ -48,6 +52,29 @@ func TestTheChooserShows(t *testing.T) {
 		"until when a closed route is closed": {
 			config: func(c *Config) { c.Board = boardOf(status("naver", signal.Green), grey, status("toss", signal.Green)) },
 			want:   []string{"✕", "선택불가", "12:25까지 닫혀 있습니다", "kakao 이유"},
+		},
+		"the day too, when a route is closed beyond today": {
+			config: func(c *Config) { c.Board = boardOf(longer) },
+			want:   []string{"3월 4일 04:00까지 닫혀 있습니다"},
+		},
+		"a maintenance that begins soon, on a route that can be chosen": {
+			config: func(c *Config) { c.Board = boardOf(planned) },
+			want:   []string{"12:30부터 3월 4일 04:00까지 점검으로 닫힙니다", `data-light="green"`},
+		},
+		"in English as well": {
+			config: func(c *Config) { c.Board = boardOf(planned) },
+			query:  "&lang=en",
+			want:   []string{"Closes for maintenance from 12:30 to 3/4 04:00 (Korean time)", "A line of the operator&#39;s"},
+			login: func(l *broker.Login) {
+				l.Routes[0].Notice = providers.Text{KO: "운영자의 한 줄", EN: "A line of the operator's"}
+			},
+		},
+		"the operator's own line about a route": {
+			login: func(l *broker.Login) {
+				l.Routes[0].Notice = providers.Text{KO: "운영자의 한 줄", EN: "A line of the operator's"}
+			},
+			want: []string{"운영자의 한 줄"},
+			not:  []string{"A line of"},
 		},
 		"that a closed route without an end opens again": {
 			config: func(c *Config) {

@@ -19,7 +19,7 @@ func lightsScript(ws words) ([]byte, error) {
 	for _, key := range []string{
 		"light.green", "light.yellow", "light.red", "light.grey",
 		"light.green.is", "light.yellow.is", "light.red.is", "light.grey.is", "light.unmeasured",
-		"until", "choose.stale", "choose.local", "embed.title", "embed.from", "embed.since",
+		"until", "planned", "choose.stale", "choose.local", "embed.title", "embed.from", "embed.since",
 	} {
 		t, ok := ws[key]
 		if !ok {

@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/gorilla/websocket"
@@ -129,6 +130,17 @@ func TestTheExamplesOfTheEmbedInARealBrowser(t *testing.T) {
 		s.mu.Unlock()
 		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
 		p.until(foot + `.textContent === "지금은 이 서버가 혼자 잰 신호입니다." && getComputedStyle(` + small + `).display !== "none"`)
+	})
+
+	t.Run("a maintenance is told of before it begins", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		away := status("naver", signal.Green)
+		away.Planned = &signal.Period{From: noon.Add(30 * time.Minute), To: noon.Add(2 * time.Hour)}
+		s.set(away, status("kakao", signal.Green), status("toss", signal.Green))
+		text := fmt.Sprintf(element, 0) + `.shadowRoot.querySelector("[data-id=naver] .until").textContent`
+		p.until(`/12:30부터 .*14:00까지 점검으로 닫힙니다$/.test(` + text + `)`)
+		s.set(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))
+		p.until(text + ` === ""`)
 	})
 
 	t.Run("attributes work while it lives, and its end closes the socket", func(t *testing.T) {

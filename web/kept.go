@@ -150,7 +150,7 @@ func (c *card) cardKey() string {
 		}
 	}
 	return strings.Join([]string{
-		"card", c.Lang, c.ID, c.Name.KO, c.Name.EN, c.Light, c.Why, c.Until,
+		"card", c.Lang, c.ID, c.Name.KO, c.Name.EN, c.Light, c.Why, c.Until, c.Planned, c.Notice,
 		strconv.FormatFloat(c.Factor, 'g', -1, 64), strconv.Itoa(flags),
 	}, "\x00")
 }

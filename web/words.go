@@ -23,6 +23,8 @@ func dictionary() words {
 		"light.grey.is":    {KO: "지금은 쓸 수 없습니다", EN: "cannot be used now"},
 		"light.unmeasured": {KO: "아직 측정된 로그인이 적습니다", EN: "Too few logins measured yet"},
 		"until":            {KO: "{t}까지 닫혀 있습니다", EN: "Closed until {t} (Korean time)"},
+		"planned":          {KO: "{from}부터 {to}까지 점검으로 닫힙니다", EN: "Closes for maintenance from {from} to {to} (Korean time)"},
+		"day":              {KO: "{m}월 {d}일 {t}", EN: "{m}/{d} {t}"},
 		"until.unknown":    {KO: "{t}부터 닫혀 있습니다. 계속 확인하며, 회복되면 바로 다시 열립니다", EN: "Closed since {t} (Korean time); checked all the time, opens as soon as it recovers"},
 
 		// Lights on other sites' pages.

@@ -95,7 +95,11 @@ func (b tab) obey(t *testing.T, s suiteSettings, address string) {
 		t.Fatalf("no commands of the plan match %s", address)
 	}
 	for _, task := range s.Browser[i].Tasks {
-		if !matches(task.Match, b.at(ctx, t)) {
+		at, err := b.at(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !matches(task.Match, at) {
 			continue
 		}
 		for _, command := range task.Commands {
@@ -104,13 +108,15 @@ func (b tab) obey(t *testing.T, s suiteSettings, address string) {
 	}
 }
 
-func (b tab) at(ctx context.Context, t *testing.T) string {
-	t.Helper()
-	at, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href"))
-	if err != nil {
-		t.Fatal(err)
+// at is where the tab is. A page that gives way to another while it is asked
+// cannot answer; the next one can.
+func (b tab) at(ctx context.Context) (string, error) {
+	for {
+		at, err := chromedp.Run(ctx, chromedp.Evaluate[string]("location.href"))
+		if err == nil || ctx.Err() != nil || !strings.Contains(err.Error(), "navigated or closed") {
+			return at, err
+		}
 	}
-	return at
 }
 
 func (b tab) one(ctx context.Context, t *testing.T, command []any) {
@@ -126,13 +132,14 @@ func (b tab) one(ctx context.Context, t *testing.T, command []any) {
 		err = chromedp.Do(ctx, chromedp.WaitVisible(chromedp.CSS(strings.TrimPrefix(target, "//"))))
 	case "wait contains":
 		for at := ""; err == nil && !strings.Contains(at, target); {
-			at, err = chromedp.Run(ctx, chromedp.Evaluate[string]("location.href"))
+			at, err = b.at(ctx)
 		}
 	default:
 		t.Fatalf("the suite knows no %v", command)
 	}
 	if err != nil {
-		u, _ := url.Parse(b.at(b.ctx, t))
+		where, _ := b.at(b.ctx)
+		u, _ := url.Parse(where)
 		t.Fatalf("%v at %s: %v", command, u.Path, err)
 	}
 }

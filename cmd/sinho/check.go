@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"sinho/config"
 	"sinho/providers"
+	"sinho/signal"
 )
 
 func checkCommand() *cobra.Command {
@@ -90,6 +92,18 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 	}
 	line("clients", "%d: %s", len(clients), strings.Join(clients, ", "))
 	line("providers", "%d of %d: %s", len(shown), len(cfg.Providers), strings.Join(shown, ", "))
+	now, planned := time.Now(), cfg.Planned()
+	for _, p := range cfg.Enabled() {
+		if next, in, any := signal.Next(planned[p.ID], now, 366*24*time.Hour); any {
+			word := map[bool]string{true: "until"}[in]
+			if !in {
+				word = next.From.In(cfg.TimeZone.Location()).Format(readable) + " to"
+			}
+			line("maintenance", "%s %s %s", p.ID, word, next.To.In(cfg.TimeZone.Location()).Format(readable))
+		} else if len(p.Maintenance) > 0 {
+			fmt.Fprintf(w, "warning: the maintenance of %s is over; remove it\n", p.ID)
+		}
+	}
 	for _, file := range exposed(cfg.KeysDir) {
 		fmt.Fprintf(w, "warning: %s can be read by everybody on this machine: chmod o= %s\n", file, file)
 	}

@@ -22,7 +22,7 @@ func command(t *testing.T, args ...string) (stdout string, err error) {
 func TestCheckSaysWhatAGoodConfigurationComesTo(t *testing.T) {
 	w := newWorld(t, "https")
 	w.certify(1, time.Now().Add(time.Hour))
-	w.write(w.text(withTLS, "capacity: 1", "order: 7"))
+	w.write(w.text(withTLS, "capacity: 1", "order: 7, maintenance: [{every: daily 00:00-23:59}]"))
 	t.Setenv("SECRET_naver", "x")
 	t.Setenv("SECRET_oidc", "y")
 	out, err := command(t, "check", "--config", w.path)
@@ -31,7 +31,7 @@ func TestCheckSaysWhatAGoodConfigurationComesTo(t *testing.T) {
 	}
 	for _, want := range []string{
 		w.path + " is good\n", "public_url  " + w.public, "KST\n", filepath.Join(w.dir, "data/sinho.db"),
-		"clients     1: booking\n", "providers   2 of 2: oidc, naver\n", "pepper ",
+		"clients     1: booking\n", "providers   2 of 2: oidc, naver\n", "pepper ", "maintenance naver ", "23:59 KST\n",
 	} {
 		if !strings.Contains(out, want) {
 			t.Errorf("the output lacks %q:\n%s", want, out)
@@ -47,7 +47,7 @@ func TestCheckSaysWhatAGoodConfigurationComesTo(t *testing.T) {
 
 func TestCheckWarnsOfWhatServeWouldTake(t *testing.T) {
 	w := newWorld(t, "http")
-	text := w.text("insecure_sample: true\n", "${SECRET_naver}", "open")
+	text := w.text("insecure_sample: true\n", "${SECRET_naver}", "open", "capacity: 1}", "capacity: 1, maintenance: [{from: 2021-08-09 02:00, to: 2021-08-09 04:00}]}")
 	from, to := strings.Index(text, "clients:"), strings.Index(text, "providers:")
 	w.write(text[:from] + text[to:])
 	pepper := filepath.Join(w.dir, "keys", pepperFile)
@@ -58,7 +58,7 @@ func TestCheckWarnsOfWhatServeWouldTake(t *testing.T) {
 	if err := runCheck(w.path, w.env, out); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"chmod o= " + pepper, "no clients", "insecure_sample"} {
+	for _, want := range []string{"the maintenance of naver is over", "chmod o= " + pepper, "no clients", "insecure_sample"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no warning of %q in:\n%s", want, out)
 		}

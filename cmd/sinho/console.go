@@ -52,7 +52,7 @@ func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more cons
 
 // consoleOf makes the console that cfg names for a generation, nil when there
 // is none.
-func consoleOf(cfg *config.Config, d desk, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
+func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
 	c := cfg.Console
 	if c == nil {
 		return nil, nil //nolint:nilnil // no console is none
@@ -76,14 +76,14 @@ func consoleOf(cfg *config.Config, d desk, l *lights, ring *seal.Ring, log *slog
 		}
 	}
 	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+		Origin: cfg.Origin(), Sites: told.sites, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
 }
 
 // furnish gives a generation its console, and tells its lights every operator's
 // word before anybody is sent to them.
 func (n *node) furnish(g *generation) (err error) {
-	if g.console, err = consoleOf(g.cfg, n.desk, g.lights, g.secrets.ring, n.log); err != nil {
+	if g.console, err = consoleOf(g.cfg, n.desk, n.telling, g.lights, g.secrets.ring, n.log); err != nil {
 		return err
 	}
 	g.operators = http.NotFoundHandler()
@@ -157,7 +157,7 @@ func (n *node) operate(ctx context.Context, server *http.Server, l net.Listener)
 }
 
 // demoConsole is the console of a demo and its one-time password.
-func demoConsole(origin string, st store.Store, l *lights, ring *seal.Ring, now func() time.Time, log *slog.Logger) (desk, *console.Console, *console.Once, error) {
+func demoConsole(origin string, st store.Store, told *telling, l *lights, ring *seal.Ring, now func() time.Time, log *slog.Logger) (desk, *console.Console, *console.Once, error) {
 	d := newDesk(st, func(id string) bool { return l.Light(id) != "" }, now, log)
 	d.Use(l.Override)
 	once := console.NewOnce("demo")
@@ -165,7 +165,7 @@ func demoConsole(origin string, st store.Store, l *lights, ring *seal.Ring, now 
 	if err != nil {
 		return d, nil, nil, err
 	}
-	c, err := newConsole(d, l, console.Ways{Once: once}, ring, console.Config{Origin: origin, Zone: zone, Log: log})
+	c, err := newConsole(d, l, console.Ways{Once: once}, ring, console.Config{Origin: origin, Sites: told.sites, Zone: zone, Log: log})
 	return d, c, once, err
 }
 

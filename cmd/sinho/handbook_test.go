@@ -32,7 +32,7 @@ func TestActAsSinho(t *testing.T) {
 	}
 	if err := run(t.Context(), flag.Args(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "sinho:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 	os.Exit(0)
 }

@@ -93,7 +93,7 @@ providers:
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := nextGeneration(cfg, nil, vault(t, dir), outside{}, nil); err == nil || !strings.Contains(err.Error(), "has no key of PS256") {
+	if _, err := nextGeneration(t.Context(), cfg, nil, vault(t, dir), outside{}, nil); err == nil || !strings.Contains(err.Error(), "has no key of PS256") {
 		t.Errorf("serve: got %v, want the same mistake", err)
 	}
 	if err := keysAdd(dir, keys.PS256, time.Now(), io.Discard); err != nil {

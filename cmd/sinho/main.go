@@ -27,12 +27,20 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "sinho:", err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
+// exitCode is 1 for an error that has no code of its own.
+func exitCode(err error) int {
+	if e, coded := errors.AsType[codedError](err); coded {
+		return e.code
+	}
+	return 1
+}
+
 // run is the whole program apart from the process: args without the program's
-// name, an error for exit code 1. A context that ends is a clean end.
+// name, an error for an exit code (exitCode). A context that ends is a clean end.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:   "sinho",
@@ -49,7 +57,7 @@ person green, yellow, red or grey, live.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	//nolint:contextcheck // cobra hands the context over
-	root.AddCommand(demoCommand(), serveCommand(), simCommand(), certifyCommand(), checkCommand(), readyCommand(), keysCommand(), operatorsCommand())
+	root.AddCommand(demoCommand(), serveCommand(), simCommand(), certifyCommand(), checkCommand(), doctorCommand(), readyCommand(), keysCommand(), operatorsCommand())
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

@@ -68,7 +68,7 @@ func (v vocabulary) unknown(expr string) []string {
 		return ""
 	})
 	expr = regexp.MustCompile(`\[[^\]]*\]`).ReplaceAllString(expr, "")
-	language := []string{"sum", "min", "max", "avg", "rate", "increase", "histogram_quantile", "and", "or"}
+	language := []string{"sum", "min", "max", "avg", "rate", "increase", "histogram_quantile", "and", "or", "unless"}
 	words := 0
 	for _, word := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(expr, -1) {
 		switch {

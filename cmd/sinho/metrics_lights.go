@@ -17,7 +17,7 @@ type figures struct {
 	begun, ended, failed, slow *prometheus.Desc
 	vanished                   *prometheus.Desc
 	watchers, watchersLimit    *prometheus.Desc
-	local                      *prometheus.Desc
+	local, maintenance         *prometheus.Desc
 	capacity, capacityMeasured *prometheus.Desc
 }
 
@@ -40,6 +40,8 @@ func lightFigures(current func() *lights) *figures {
 
 		local: desc("lights_local", "1 while the lights are by this node's own measurement because the store cannot be reached, else 0."),
 
+		maintenance: desc("provider_maintenance", "1 while a maintenance of a provider that the settings name is in force, else 0.", "provider"),
+
 		capacityMeasured: desc("provider_capacity_measured", "1 while congestion within the last hour has shown what a provider takes, else 0.", "provider"),
 
 		watchersLimit: desc("watchers_limit", "How many may."),
@@ -51,7 +53,7 @@ func (f *figures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		f.legs, f.errors, f.inFlight, f.light, f.measured, f.share,
 		f.begun, f.ended, f.failed, f.slow, f.vanished, f.watchers, f.watchersLimit, f.local,
-		f.capacity, f.capacityMeasured,
+		f.capacity, f.capacityMeasured, f.maintenance,
 	} {
 		to <- d
 	}
@@ -82,6 +84,7 @@ func (f *figures) Collect(to chan<- prometheus.Metric) {
 	for _, in := range l.Insights() {
 		tell(f.capacity, prometheus.GaugeValue, in.Capacity.Estimate, in.ID)
 		tell(f.capacityMeasured, prometheus.GaugeValue, truth(in.Capacity.Measured), in.ID)
+		tell(f.maintenance, prometheus.GaugeValue, truth(in.Away), in.ID)
 	}
 	_, byID := l.Honesty()
 	for id, h := range byID {

@@ -48,6 +48,14 @@ func (s *timed) Read(ctx context.Context, shard store.Shard, key string) ([]byte
 	return value, err
 }
 
+// ReadAll implements store.Store.
+func (s *timed) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	began := time.Now()
+	values, err := s.Store.ReadAll(ctx, shard, keys...)
+	s.observe("read", storeOutcome(ctx, err), began)
+	return values, err
+}
+
 // Now implements store.Store.
 func (s *timed) Now(ctx context.Context) (time.Time, error) {
 	began := time.Now()

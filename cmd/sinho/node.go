@@ -87,7 +87,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	}
 	var first *generation
 	if err == nil {
-		first, err = nextGeneration(cfg, nil, sec, n.outside(), n.log)
+		first, err = nextGeneration(ctx, cfg, nil, sec, n.outside(), n.log)
 	}
 	if err == nil {
 		err = n.furnish(first)
@@ -183,7 +183,7 @@ func (n *node) reload(ctx context.Context, why string) {
 		if sec.print == old.secrets.print {
 			return
 		}
-		if next, err = nextGeneration(old.cfg, old, sec, n.outside(), n.log); err != nil {
+		if next, err = nextGeneration(ctx, old.cfg, old, sec, n.outside(), n.log); err != nil {
 			n.refuse(ctx, "keys", why, err)
 			return
 		}
@@ -203,6 +203,7 @@ func (n *node) reload(ctx context.Context, why string) {
 		n.light(next) //nolint:contextcheck // lights live as long as the node
 	} else {
 		next.lights.use(next.adapters)
+		next.lights.Plan(ctx, next.cfg.Planned())
 	}
 	n.level.Set(slog.Level(next.cfg.Log.Level))
 	n.telling.use(next.clients, next.secrets)
@@ -227,7 +228,7 @@ func (n *node) prepare(ctx context.Context, old *generation, sec secrets) (*gene
 	if wrong := frozen(old.cfg, cfg); len(wrong) > 0 {
 		return nil, wrong
 	}
-	next, err := nextGeneration(cfg, old, sec, n.outside(), n.log)
+	next, err := nextGeneration(ctx, cfg, old, sec, n.outside(), n.log)
 	if err != nil {
 		return nil, err
 	}

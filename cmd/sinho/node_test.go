@@ -37,7 +37,7 @@ func (w *world) generations(texts ...string) []*generation {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		g, err := nextGeneration(cfg, all[len(all)-1], sec, outside{store: st, stands: newStanding(nil)}, slog.New(slog.DiscardHandler))
+		g, err := nextGeneration(context.Background(), cfg, all[len(all)-1], sec, outside{store: st, stands: newStanding(nil)}, slog.New(slog.DiscardHandler))
 		if err != nil {
 			w.t.Fatal(err)
 		}

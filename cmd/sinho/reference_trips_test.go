@@ -39,6 +39,11 @@ func (c tripStore) Read(ctx context.Context, shard store.Shard, key string) ([]b
 	return c.records.Read(ctx, shard, key)
 }
 
+func (c tripStore) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	c.n.Add(1)
+	return c.records.ReadAll(ctx, shard, keys...)
+}
+
 func (c tripStore) Push(ctx context.Context, queue, id string, item []byte, due time.Time) error {
 	c.n.Add(1)
 	return c.records.Push(ctx, queue, id, item, due)
@@ -95,7 +100,7 @@ func countedCertification(t *testing.T) (*certification, *atomic.Int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g, err := nextGeneration(cfg, nil, sec, outside{store: counts, stands: at, telling: told}, log)
+	g, err := nextGeneration(t.Context(), cfg, nil, sec, outside{store: counts, stands: at, telling: told}, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,7 @@ type simOptions struct {
 	broker   string
 	latency  int
 	capacity float64
+	crowd    int
 	seed     uint64
 }
 
@@ -61,6 +62,7 @@ in here is made up; never let a real person near it.`,
 	f.StringVar(&o.broker, "broker", "http://localhost:8080", "the broker's public_url")
 	f.IntVar(&o.latency, "latency", 100, "milliseconds a server leg takes to begin with, 0 to 60000")
 	f.Float64Var(&o.capacity, "capacity", 250, "server legs a second that each serves to begin with, 0.1 to 100000")
+	f.IntVar(&o.crowd, "crowd", 0, "people beside the named ones, 0 to 100000; with any, each who logs in by a page is another one")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of jitter and faults")
 	return cmd
 }
@@ -96,7 +98,7 @@ func runSim(ctx context.Context, o simOptions, stdout io.Writer) (err error) {
 		at := simPlace(i, p.id)
 		one, err := sim.New(sim.Config{
 			ID: p.id, Base: d.url(at), ClientID: "sinho", ClientSecret: secret, ClientName: "Sinho",
-			RedirectURIs: []string{o.broker + "/callback/" + p.id}, Seed: o.seed, Control: &control,
+			RedirectURIs: []string{o.broker + "/callback/" + p.id}, Seed: o.seed, Crowd: o.crowd, Control: &control,
 		})
 		if err != nil {
 			return err

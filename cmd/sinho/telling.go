@@ -3,6 +3,9 @@ package main
 import (
 	"context"
 	"log/slog"
+	"slices"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,7 +15,9 @@ import (
 	"sinho/broker/client"
 	"sinho/broker/keys"
 	"sinho/broker/logout"
+	"sinho/console"
 	"sinho/seal"
+	"sinho/signal"
 	"sinho/store"
 )
 
@@ -23,6 +28,10 @@ type telling struct {
 
 	voice  atomic.Pointer[voice]
 	counts *prometheus.CounterVec // nil: nobody counts
+	now    func() time.Time
+
+	mu   sync.Mutex                               // guards book
+	book map[string]map[string]console.SiteResult // by client and result
 }
 
 // voice is who is told, and with which keys.
@@ -34,7 +43,7 @@ type voice struct {
 
 // newTelling tells nobody before it has a voice.
 func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Time, log *slog.Logger) (*telling, error) {
-	t := &telling{counts: m.deliveries()}
+	t := &telling{counts: m.deliveries(), now: now, book: map[string]map[string]console.SiteResult{}}
 	t.voice.Store(&voice{})
 	var err error
 	t.Deliveries, err = logout.New(logout.Config{
@@ -76,6 +85,35 @@ func (t *telling) count(client, result string) {
 	if t.counts != nil {
 		t.counts.WithLabelValues(client, result).Inc()
 	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.book[client] == nil {
+		t.book[client] = map[string]console.SiteResult{}
+	}
+	t.book[client][result] = console.SiteResult{Result: result, Count: t.book[client][result].Count + 1, Last: t.now()}
+}
+
+// sites is how telling goes, for operators.
+func (t *telling) sites(ctx context.Context) (s console.Sites, err error) {
+	if s.Waiting, s.Oldest, err = t.Waiting(ctx); err != nil {
+		return s, err
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.voice.Load().clients.All() {
+		if c.BackchannelLogoutURI == "" {
+			continue
+		}
+		one := console.SiteTold{ID: c.ID, Name: signal.Text{KO: c.Name.KO, EN: c.Name.EN}}
+		for _, result := range logout.Results() {
+			r := t.book[c.ID][result]
+			r.Result = result
+			one.Results = append(one.Results, r)
+		}
+		s.Told = append(s.Told, one)
+	}
+	slices.SortFunc(s.Told, func(a, b console.SiteTold) int { return strings.Compare(a.ID, b.ID) })
+	return s, nil
 }
 
 // tell is broker's hook.

@@ -210,3 +210,13 @@ func (s *tracedStore) Read(ctx context.Context, shard store.Shard, key string) (
 	}
 	return value, err
 }
+
+// ReadAll implements store.Store.
+func (s *tracedStore) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	inner, span := s.traces.within(ctx, "store read")
+	values, err := s.Store.ReadAll(inner, shard, keys...)
+	if span != nil {
+		endSpan(span, storeOutcome(ctx, err), err != nil)
+	}
+	return values, err
+}

@@ -239,7 +239,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
 	issuer := d.url(placeBroker)
 	var err error
-	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, lights, s.ring, at.clock.Now, log); err != nil {
+	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, s.ring, at.clock.Now, log); err != nil {
 		return err
 	}
 	h.serving[placeConsole.name] = h.console.Handler()
@@ -291,8 +291,8 @@ type generation struct {
 	secrets  secrets
 	identity *certificate // nil without TLS
 	lights   *lights
-	newborn  bool // the lights are not those of the generation before
-	adapters []providers.Provider
+	newborn  bool                 // the lights are not those of the generation before
+	adapters []providers.Provider // without their terms
 	clients  *client.Registry
 	handler  http.Handler
 
@@ -312,7 +312,7 @@ type outside struct {
 // nextGeneration makes what cfg says. Lights stay when the list of providers
 // does, and so does every adapter whose settings are the same, with what it has
 // learnt.
-func nextGeneration(cfg *config.Config, before *generation, sec secrets, out outside, log *slog.Logger) (*generation, error) {
+func nextGeneration(ctx context.Context, cfg *config.Config, before *generation, sec secrets, out outside, log *slog.Logger) (*generation, error) {
 	g := &generation{cfg: cfg, secrets: sec}
 	if wrong := unsignable(cfg, sec.keys); len(wrong) > 0 {
 		return nil, wrong
@@ -343,6 +343,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 	}
 	if g.newborn {
 		g.lights.use(g.adapters)
+		g.lights.Plan(ctx, cfg.Planned())
 	}
 	out.metrics.expect(g.adapters)
 	g.clients, err = client.NewRegistry(cfg.Registrations()...)
@@ -350,7 +351,7 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 		return nil, err
 	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: g.adapters, lights: g.lights, clock: out.stands.clock,
+		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock,
 		pushes: cfg.PushesPerMinute, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {
@@ -358,6 +359,16 @@ func nextGeneration(cfg *config.Config, before *generation, sec secrets, out out
 	}
 	g.handler = behindProxies(cfg.Proxies(), handler)
 	return g, nil
+}
+
+// underTerms are the adapters of some providers as everybody but a probe sees
+// them: with the terms laid over them.
+func underTerms(of []config.Provider, adapters []providers.Provider) []providers.Provider {
+	all := make([]providers.Provider, len(adapters))
+	for i, p := range adapters {
+		all[i] = providers.Under(p, of[i].Terms())
+	}
+	return all
 }
 
 // watchedProviders are the enabled providers as the lights see them.

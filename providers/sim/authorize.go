@@ -57,8 +57,17 @@ func (f *flow) show(w http.ResponseWriter, r *http.Request, d door, status int) 
 			view.Hidden = append(view.Hidden, field{name, v})
 		}
 	}
-	for k, p := range f.sim.people {
-		view.People = append(view.People, choice{Value: strconv.Itoa(k), Name: p.Name, Birthdate: p.Birthdate, Chosen: k == 0})
+	chosen, crowd := 0, f.sim.cfg.Crowd
+	shown := f.sim.people[:len(f.sim.people)-crowd]
+	if crowd > 0 {
+		chosen = f.sim.somebody()
+		shown = append(slices.Clone(shown), f.sim.people[chosen])
+	}
+	for k, p := range shown {
+		if crowd > 0 && k == len(shown)-1 {
+			k = chosen
+		}
+		view.People = append(view.People, choice{Value: strconv.Itoa(k), Name: p.Name, Birthdate: p.Birthdate, Chosen: k == chosen})
 	}
 	f.sim.render(w, status, "login.html", view)
 }

@@ -207,3 +207,51 @@ func FuzzAuthorize(f *testing.F) {
 		}
 	})
 }
+
+// TestEverybodyOfACrowdIsOnePerson finds each by what they would type.
+func TestEverybodyOfACrowdIsOnePerson(t *testing.T) {
+	const crowd = 500
+	all := withCrowd(Everybody(), crowd)
+	cis := map[string]bool{}
+	for _, p := range all {
+		cis[p.CI] = true
+		if k, ok := find(all, p.Name, p.digits(), p.Phone); !ok || all[k].CI != p.CI {
+			t.Fatalf("%+v is found as number %d", p, k)
+		}
+	}
+	if len(cis) != len(all) {
+		t.Errorf("%d people have %d CI", len(all), len(cis))
+	}
+}
+
+// TestACrowdComesOneAfterTheOther looks at the page of a simulator that has one:
+// whoever only presses the button is somebody else each time.
+func TestACrowdComesOneAfterTheOther(t *testing.T) {
+	cfg := config("oidc")
+	cfg.Crowd = 500
+	s := build(t, cfg)
+	seen := map[string]bool{}
+	for range 20 {
+		var people []input
+		for _, in := range inputs(t, get(s, genericDoor+"?"+wanted().Encode()).body) {
+			if in.kind == "radio" {
+				people = append(people, in)
+			}
+		}
+		last := people[len(people)-1]
+		if len(people) != len(Everybody())+1 || people[0].checked || !last.checked {
+			t.Fatalf("got people %+v, want the named ones and one of the crowd, chosen", people)
+		}
+		k, err := strconv.Atoi(last.value)
+		if err != nil || k < len(Everybody()) || k >= len(s.people) {
+			t.Fatalf("got person %q, want one of the crowd", last.value)
+		}
+		seen[last.value] = true
+	}
+	if len(seen) < 10 {
+		t.Errorf("of 20 people %d are different", len(seen))
+	}
+	if _, err := New(Config{ID: "pass", Base: "http://localhost:1", ClientID: "a", ClientSecret: "b", Crowd: MaxCrowd + 1}); err == nil {
+		t.Error("a crowd beyond the limit is let in")
+	}
+}

@@ -3,6 +3,7 @@ package sim
 import (
 	"crypto/sha512"
 	"encoding/base64"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -47,6 +48,25 @@ func People() []Person {
 	}
 	for k := range people {
 		people[k].complete(k)
+	}
+	return people
+}
+
+// MaxCrowd is how many people a crowd may have.
+const MaxCrowd = 100_000
+
+// withCrowd adds n people to those with a name of their own.
+func withCrowd(people []Person, n int) []Person {
+	families := []string{"김", "이", "박", "최", "정", "강", "조", "윤", "장", "임"}
+	carriers := []string{"SKT", "KT", "LGU", "SKT_MVNO", "KT_MVNO", "LGU_MVNO"}
+	for range n {
+		k := len(people)
+		p := Person{
+			Name: families[k%len(families)] + "시민", Nickname: "시민" + strconv.Itoa(k), Birthdate: fmt.Sprintf("%d-%02d-%02d", 1950+k%50, 1+k%12, 1+k%28),
+			Gender: []string{"female", "male"}[k%2], Phone: fmt.Sprintf("010%08d", k), Email: fmt.Sprintf("citizen%d@example.com", k), Carrier: carriers[k%len(carriers)],
+		}
+		p.complete(k)
+		people = append(people, p)
 	}
 	return people
 }

@@ -39,6 +39,10 @@ type Config struct {
 	RedirectURIs []string
 	// Seed repeats the jitter and the choice of failing requests.
 	Seed uint64
+	// Crowd is how many made-up people there are beside People, 0 to MaxCrowd. The
+	// login page shows one of them, another each time, and has them preselected:
+	// whoever presses a button is somebody else.
+	Crowd int
 	// Control to begin with; nil: Defaults.
 	Control *Control
 	// Plain503 makes Kakao answer a full queue with 503 as the others do,
@@ -107,7 +111,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)
 	}
 	s := &Sim{
-		cfg: cfg, people: Everybody(), desk: newDesk(control), views: views,
+		cfg: cfg, people: withCrowd(Everybody(), cfg.Crowd), desk: newDesk(control), views: views,
 		queue: newQueue(control.CapacityPerS, control.latency(), seed),
 		dice:  rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // repeatable faults, not a secret
 	}
@@ -150,6 +154,9 @@ func (cfg Config) validate(control Control) error {
 	if redirect && len(cfg.RedirectURIs) == 0 {
 		say("RedirectURIs are needed")
 	}
+	if cfg.Crowd < 0 || cfg.Crowd > MaxCrowd {
+		say("Crowd of %d, want 0 to %d", cfg.Crowd, MaxCrowd)
+	}
 	for _, uri := range cfg.RedirectURIs {
 		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
 			say("redirect URI %q must be absolute and without a fragment", uri)
@@ -184,6 +191,13 @@ func (s *Sim) SetControl(body []byte) (Control, error) {
 			}
 			s.queue.tune(next.CapacityPerS, next.latency())
 		})
+}
+
+// somebody of the crowd, by number.
+func (s *Sim) somebody() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.people) - s.cfg.Crowd + s.dice.IntN(s.cfg.Crowd)
 }
 
 // unlucky draws whether this request is one of the failing share.

@@ -33,6 +33,10 @@ type Insight struct {
 	// not set is 1.
 	Capacity signal.Capacity
 	Bounds   signal.Bounds
+	// Maintenance is the one in force (Away), or the next one to come within a week;
+	// nil for none.
+	Maintenance *signal.Period
+	Away        bool
 	// ProbeEvery is the pace of probes now, 0 for none.
 	ProbeEvery time.Duration
 	Honesty    signal.Honesty
@@ -71,6 +75,9 @@ func (l *Live) insight(p *provider, now time.Time) Insight {
 	}
 	in.Seconds = len(p.buckets)
 	in.ProbeEvery, in.Honesty = lamp.ProbeEvery, lamp.Honest
+	if planned, away, any := signal.Next(p.planned, now, planAhead); any {
+		in.Maintenance, in.Away = &planned, away
+	}
 	return in
 }
 

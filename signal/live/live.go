@@ -106,6 +106,7 @@ type provider struct {
 	probeNext time.Time
 	override  *signal.Override // this node's, over whatever the lamp says
 	anew      time.Time        // an override ended then, and no lamp has begun anew since
+	planned   []signal.Maintenance
 }
 
 // New is a Live that measures nothing until Run. It reports every mistake in

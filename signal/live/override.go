@@ -71,5 +71,11 @@ func (p *provider) status(lamp signal.Lamp, now time.Time) signal.Status {
 	if !p.anew.IsZero() {
 		lamp = lamp.Forgotten(p.anew)
 	}
-	return lamp.Overridden(p.override, now).Status(p.ID, p.Name, now)
+	return p.told(lamp, now)
+}
+
+// told is the lamp under everything that is known besides: an operator's word,
+// then planned maintenance. p.mu is held.
+func (p *provider) told(lamp signal.Lamp, now time.Time) signal.Status {
+	return lamp.Overridden(p.override, now).Status(p.ID, p.Name, now).Under(p.planned, now)
 }

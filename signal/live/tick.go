@@ -117,7 +117,7 @@ func (l *Live) step(p *provider, inFlight signal.Histogram, now time.Time) stepp
 	sample := signal.Sample{Buckets: p.buckets, InFlight: inFlight}
 	s.Lamp = p.lamp.Step(l.rules, sample, now)
 	s.capacity = p.capacity.Step(l.rules, p.bounds(), s.Lamp, sample)
-	if !p.anew.IsZero() {
+	if !p.anew.IsZero() || s.Lamp.Light == signal.Green && p.away(now) {
 		s.Lamp = s.Lamp.Forgotten(now)
 	}
 	every := s.Lamp.ProbeEvery
@@ -172,5 +172,6 @@ func (l *Live) board(now time.Time, local bool, of func(int, *provider) (signal.
 		b.Providers[i], capacities[i] = of(i, p)
 	}
 	signal.Shares(l.rules, b.Providers, signal.Capacities(l.rules, l.bounds, capacities))
+	signal.Limit(b.Providers, l.bounds, capacities)
 	return b
 }

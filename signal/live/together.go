@@ -311,7 +311,7 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 	if state.Shown, err = etagOf(l.board(at, false, func(i int, p *provider) (signal.Status, signal.Capacity) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		return next[i].Lamp.Overridden(p.override, at).Status(p.ID, p.Name, at), next[i].capacity
+		return p.told(next[i].Lamp, at), next[i].capacity
 	})); err != nil {
 		return nil, false, err
 	}

@@ -98,7 +98,7 @@ func objection(op store.Op, r record, found bool, run runID) store.Why {
 		if found {
 			return unlike(op, r)
 		}
-	case store.Take, store.Hold, store.Alive, store.Fetch, store.Advance:
+	case store.Take, store.Hold, store.Alive, store.Fetch, store.Advance, store.Contains:
 		switch {
 		case !found:
 			return store.Absent
@@ -108,7 +108,8 @@ func objection(op store.Op, r record, found bool, run runID) store.Why {
 			return store.Tombstone
 		case op.Kind == store.Take && r.fenced && r.run != run:
 			return store.Fence
-		case op.Kind == store.Hold && !bytes.Equal(r.value, op.Value):
+		case op.Kind == store.Hold && !bytes.Equal(r.value, op.Value),
+			op.Kind == store.Contains && !bytes.Contains(r.value, op.Value):
 			return store.Differs
 		}
 	case store.Put, store.Delete:
@@ -132,7 +133,7 @@ func grown(op store.Op, r record) ([]byte, bool) {
 	if op.Kind == store.Advance {
 		return store.Advanced(r.value, op.From)
 	}
-	return store.Appended(r.value, op.Value, op.Keep)
+	return store.Appended(r.value, op.Value, op.Keep, op.Same)
 }
 
 // do carries out one op that nothing objects to.
@@ -149,7 +150,7 @@ func (c *change) do(shard store.Shard, op store.Op) error {
 		r.tombstone = true
 	case store.Delete:
 		return c.drop(key)
-	case store.Hold, store.Alive, store.Fetch:
+	case store.Hold, store.Alive, store.Fetch, store.Contains:
 		return nil
 	case store.Advance, store.Append:
 		if old, found := c.find(key); found {

@@ -163,30 +163,39 @@ func (s *Store) prepare(folder string) error {
 
 // Read implements store.Store. It sees every Apply that has been answered.
 func (s *Store) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
-	if err := store.CheckKey(shard, key); err != nil {
+	values, err := s.ReadAll(ctx, shard, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case values[0] == nil:
+		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
+	}
+	return values[0], nil
+}
+
+// ReadAll implements store.Store.
+func (s *Store) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	if err := store.CheckKeys(shard, keys...); err != nil {
 		return nil, fmt.Errorf("read: %w", err)
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, err)
 	}
 	now := s.clock.now()
-	var value []byte
+	values := make([][]byte, len(keys))
 	err := s.db.View(func(tx *bolt.Tx) error {
-		r, ok := decodeRecord(tx.Bucket([]byte(bucketRecords)).Get(recordKey(shard, key)))
-		if !ok || !r.live(now) || r.tombstone {
-			return store.ErrAbsent
+		records := tx.Bucket([]byte(bucketRecords))
+		for i, key := range keys {
+			if r, ok := decodeRecord(records.Get(recordKey(shard, key))); ok && r.live(now) && !r.tombstone {
+				values[i] = append([]byte{}, r.value...)
+			}
 		}
-		value = append([]byte{}, r.value...)
 		return nil
 	})
-	switch {
-	case err == nil:
-		return value, nil
-	case errors.Is(err, store.ErrAbsent):
-		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
-	default:
+	if err != nil {
 		return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, err)
 	}
+	return values, nil
 }
 
 // Now implements store.Store: the machine's clock, held still while it is set

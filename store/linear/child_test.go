@@ -204,6 +204,11 @@ func (r *remote) Read(_ context.Context, shard store.Shard, key string) ([]byte,
 	return a.Value, err
 }
 
+// ReadAll is what no plan does.
+func (*remote) ReadAll(context.Context, store.Shard, ...string) ([][]byte, error) {
+	return nil, store.ErrInvalid
+}
+
 func (*remote) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 func (*remote) Close() error                           { return nil }
 

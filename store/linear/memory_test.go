@@ -99,6 +99,11 @@ func (m *memory) Read(_ context.Context, shard store.Shard, key string) ([]byte,
 	return []byte(r.value), nil
 }
 
+// ReadAll is what no plan does.
+func (*memory) ReadAll(context.Context, store.Shard, ...string) ([][]byte, error) {
+	return nil, store.ErrInvalid
+}
+
 func (*memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }
 func (*memory) Close() error                           { return nil }
 

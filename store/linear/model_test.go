@@ -173,13 +173,24 @@ func do(live string, run int, ops []store.Op) (string, store.Outcome) {
 			was.value = generation(op.From+1) + was.value[8:]
 			next = set(next, op.Key, was)
 		case store.Append:
-			was.value += r.value
-			was.value = was.value[max(0, len(was.value)-op.Keep*len(r.value)):]
+			was.value = appended(was.value, op)
 			next = set(next, op.Key, was)
-		case store.Hold, store.Alive, store.Fetch:
+		case store.Hold, store.Alive, store.Fetch, store.Contains:
 		}
 	}
 	return next, out
+}
+
+// appended is a list with the entry of op.
+func appended(list string, op store.Op) string {
+	next, entry := "", string(op.Value)
+	for ; list != ""; list = list[len(entry):] {
+		if op.Same == 0 || list[:op.Same] != entry[:op.Same] {
+			next += list[:len(entry)]
+		}
+	}
+	next += entry
+	return next[max(0, len(next)-op.Keep*len(entry)):]
 }
 
 // gives reports whether the op's value comes with the answer.
@@ -202,7 +213,8 @@ func refusal(op store.Op, r record, found bool, run int) store.Why {
 		return store.Fence
 	case compares && r.value != string(op.Value),
 		op.Kind == store.Advance && (len(r.value) < 8 || r.value[:8] > generation(op.From)),
-		op.Kind == store.Append && len(r.value)%len(op.Value) != 0:
+		op.Kind == store.Append && len(r.value)%len(op.Value) != 0,
+		op.Kind == store.Contains && !strings.Contains(r.value, string(op.Value)):
 		return store.Differs
 	}
 	return 0

@@ -56,7 +56,7 @@ func (w *writer) next() plan {
 		sites := store.Op{Kind: store.Put, Key: "sites", Value: site, TTL: ttl}
 		return plan{name: "mint a code", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), put(store.Put, "session"), sites}}}
 	case 1: // single sign-on; what nobody looks at would leave the order open, and the check without end
-		another := store.Op{Kind: store.Append, Key: "sites", Value: site, Keep: 3, TTL: ttl}
+		another := store.Op{Kind: store.Append, Key: "sites", Value: site, Keep: 3, Same: w.chance.IntN(2), TTL: ttl}
 		return plan{name: "mint a code by session", input: input{kind: apply, ops: []store.Op{fenced(put(store.PutNew, code)), {Kind: store.Alive, Key: "session"}, {Kind: store.Fetch, Key: "sites"}, another}}}
 	case 2, 3, 4: // the token endpoint
 		revoke := plan{name: "revoke after a replay", input: input{kind: apply, durable: true, ops: []store.Op{{Kind: store.Delete, Key: access}}}}

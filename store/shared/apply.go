@@ -81,7 +81,7 @@ func (s *Store) newCall(shard store.Shard, attempt store.Attempt, durable bool, 
 		case store.Advance: // whole generations, so that the server need not count
 			value = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, op.From), op.From+1)
 		case store.Append:
-			more = strconv.Itoa(op.Keep)
+			more = strconv.Itoa(op.Keep) + " " + strconv.Itoa(op.Same)
 		}
 		c.args = append(c.args, int(op.Kind), value, ttl, more)
 	}

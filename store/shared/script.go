@@ -38,7 +38,8 @@ func recordValue(b []byte) ([]byte, bool) {
 //	KEYS  the attempt's key, then one key for each op
 //	ARGV  the attempt's TTL in ms, "1" if durable, then four for each op:
 //	      kind; value (of an Advance: generation and the next, 8 bytes each);
-//	      TTL in ms; "1" if fenced (of an Append: how many entries to keep)
+//	      TTL in ms; "1" if fenced (of an Append: how many entries to keep, and
+//	      how many bytes name one)
 //
 // It returns {repeated, 0, taken…} or {repeated, why, op, value}.
 //
@@ -65,7 +66,7 @@ if known then
 end
 
 local PUT, PUTNEW, TAKE, DELETE, HOLD = '1', '2', '3', '4', '5'
-local FETCH, ADVANCE, APPEND = '7', '8', '9'
+local FETCH, ADVANCE, APPEND, CONTAINS = '7', '8', '9', '10'
 local ABSENT, TOMBSTONE, FENCE, DIFFERS = 1, 2, 3, 4
 
 local mint
@@ -86,6 +87,20 @@ local function beyond(value, wanted)
 		end
 	end
 	return false
+end
+
+-- The entries of a list that begin otherwise than the one to come.
+local function others(list, entry, same)
+	if same == 0 then
+		return list
+	end
+	local name, kept = string.sub(entry, 1, same), {}
+	for at = 1, #list, #entry do
+		if string.sub(list, at, at + same - 1) ~= name then
+			kept[#kept + 1] = string.sub(list, at, at + #entry - 1)
+		end
+	end
+	return table.concat(kept)
 end
 
 local answer, heads, values = {0, 0}, {}, {}
@@ -112,7 +127,8 @@ for i = 1, #KEYS - 1 do
 				end
 			elseif (kind == PUTNEW or kind == HOLD) and value ~= wanted
 				or kind == ADVANCE and beyond(value, wanted)
-				or kind == APPEND and #value % #wanted ~= 0 then
+				or kind == APPEND and #value % #wanted ~= 0
+				or kind == CONTAINS and not string.find(value, wanted, 1, true) then
 				why = DIFFERS
 			end
 		end
@@ -140,8 +156,9 @@ if answer[2] == 0 then
 		elseif kind == ADVANCE then
 			redis.call('SET', KEYS[i + 1], heads[i] .. string.sub(value, 9) .. string.sub(values[i], 9), 'PX', ttl)
 		elseif kind == APPEND then
-			local list = (values[i] or '') .. value
-			local surplus = math.max(0, #list - #value * tonumber(ARGV[4 * i + 2]))
+			local keep, same = string.match(ARGV[4 * i + 2], '(%d+) (%d+)')
+			local list = others(values[i] or '', value, tonumber(same)) .. value
+			local surplus = math.max(0, #list - #value * tonumber(keep))
 			local life = math.max(tonumber(ttl), redis.call('PTTL', KEYS[i + 1]))
 			redis.call('SET', KEYS[i + 1], (heads[i] or 'v') .. string.sub(list, surplus + 1), 'PX', string.format('%.0f', life))
 		elseif kind == DELETE then

@@ -180,22 +180,40 @@ func (s *Store) master(ctx context.Context, key string) (*redis.Client, error) {
 
 // Read implements store.Store. It asks the master, never a replica.
 func (s *Store) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
-	if err := store.CheckKey(shard, key); err != nil {
+	values, err := s.ReadAll(ctx, shard, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case values[0] == nil:
+		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
+	}
+	return values[0], nil
+}
+
+// ReadAll implements store.Store. A shard's records are of one slot.
+func (s *Store) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	if err := store.CheckKeys(shard, keys...); err != nil {
 		return nil, fmt.Errorf("read: %w", err)
+	}
+	names := make([]string, len(keys))
+	for i, key := range keys {
+		names[i] = s.recordKey(shard, key)
 	}
 	bounded, cancel := context.WithTimeout(ctx, s.o.Timeout)
 	defer cancel()
-	b, err := s.client.Get(bounded, s.recordKey(shard, key)).Bytes()
-	if err == nil {
-		var live bool
-		if b, live = recordValue(b); live {
-			return b, nil
+	found, err := s.client.MGet(bounded, names...).Result()
+	if err != nil || len(found) != len(keys) {
+		return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, errors.Join(err, ctx.Err()))
+	}
+	values := make([][]byte, len(keys))
+	for i, raw := range found {
+		if text, is := raw.(string); is {
+			if value, live := recordValue([]byte(text)); live {
+				values[i] = value
+			}
 		}
 	}
-	if err == nil || errors.Is(err, redis.Nil) {
-		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
-	}
-	return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, errors.Join(err, ctx.Err()))
+	return values, nil
 }
 
 // Now implements store.Store. In a Cluster one slot's master keeps the time

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"sinho/store"
 )
 
@@ -20,6 +22,17 @@ func appendTo(key, entry string, keep int) store.Op {
 	return store.Op{Kind: store.Append, Key: key, Value: []byte(entry), Keep: keep, TTL: long}
 }
 
+// named appends an entry whose first same bytes are its name.
+func named(key, entry string, keep, same int) store.Op {
+	op := appendTo(key, entry, keep)
+	op.Same = same
+	return op
+}
+
+func contains(key, name string) store.Op {
+	return store.Op{Kind: store.Contains, Key: key, Value: []byte(name)}
+}
+
 // generation is a value at one.
 func generation(n uint64, rest string) string {
 	return string(binary.BigEndian.AppendUint64(nil, n)) + rest
@@ -30,7 +43,7 @@ func family(t *testing.T, s store.Store) store.Shard {
 	t.Helper()
 	shard := newShard()
 	apply(t, s, shard, put("gen", generation(5, "rest")), put("bare", generation(0, "")), put("taken", "spent"), put("empty", ""),
-		put("short", "seven b"), put("list", "aabbcc"), fenced(put("code", generation(5, "c"))))
+		put("short", "seven b"), put("list", "aabbcc"), put("twice", "aabbaa"), fenced(put("code", generation(5, "c"))))
 	apply(t, s, shard, take("taken", "grave"))
 	return shard
 }
@@ -68,9 +81,25 @@ func (u *suite) grown(t *testing.T) {
 		{"append may keep itself alone", []store.Op{appendTo("list", "xx", 1)}, done(), map[string]string{"list": "xx"}},
 		{"append fills an empty list", []store.Op{appendTo("empty", "xx", 2)}, done(), map[string]string{"empty": "xx"}},
 		{"append adds the same entry twice", []store.Op{appendTo("list", "cc", 9)}, done(), map[string]string{"list": "aabbcccc"}},
+		{"append replaces the entry of its name", []store.Op{named("list", "ax", 3, 1)}, done(), map[string]string{"list": "bbccax"}},
+		{"append replaces every entry of its name", []store.Op{named("twice", "ax", 3, 1)}, done(), map[string]string{"twice": "bbax"}},
+		{"append replaces before it counts", []store.Op{named("list", "bx", 2, 1)}, done(), map[string]string{"list": "ccbx"}},
+		{"append knows a name where an entry begins", []store.Op{named("list", "abc", 3, 2)}, done(), map[string]string{"list": "aabbccabc"}},
+		{"append replaces an entry named by all of it", []store.Op{named("list", "cc", 9, 2)}, done(), map[string]string{"list": "aabbcc"}},
+		{"append with a name begins a list", []store.Op{named("new", "ax", 3, 1)}, done(), map[string]string{"new": "ax"}},
+		{"append with a name refuses an entry of another length", []store.Op{named("list", "aaaa", 4, 1)}, conflict(0, store.Differs, "aabbcc"), nil},
 		{"append refuses an entry of another length and shows the list", []store.Op{appendTo("list", "xxxx", 4)}, conflict(0, store.Differs, "aabbcc"), map[string]string{"list": "aabbcc"}},
 		{"append refuses a tombstone and shows it", []store.Op{appendTo("taken", "x", 4)}, conflict(0, store.Tombstone, "grave"), map[string]string{"taken": absent}},
 
+		{"contains finds what is there", []store.Op{contains("list", "bb")}, done(), map[string]string{"list": "aabbcc"}},
+		{"contains finds it at either end", []store.Op{contains("list", "aab"), contains("list", "c")}, done(), nil},
+		{"contains takes no pattern", []store.Op{contains("list", "a.")}, conflict(0, store.Differs, "aabbcc"), nil},
+		{"contains finds any bytes", []store.Op{contains("gen", generation(5, "r"))}, done(), nil},
+		{"contains refuses what is not there and shows the value", []store.Op{contains("list", "ac")}, conflict(0, store.Differs, "aabbcc"), nil},
+		{"contains refuses an empty value", []store.Op{contains("empty", "a")}, conflict(0, store.Differs, ""), nil},
+		{"contains refuses an absent record", []store.Op{contains("none", "a")}, conflict(0, store.Absent, ""), nil},
+		{"contains refuses a tombstone", []store.Op{contains("taken", "grave")}, conflict(0, store.Tombstone, "grave"), nil},
+		{"contains sees what was there before a write", []store.Op{put("list", "new"), contains("list", "bb")}, done(), map[string]string{"list": "new"}},
 		{
 			"takes, fetches and advances show their values in the order of the ops",
 			[]store.Op{fetch("list"), put("new", "n"), advance("gen", 5), alive("bare"), take("short", "t"), appendTo("list", "dd", 4), fetch("gen")},
@@ -100,6 +129,17 @@ func (u *suite) grown(t *testing.T) {
 			}
 		})
 	}
+	t.Run("many records are read as they were at one moment", func(t *testing.T) {
+		shard := family(t, s)
+		got, err := s.ReadAll(t.Context(), shard, "list", "none", "taken", "empty", "list")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := [][]byte{[]byte("aabbcc"), nil, nil, {}, []byte("aabbcc")}
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("ReadAll (-want +got):\n%s", d)
+		}
+	})
 	t.Run("generations differ in every byte", func(t *testing.T) { everyByte(t, s) })
 	t.Run("a fenced record grows and stays fenced", func(t *testing.T) {
 		shard := family(t, s)

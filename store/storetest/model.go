@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sinho/store"
@@ -19,7 +20,7 @@ func (u *suite) model(t *testing.T) {
 	m := model{}
 	kinds := []store.Kind{
 		store.Put, store.PutNew, store.PutNew, store.Take, store.Take, store.Delete, store.Hold, store.Alive,
-		store.Fetch, store.Advance, store.Advance, store.Append, store.Append,
+		store.Fetch, store.Advance, store.Advance, store.Append, store.Append, store.Contains,
 	}
 	for step := range steps {
 		var ops []store.Op
@@ -52,6 +53,9 @@ func randomOp(random *rand.Rand, kind store.Kind, key string) store.Op {
 	case store.Append:
 		op.Value = []byte([]string{"x", "yz"}[random.IntN(2)])
 		op.Keep = 1 + random.IntN(12)
+		op.Same = random.IntN(1 + len(op.Value))
+	case store.Contains:
+		op.Value = []byte([]string{"x", "zy", "\x00"}[random.IntN(3)])
 	case store.Put, store.PutNew, store.Take, store.Hold:
 		op.Value = []byte(generation(random.Uint64N(3), "abc"[:random.IntN(3)]))
 	default: // the others carry none
@@ -93,9 +97,12 @@ func (m model) apply(ops []store.Op) store.Outcome {
 		case store.Advance:
 			m[op.Key] = entry{value: []byte(generation(op.From+1, string(was[8:])))}
 		case store.Append:
-			list := string(was) + string(op.Value)
-			m[op.Key] = entry{value: []byte(list[max(0, len(list)-op.Keep*len(op.Value)):])}
-		case store.Hold, store.Alive, store.Fetch:
+			entries := slices.DeleteFunc(slices.Collect(slices.Chunk(was, len(op.Value))), func(one []byte) bool {
+				return op.Same > 0 && bytes.HasPrefix(one, op.Value[:op.Same])
+			})
+			entries = append(entries, op.Value)
+			m[op.Key] = entry{value: slices.Concat(entries[max(0, len(entries)-op.Keep):]...)}
+		case store.Hold, store.Alive, store.Fetch, store.Contains:
 		}
 	}
 	return o
@@ -110,7 +117,7 @@ func judge(op store.Op, e entry, found bool) store.Why {
 		if !found {
 			return 0
 		}
-	case store.Take, store.Hold, store.Alive, store.Fetch, store.Advance:
+	case store.Take, store.Hold, store.Alive, store.Fetch, store.Advance, store.Contains:
 		if !found {
 			return store.Absent
 		}
@@ -121,7 +128,8 @@ func judge(op store.Op, e entry, found bool) store.Why {
 		return store.Tombstone
 	case compares && !bytes.Equal(e.value, op.Value),
 		op.Kind == store.Advance && (len(e.value) < 8 || string(e.value[:8]) > generation(op.From, "")),
-		op.Kind == store.Append && len(e.value)%len(op.Value) != 0:
+		op.Kind == store.Append && len(e.value)%len(op.Value) != 0,
+		op.Kind == store.Contains && !bytes.Contains(e.value, op.Value):
 		return store.Differs
 	}
 	return 0

@@ -159,6 +159,10 @@ func (u *suite) limits(t *testing.T) {
 		{"an append that keeps nothing", "s", newAttempt(), []store.Op{appendTo("k", "v", 0)}, "keeps 0 entries, want 1 to 64"},
 		{"an append that keeps too many", "s", newAttempt(), []store.Op{appendTo("k", "v", 65)}, "keeps 65 entries, want 1 to 64"},
 		{"a put that keeps entries", "s", newAttempt(), []store.Op{{Kind: store.Put, Key: "k", TTL: long, Keep: 1}}, "only Append"},
+		{"a put that names entries", "s", newAttempt(), []store.Op{{Kind: store.Put, Key: "k", TTL: long, Same: 1}}, "only Append"},
+		{"an entry whose name is longer than itself", "s", newAttempt(), []store.Op{named("k", "v", 1, 2)}, "name of 2 bytes, want 0 to 1"},
+		{"an entry whose name is shorter than nothing", "s", newAttempt(), []store.Op{named("k", "v", 1, -1)}, "name of -1 bytes"},
+		{"a contains that looks for nothing", "s", newAttempt(), []store.Op{contains("k", "")}, "looks for nothing"},
 		{"an empty entry", "s", newAttempt(), []store.Op{appendTo("k", "", 1)}, "entry of 0 bytes, want 1 to 256"},
 		{"an entry too long", "s", newAttempt(), []store.Op{appendTo("k", strings.Repeat("v", 257), 1)}, "entry of 257 bytes, want 1 to 256"},
 		{"a fenced advance", "s", newAttempt(), []store.Op{fenced(advance("k", 0))}, "fenced"},
@@ -180,6 +184,14 @@ func (u *suite) limits(t *testing.T) {
 		for shard, key := range map[store.Shard]string{"": "k", "s": "", "t": strings.Repeat("k", 129)} {
 			if _, err := s.Read(t.Context(), shard, key); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("Read %q %q: got error %v, want ErrInvalid", shard, key, err)
+			}
+			if _, err := s.ReadAll(t.Context(), shard, "fine", key); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("ReadAll %q %q: got error %v, want ErrInvalid", shard, key, err)
+			}
+		}
+		for _, n := range []int{0, store.MaxOps + 1} {
+			if _, err := s.ReadAll(t.Context(), "s", make([]string, n)...); !errors.Is(err, store.ErrInvalid) {
+				t.Errorf("ReadAll of %d: got error %v, want ErrInvalid", n, err)
 			}
 		}
 	})

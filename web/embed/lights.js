@@ -168,7 +168,8 @@ class SinhoLights extends HTMLElement {
     put(at("shape"), SHAPE[light]);
     put(at("word"), say(lang, "light." + light));
     put(at("reason"), reason || say(lang, p.measured ? "light." + light + ".is" : "light.unmeasured"));
-    put(at("until"), p.until ? say(lang, "until", clock(p.until)) : "");
+    put(at("until"), p.until ? say(lang, "until", clock(p.until))
+      : p.planned ? say(lang, "planned").replace("{from}", clock(p.planned.from)).replace("{to}", clock(p.planned.to)) : "");
     put(at("since"), p.measured ? say(lang, "embed.since", clock(p.since)) : "");
   }
 

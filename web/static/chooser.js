@@ -42,14 +42,21 @@
     var until = li.querySelector(".until");
     until.hidden = !shut;
     until.textContent = !shut ? "" : s.until ? say("until", { t: clock(s.until) }) : say("until.unknown", { t: clock(s.since) });
+    var planned = li.querySelector(".planned"), p = !shut && s.planned;
+    planned.hidden = !p;
+    planned.textContent = p ? say("planned", { from: clock(p.from), to: clock(p.to) }) : "";
     li.querySelectorAll("fieldset, button[type=submit]").forEach(function (b) { b.disabled = shut; });
     if (shut && was !== "grey") announce(say("choose.closed.now", { p: li.dataset.name }));
   }
 
-  // Korean civil time, whatever the device's zone: UTC+9, no daylight saving.
+  // Korean civil time, whatever the device's zone: UTC+9, no daylight saving. With
+  // its day when that is not the one of the board.
   function clock(rfc3339) {
-    return new Date(Date.parse(rfc3339) + 9 * 3600000).toISOString().slice(11, 16);
+    var iso = seoul(Date.parse(rfc3339)), t = iso.slice(11, 16);
+    if (iso.slice(0, 10) === seoul(newest || Date.now()).slice(0, 10)) return t;
+    return say("day", { m: Number(iso.slice(5, 7)), d: Number(iso.slice(8, 10)), t: t });
   }
+  function seoul(ms) { return new Date(ms + 9 * 3600000).toISOString(); }
 
   function board(b) {
     var at = Date.parse(b.at) || 0;

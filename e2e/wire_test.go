@@ -3,6 +3,8 @@ package e2e
 import (
 	"crypto/tls"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httputil"
@@ -39,6 +41,7 @@ func newWire(t *testing.T, to string) *wire {
 		Rewrite:       func(r *httputil.ProxyRequest) { r.SetURL(target) },
 		FlushInterval: -1, // a drip drips
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 256, DisableCompression: true},
+		ErrorLog:      quiet(),
 		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	w.handler = proxy
@@ -56,6 +59,9 @@ func newWire(t *testing.T, to string) *wire {
 	t.Cleanup(w.cut)
 	return w
 }
+
+// quiet: what breaks is meant to.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
 
 // url of a path behind it.
 func (w *wire) url(path string) string {
@@ -86,7 +92,7 @@ func (w *wire) open(with tls.Certificate) {
 		w.t.Fatal(err)
 	}
 	w.server = &http.Server{
-		Handler: w.handler, ReadHeaderTimeout: time.Minute,
+		Handler: w.handler, ReadHeaderTimeout: time.Minute, ErrorLog: quiet(),
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{with}, MinVersion: tls.VersionTLS12},
 	}
 	go func(s *http.Server) { _ = s.ServeTLS(l, "", "") }(w.server) // until it is closed

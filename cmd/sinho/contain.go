@@ -42,7 +42,7 @@ func (all guards) contained(h broker.Hooks) broker.Hooks {
 		if notice := admit(provider); notice != "" {
 			return notice
 		}
-		if g := all[provider]; g != nil && g.Shut() {
+		if g := all[provider]; g != nil && g.TurnsAway() {
 			return broker.NoticeBusy
 		}
 		return ""
@@ -88,7 +88,7 @@ func newGuardFigures(current func() *lights) *guardFigures {
 		limit:    desc("provider_request_limit", "Requests to a provider that may be under way at this node; fewer after failures.", "provider"),
 		underWay: desc("provider_requests_under_way", "Requests to a provider that are, until their answer is read.", "provider"),
 		open:     desc("provider_breaker_open", "1 while this node asks a provider by one trial at a time because it fails everything, else 0.", "provider"),
-		refused:  desc("provider_refused_total", "Requests to a provider that this node did not make: full (as many as may be were under way) or open (the breaker). They colour no light.", "provider", "reason"),
+		refused:  desc("provider_refused_total", "Requests to a provider that this node did not make: full (as many as may be were under way) or open (the breaker), and people it did not send there for the latter, chooser. They colour no light.", "provider", "reason"),
 		repeated: desc("provider_repeated_total", "Requests to a provider that were made once more.", "provider"),
 	}
 }
@@ -112,6 +112,7 @@ func (f *guardFigures) Collect(to chan<- prometheus.Metric) {
 		tell(f.open, prometheus.GaugeValue, truth(r.Open), id)
 		tell(f.refused, prometheus.CounterValue, float64(r.Full), id, "full")
 		tell(f.refused, prometheus.CounterValue, float64(r.Opened), id, "open")
+		tell(f.refused, prometheus.CounterValue, float64(r.TurnedAway), id, "chooser")
 		tell(f.repeated, prometheus.CounterValue, float64(r.Repeated), id)
 	}
 }

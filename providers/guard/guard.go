@@ -81,8 +81,8 @@ type Reading struct {
 	UnderWay int  // that are
 	Open     bool // the breaker is not closed
 	// Full and Opened are requests refused for the limit and by the breaker,
-	// Repeated those made once more.
-	Full, Opened, Repeated uint64
+	// Repeated those made once more. TurnedAway are people.
+	Full, Opened, Repeated, TurnedAway uint64
 }
 
 // Reading is now's.
@@ -94,13 +94,17 @@ func (g *Guard) Reading() Reading {
 	return r
 }
 
-// Shut reports whether whoever came back now would be refused, so that nobody is
-// sent there for nothing. It refuses for the breaker's pause and no longer: then
-// somebody has to try.
-func (g *Guard) Shut() bool {
+// TurnsAway reports whether a person should not be sent there now, for whoever
+// came back would be refused, and counts them if so. That is for the breaker's
+// pause and no longer: then somebody has to try.
+func (g *Guard) TurnsAway() bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.breaker.pausing(g.now())
+	if !g.breaker.pausing(g.now()) {
+		return false
+	}
+	g.reading.TurnedAway++
+	return true
 }
 
 // Trouble counts a failure of the provider that only an adapter could tell.

@@ -93,11 +93,11 @@ func TestADeadProviderIsAskedByOneTrialAtATime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, v, c := newGuarded(DefaultRules())
 		dead(t, g, v, c)
-		if before := v.times(); !errors.Is(ask(t, c, http.MethodGet), ErrRefused) || v.times() != before || !g.Shut() {
-			t.Errorf("got asked %d times more (shut: %v), want a refusal in the pause", v.times()-before, g.Shut())
+		if before := v.times(); !errors.Is(ask(t, c, http.MethodGet), ErrRefused) || v.times() != before || !g.TurnsAway() {
+			t.Errorf("got asked %d times more (shut: %v), want a refusal in the pause", v.times()-before, g.TurnsAway())
 		}
 		time.Sleep(g.rules.LongestPause)
-		if g.Shut() {
+		if g.TurnsAway() {
 			t.Error("got shut after the pause: nobody could ever try")
 		}
 		v.will(hanging)
@@ -112,7 +112,7 @@ func TestADeadProviderIsAskedByOneTrialAtATime(t *testing.T) {
 			t.Errorf("got %d trials and %d refused, want 1 and %d", got, len(refused), cap(refused)-1)
 		}
 		trials.Wait() // the trial times out
-		if !g.Shut() {
+		if !g.TurnsAway() {
 			t.Error("got a trial that failed and the breaker not pausing")
 		}
 	})
@@ -142,7 +142,7 @@ func TestAProviderThatAnswersAgainIsAskedByAll(t *testing.T) {
 				} else {
 					<-old
 				}
-				if r := g.Reading(); r.Open || g.Shut() {
+				if r := g.Reading(); r.Open || g.TurnsAway() {
 					t.Errorf("got %+v, want the breaker closed", r)
 				}
 				if err := ask(t, c, http.MethodPost); err != nil {
@@ -212,7 +212,7 @@ func TestWhatOnlyAnAdapterCanTellOpensTheBreakerToo(t *testing.T) {
 			g.Trouble()
 			time.Sleep(g.rules.Span / time.Duration(g.rules.Failures-1))
 		}
-		if !g.Shut() {
+		if !g.TurnsAway() {
 			t.Errorf("got %+v, want the breaker open", g.Reading())
 		}
 	})

@@ -90,7 +90,7 @@ func TestMergeRefusesAndNamesTheField(t *testing.T) {
 }
 
 func TestControlAnswersInFullWhateverIsWrong(t *testing.T) {
-	want := []string{"latency_ms", "error_rate", "capacity_per_s", "hang", "page_hang", "down", "approve"}
+	want := []string{"latency_ms", "error_rate", "capacity_per_s", "hang", "page_hang", "down", "fault", "approve"}
 	s := build(t, config("kakao"))
 	for _, fault := range []string{`{}`, `{"hang":true}`, `{"page_hang":true}`, `{"error_rate":1}`, `{"down":true}`} {
 		control(t, s, fault)

@@ -24,6 +24,15 @@ func newGuards(ids []string, now func() time.Time) guards {
 	return all
 }
 
+// reading of a provider's guard, and how many requests may be under way at best.
+func (all guards) reading(id string) (r guard.Reading, most int) {
+	g := all[id]
+	if g == nil {
+		return r, 0
+	}
+	return g.Reading(), guard.DefaultRules().Most
+}
+
 // client of a provider's adapter: guarded without, measured within, so that what
 // the guard refuses is in no light.
 func (l *lights) client(id string) *http.Client {

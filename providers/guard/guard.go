@@ -85,6 +85,9 @@ type Reading struct {
 	Full, Opened, Repeated, TurnedAway uint64
 }
 
+// Refused is how many requests were refused for either reason.
+func (r Reading) Refused() uint64 { return r.Full + r.Opened }
+
 // Reading is now's.
 func (g *Guard) Reading() Reading {
 	g.mu.Lock()

@@ -40,12 +40,12 @@ func TestNobodyIsSentToAProviderWhoseBreakerIsOpen(t *testing.T) {
 			t.Errorf("got notice %q, want none of this to count", got)
 		}
 		before := told
-		for range 17 {
+		for range 16 {
 			h.Ended(broker.Trip{Provider: "kakao", Err: &providers.Error{Class: providers.Throttled, Code: "-10"}})
-			time.Sleep(time.Second / 4)
+			time.Sleep(9 * time.Second / 20)
 		}
-		if got := h.Admit("kakao"); got != broker.NoticeBusy || told != before+17 {
-			t.Errorf("got notice %q, lights told %d times; want %q and 17", got, told-before, broker.NoticeBusy)
+		if got := h.Admit("kakao"); got != broker.NoticeBusy || told != before+16 {
+			t.Errorf("got notice %q, lights told %d times; want %q and 16", got, told-before, broker.NoticeBusy)
 		}
 		if got := h.Admit("naver"); got != broker.NoticeClosed {
 			t.Errorf("got notice %q, want the light's own word first", got)

@@ -48,7 +48,7 @@ type Rules struct {
 func DefaultRules() Rules {
 	return Rules{
 		Most: 1024, Least: 8, Window: time.Second, Enough: 10, Bad: 0.1, Cut: 0.7, Grow: 32,
-		Failures: 16, Span: 4 * time.Second, Forget: time.Minute, Pause: time.Second, LongestPause: 8 * time.Second,
+		Failures: 16, Span: 6 * time.Second, Forget: time.Minute, Pause: time.Second, LongestPause: 8 * time.Second,
 		Share: 0.1, Saved: 10, Breath: 100 * time.Millisecond,
 	}
 }

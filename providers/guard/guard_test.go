@@ -205,12 +205,12 @@ func TestWhatOnlyAnAdapterCanTellOpensTheBreakerToo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g, v, c := newGuarded(DefaultRules())
 		v.will(status(http.StatusBadRequest)) // Kakao's quota
-		for range g.rules.Failures + 1 {
+		for range g.rules.Failures {
 			if err := ask(t, c, http.MethodPost); err != nil {
 				t.Fatal(err)
 			}
 			g.Trouble()
-			time.Sleep(g.rules.Span / time.Duration(g.rules.Failures-1))
+			time.Sleep(g.rules.Span/time.Duration(g.rules.Failures-1) + 1)
 		}
 		if !g.TurnsAway() {
 			t.Errorf("got %+v, want the breaker open", g.Reading())

@@ -72,6 +72,7 @@ func TestAProviderFailureCostsNothing(t *testing.T) {
 		{providers.Consent, NoticeConsent},
 		{providers.Policy, NoticePolicy},
 		{providers.Throttled, NoticeBusy},
+		{providers.Shed, NoticeBusy},
 		{providers.Down, NoticeFailed},
 	} {
 		t.Run(c.class.String(), func(t *testing.T) {

@@ -106,6 +106,8 @@ func (c Class) String() string {
 		return "throttled"
 	case Down:
 		return "down"
+	case Shed:
+		return "shed"
 	}
 	return "unknown"
 }

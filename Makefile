@@ -12,7 +12,7 @@ OP_ZITADEL := $(CACHE)/upstreams/zitadel
 OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
 OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-fuzz screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-fuzz screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -123,6 +123,10 @@ evidence-failover: ## three nodes behind HAProxy while one is killed, one draine
 evidence-console: ## how soon an operator's word is seen on open choosers of two nodes
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 10m -v -run TestOverridesReachAllNodes ./e2e
+
+evidence-containment: ## Kakao ill in eleven ways: what its people, the others, goroutines and memory notice (16 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestOneProviderCannotTakeTheOthers ./e2e
 
 evidence-fuzz: ## a minute of new inputs for everything that reads what strangers and sites send (18 minutes)
 	@mkdir -p docs/evidence

@@ -74,6 +74,7 @@ type Broker struct {
 	entry     int                              // bytes of a list's entry
 
 	answers *recall[id, answer]
+	present *presence
 	pushes  *recall[[32]byte, sentPush]
 	firsts  *recall[id, id] // the browser a pushed request belongs to
 	looks   *looks
@@ -107,6 +108,7 @@ func New(cfg Config) (*Broker, error) {
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
 		answers: newRecall[id, answer](rememberAnswers, answerTTL),
+		present: newPresence(),
 		pushes:  newRecall[[32]byte, sentPush](rememberPushes, pushTwice),
 		firsts:  newRecall[id, id](rememberFirsts, claimTTL),
 		looks:   newLooks(rememberLooks),

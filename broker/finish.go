@@ -95,10 +95,13 @@ func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string)
 		return Step{}, b.mismatch(&j)
 	}
 	old, _ := b.session(r)
-	a, err := b.answers.do(r.Context(), j.ID, b.now, func(ctx context.Context) (answer, bool, error) {
-		// The proof can be used once: a browser that goes away must not waste it.
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
-		defer cancel()
+	work, leave := b.present.join(r.Context(), j.ID)
+	defer leave()
+	a, err := b.answers.do(r.Context(), j.ID, b.now, func(context.Context) (answer, bool, error) {
+		// The proof can be used once: a browser that goes away for a moment must
+		// not waste it.
+		ctx := work
+		defer b.present.done(j.ID)
 		b.returned(&j)
 		if b.disabled(provider) {
 			return b.settle(ctx, &j, old, providers.Identity{}, &providers.Error{Provider: provider, Class: providers.Policy, Code: codeDisabled})

@@ -77,6 +77,7 @@ func TestAProviderFailureCostsNothing(t *testing.T) {
 		{providers.Policy, providers.CodeUnder14, NoticeUnder14},
 		{providers.Policy, providers.CodeGuardian, NoticeGuardian},
 		{providers.Throttled, "x", NoticeBusy},
+		{providers.Shed, "x", NoticeBusy},
 		{providers.Down, "x", NoticeFailed},
 	} {
 		t.Run(c.class.String()+" "+c.code, func(t *testing.T) {
@@ -318,7 +319,7 @@ func TestTheTableOfFailuresIsTrue(t *testing.T) {
 			cells[i] = strings.Trim(cells[i], " `")
 		}
 		e := &providers.Error{Code: cells[1]}
-		for e.Class = providers.Cancelled; e.Class <= providers.Down && e.Class.String() != cells[0]; e.Class++ {
+		for e.Class = providers.Cancelled; e.Class <= providers.Shed && e.Class.String() != cells[0]; e.Class++ {
 		}
 		seen[cells[0]] = true
 		got := noticeOf(e)
@@ -329,7 +330,7 @@ func TestTheTableOfFailuresIsTrue(t *testing.T) {
 			t.Errorf("%s %s: the table says %s, %s; the broker %s, %v", cells[0], cells[1], cells[3], cells[4], got, e.Colours())
 		}
 	}
-	if len(seen) != int(providers.Down) {
-		t.Errorf("got %d classes in the table, want %d", len(seen), providers.Down)
+	if len(seen) != int(providers.Shed) {
+		t.Errorf("got %d classes in the table, want %d", len(seen), int(providers.Shed))
 	}
 }

@@ -56,6 +56,7 @@ const (
 	nodeDrift   = 2 * time.Second  // between the clocks of nodes
 
 	providerWait = 10 * time.Second // one exchange, push or result
+	abandonedIn  = 5 * time.Second  // an exchange whose browsers have all gone
 	storeWait    = 5 * time.Second  // what follows a spent proof
 	pollWait     = 4 * time.Second  // one look at a push
 	pollEvery    = time.Second      // at most one look a journey

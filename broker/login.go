@@ -189,12 +189,17 @@ func (b *Broker) internal(q *request, c client.Client, err error) *Problem {
 // codeDisabled is the code of a way that was closed while somebody was on it.
 const codeDisabled = "disabled"
 
+// codeGone is an adapter's code of an exchange that was given up.
+const codeGone = "gone"
+
 // classed makes every adapter failure a *providers.Error.
 func classed(provider string, err error) *providers.Error {
 	var e *providers.Error
 	switch {
 	case errors.As(err, &e):
 		return e
+	case errors.Is(err, context.Canceled):
+		return &providers.Error{Provider: provider, Class: providers.Cancelled, Code: codeGone, Cause: err}
 	case errors.Is(err, context.DeadlineExceeded):
 		return &providers.Error{Provider: provider, Class: providers.Down, Code: "timeout", Cause: err}
 	default:
@@ -206,8 +211,11 @@ func classed(provider string, err error) *providers.Error {
 func noticeOf(e *providers.Error) string {
 	switch e.Class {
 	case providers.Cancelled:
-		if e.Code == providers.CodeExpired {
+		switch e.Code {
+		case providers.CodeExpired:
 			return NoticeExpired
+		case codeGone: // and has come back
+			return NoticeAgain
 		}
 		return NoticeCancelled
 	case providers.BadCode:
@@ -226,7 +234,7 @@ func noticeOf(e *providers.Error) string {
 			return NoticeGuardian
 		}
 		return NoticePolicy
-	case providers.Throttled:
+	case providers.Throttled, providers.Shed:
 		return NoticeBusy
 	default:
 		return NoticeFailed

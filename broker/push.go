@@ -133,7 +133,7 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 	if err != nil {
 		failure := classed(j.Provider, err)
 		k.failed++
-		if failure.Colours() && k.failed < pollFailures {
+		if (failure.Colours() || failure.Class == providers.Shed) && k.failed < pollFailures {
 			b.logFailure(r.Context(), &j.Request, failure)
 			return b.wait(&j, now) // the phone may still answer
 		}

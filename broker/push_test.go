@@ -154,6 +154,17 @@ func TestAStumblingVendorDoesNotEndAPushAtOnce(t *testing.T) {
 	w.wantNotice(s, err, NoticeFailed)
 }
 
+// Our own refusal to ask is no word of the vendor's: the phone may still answer.
+func TestALookThatWeDoNotTakeDoesNotEndAPush(t *testing.T) {
+	w := newWorld(t)
+	br := w.browser()
+	name := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+	w.pass.pollFail = &providers.Error{Provider: "pass", Class: providers.Shed, Code: "not-asked"}
+	if s := must2(t)(br.waiting(name)); s.Wait == nil {
+		t.Errorf("got %+v, want waiting", s)
+	}
+}
+
 func TestLeavingAPushKeepsTheRequest(t *testing.T) {
 	w := newWorld(t)
 	br := w.browser()

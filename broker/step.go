@@ -49,7 +49,7 @@ type Notice struct {
 const (
 	NoticeCancelled = "cancelled" // the person said no there
 	NoticeFailed    = "failed"    // the provider failed or timed out
-	NoticeBusy      = "busy"      // the provider throttled
+	NoticeBusy      = "busy"      // the provider throttled, or we do not ask it now
 	NoticeAgain     = "again"     // the proof was already used or lost: one more tap
 	NoticeConsent   = "consent"   // something needed was not agreed to
 	NoticePolicy    = "policy"    // the provider may not serve this person

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sinho/operator"
+	"sinho/providers/guard"
 	"sinho/signal"
 	"sinho/signal/live"
 )
@@ -28,12 +29,32 @@ type door struct {
 	Honest        honesty
 	Strip         strip
 	Rules         signal.Rules
+	Kept          kept
 }
 
 // class is a kind of error and how many there were.
 type class struct {
 	Name signal.Text
 	N    uint32
+}
+
+// kept is what this node has kept from a provider, apart from what the provider
+// did: it is in no light.
+type kept struct {
+	guard.Reading
+
+	Less bool // fewer may be under way than usually
+}
+
+// Any reports whether there is anything to tell.
+func (k kept) Any() bool { return k.Open || k.Less || k.Full+k.Opened+k.TurnedAway > 0 }
+
+func (c *Console) kept(provider string) kept {
+	if c.cfg.Lights.Guard == nil {
+		return kept{}
+	}
+	r, most := c.cfg.Lights.Guard(provider)
+	return kept{Reading: r, Less: r.Limit < most}
 }
 
 // figure is what a provider is believed to take, in logins a second or, as it was
@@ -107,7 +128,7 @@ func (c *Console) doors(s span) []door {
 		d := door{
 			Status: statuses[i], Insight: in, Word: c.cfg.Desk.Word(in.ID), Rules: c.cfg.Lights.Rules,
 			P50: in.Recent.Legs.Quantile(0.50), P95: in.Recent.Legs.Quantile(0.95), P99: in.Recent.Legs.Quantile(0.99),
-			Returned: in.Recent.Returned(), Failed: in.Recent.Failed(), Room: roomOf(in.Capacity, in.Bounds), Honest: honestyOf(in.Honesty),
+			Returned: in.Recent.Returned(), Failed: in.Recent.Failed(), Room: roomOf(in.Capacity, in.Bounds), Honest: honestyOf(in.Honesty), Kept: c.kept(in.ID),
 		}
 		for i, name := range classNames() {
 			d.Classes = append(d.Classes, class{name, in.Recent.Errors[i]})

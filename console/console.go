@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sinho/operator"
+	"sinho/providers/guard"
 	"sinho/seal"
 	"sinho/signal"
 	"sinho/signal/live"
@@ -34,6 +35,8 @@ type Lights struct {
 	// Minutes of a provider, both ends in Unix minutes, oldest first.
 	Minutes func(provider string, first, last int64) []signal.Minute
 	Rules   signal.Rules
+	// Guard is what this node keeps from a provider; nil where nothing is guarded.
+	Guard func(provider string) (r guard.Reading, most int)
 }
 
 // Config of a Console. Desk, Lights, Ring, Origin and one way to sign in are

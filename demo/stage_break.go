@@ -29,7 +29,7 @@ func breaking(what string) (control string, told bilingual, ok bool) {
 }
 
 // cure is what Recover sends where no healthy state was ever seen.
-const cure = `{"latency_ms":100,"error_rate":0,"hang":false,"page_hang":false,"down":false,"approve":"auto"}`
+const cure = `{"latency_ms":100,"error_rate":0,"hang":false,"page_hang":false,"down":false,"fault":"","approve":"auto"}`
 
 // breakIt breaks a provider, Kakao unless another is named.
 func (s *Stage) breakIt(r *http.Request) error {

@@ -90,6 +90,8 @@ func (c Class) String() string {
 		return "throttled"
 	case Down:
 		return "down"
+	case Shed:
+		return "shed"
 	}
 	return "unknown"
 }

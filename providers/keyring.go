@@ -56,8 +56,13 @@ func (k *keyring) download(ctx context.Context, url string) ([]jose.JSONWebKey, 
 	if err != nil {
 		return nil, err
 	}
-	if r.status != 200 {
-		return nil, k.status(op, r.status)
+	switch e := k.status(op, r.status); {
+	case r.status == 200:
+	case e.Class == Configuration:
+		// Nobody can log in without them, whoever has lost them.
+		return nil, k.nonsense(op, e.Code)
+	default:
+		return nil, e
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
+
+	"sinho/providers/guard"
 )
 
 // maxBody bounds what a vendor may answer, in bytes, after decompression.
@@ -44,11 +46,15 @@ func (l line) fail(class Class, code string, cause error) *Error {
 }
 
 // broken is what a request that got no answer means. The person having left
-// (ctx cancelled) is nobody's fault; a time-out is the provider's. The
+// (ctx cancelled) is nobody's fault, and so is our own refusal to ask; a time-out is
+// the provider's. The
 // transport counts a request until its body is read, so it has seen all this.
 func (l line) broken(ctx context.Context, op string, err error) *Error {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return l.fail(Cancelled, "gone", fmt.Errorf("%s: %w", op, ctx.Err()))
+	}
+	if errors.Is(err, guard.ErrRefused) {
+		return l.fail(Shed, "not-asked", fmt.Errorf("%s: %w", op, err))
 	}
 	code := "connection"
 	if timedOut(err) || ctx.Err() != nil {
@@ -73,7 +79,7 @@ func (l line) status(op string, status int) *Error {
 	switch {
 	case status == http.StatusTooManyRequests:
 		class = Throttled
-	case status >= 500:
+	case status >= 500, status >= 300 && status < 400: // no redirect is followed
 		class = Down
 	}
 	e := l.fail(class, "http-"+strconv.Itoa(status), fmt.Errorf("%s: HTTP status %d", op, status))

@@ -156,6 +156,7 @@ const (
 	Policy                         // the provider may not serve this person (under 14 …)
 	Throttled                      // the provider's quota is spent
 	Down                           // failure, time-out, nonsense
+	Shed                           // we did not ask: too much of it fails or is under way (package guard)
 )
 
 // Error is every failure of an adapter.

@@ -43,7 +43,7 @@ func newMetrics(current func() *lights) *metrics {
 		started:   logins("started", "People sent to a provider, or pushes asked for."),
 		returned:  logins("returned", "People who came back from a provider, with whatever."),
 		completed: logins("completed", "Logins whose identity was read."),
-		failed:    logins("failed", "Logins that ended otherwise, by the class of the failure; only throttled and down are the provider's fault.", "class"),
+		failed:    logins("failed", "Logins that ended otherwise, by the class of the failure; only throttled and down are the provider's fault; shed is our own refusal to ask it.", "class"),
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sinho_store_operation_duration_seconds", Help: "Operations of the store by kind and outcome.",
 			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 3},
@@ -55,7 +55,7 @@ func newMetrics(current func() *lights) *metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.started, m.returned, m.completed, m.failed, m.store, build, lightFigures(current),
+		m.started, m.returned, m.completed, m.failed, m.store, build, lightFigures(current), newGuardFigures(current),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for op, outcomes := range storeOutcomes() {
@@ -89,7 +89,7 @@ func (m *metrics) expect(adapters []providers.Provider) {
 		for _, c := range []*prometheus.CounterVec{m.started, m.returned, m.completed} {
 			c.WithLabelValues(id)
 		}
-		for class := providers.Cancelled; class <= providers.Down; class++ {
+		for class := providers.Cancelled; class <= providers.Shed; class++ {
 			m.failed.WithLabelValues(id, class.String())
 		}
 	}

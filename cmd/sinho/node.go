@@ -139,7 +139,7 @@ func (n *node) start(behind context.Context) {
 	})
 	n.running.Go(func() error {
 		n.warm(behind, first.adapters, nil)
-		return nil
+		return settle(behind, n.tend(behind))
 	})
 }
 
@@ -257,17 +257,25 @@ func (n *node) refuse(ctx context.Context, what, why string, err error) {
 // warm lets new adapters fetch what their providers publish, so that nobody's
 // login has to. It is no fault when a provider does not answer.
 func (n *node) warm(ctx context.Context, adapters, known []providers.Provider) {
-	ctx, cancel := context.WithTimeout(ctx, warmFor)
+	fresh := slices.DeleteFunc(slices.Clone(adapters), func(p providers.Provider) bool { return slices.Contains(known, p) })
+	warmAll(ctx, fresh, func(p providers.Provider, err error) {
+		n.log.WarnContext(ctx, "provider does not tell its keys yet", "provider", p.Info().ID, "error", err.Error())
+	})
+}
+
+// warmAll waits at most warmFor, and tells who did not answer unless ctx has ended.
+func warmAll(ctx context.Context, adapters []providers.Provider, silent func(providers.Provider, error)) {
+	within, cancel := context.WithTimeout(ctx, warmFor)
 	defer cancel()
 	var g errgroup.Group
 	for _, p := range adapters {
 		w, can := p.(interface{ Warm(context.Context) error })
-		if !can || slices.Contains(known, p) {
+		if !can {
 			continue
 		}
 		g.Go(func() error {
-			if err := w.Warm(ctx); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
-				n.log.WarnContext(ctx, "provider does not tell its keys yet", "provider", p.Info().ID, "error", err.Error())
+			if err := w.Warm(within); err != nil && !errors.Is(ctx.Err(), context.Canceled) {
+				silent(p, err)
 			}
 			return nil
 		})

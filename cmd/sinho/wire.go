@@ -37,9 +37,11 @@ type standing struct {
 // newStanding is a node by itself, by this machine's clock.
 func newStanding(log *slog.Logger) standing { return standing{clock: clock.New(machineClock(), log)} }
 
-// lights are the measured providers, and the adapters by which they are probed.
+// lights are the measured providers, what bounds each, and the adapters by which
+// they are probed.
 type lights struct {
 	*live.Live
+	guards   guards
 	adapters atomic.Pointer[[]providers.Provider]
 }
 
@@ -47,9 +49,12 @@ type lights struct {
 func newLights(watched []live.Provider, watchers int, at standing, log *slog.Logger) (*lights, error) {
 	l := &lights{}
 	l.use(nil)
+	var ids []string
 	for i := range watched {
+		ids = append(ids, watched[i].ID)
 		watched[i].Probes = func() []live.Probe { return l.probes(watched[i].ID) }
 	}
+	l.guards = newGuards(ids, at.clock.Now)
 	cfg := live.Config{Providers: watched, MaxWatchers: watchers, Log: log, Now: at.clock.Now}
 	if at.meet != nil {
 		cfg.Exchange = at.meet()
@@ -99,7 +104,7 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(hooks(f.lights.Live, f.telling)), Log: f.log, PushesPerMinute: f.pushes,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(hooks(f.lights.Live, f.telling))), Log: f.log, PushesPerMinute: f.pushes,
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
 		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
@@ -216,7 +221,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 	h.live, h.lights = lights.Live, lights
 	adapters := make([]providers.Provider, len(settings))
 	for i, set := range settings {
-		if adapters[i], err = providers.NewAt(set, lights.Client(set.ID), at.clock.Now); err != nil {
+		if adapters[i], err = providers.NewAt(set, lights.client(set.ID), at.clock.Now); err != nil {
 			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
 		}
 	}
@@ -337,7 +342,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 			g.adapters[i] = before.adapters[i]
 			continue
 		}
-		if g.adapters[i], err = providers.NewAt(p.Settings(), out.traces.legs(p.ID, g.lights.Client(p.ID)), out.stands.clock.Now); err != nil {
+		if g.adapters[i], err = providers.NewAt(p.Settings(), out.traces.legs(p.ID, g.lights.client(p.ID)), out.stands.clock.Now); err != nil {
 			return nil, err
 		}
 	}

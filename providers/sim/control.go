@@ -40,6 +40,9 @@ type Control struct {
 	PageHang bool `json:"page_hang"`
 	// Down: every path but the control's drops the connection.
 	Down bool `json:"down"`
+	// Fault is "" or how every server leg is answered instead: drip, flood,
+	// redirect, throttle, quota or keys.
+	Fault Fault `json:"fault"`
 	// Approve is auto, manual or reject.
 	Approve Approve `json:"approve"`
 }
@@ -112,6 +115,12 @@ func (c *Control) set(name string, raw json.RawMessage) (reason string) {
 		return flag(raw, &c.PageHang)
 	case "down":
 		return flag(raw, &c.Down)
+	case "fault":
+		if f := Fault("?"); decode(raw, &f) && slices.Contains(faults(), f) {
+			c.Fault = f
+			return ""
+		}
+		return "must be empty, drip, flood, redirect, throttle, quota or keys"
 	case "approve":
 		if !decode(raw, &c.Approve) || (c.Approve != Auto && c.Approve != Manual && c.Approve != Reject) {
 			return "must be auto, manual or reject"

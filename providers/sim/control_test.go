@@ -26,6 +26,8 @@ func TestMergeKeepsWhatIsAbsent(t *testing.T) {
 		"a switch off":             {`{"hang":false}`, with(func(c *Control) { c.Hang = false })},
 		"another switch off":       {`{"page_hang":false}`, with(func(c *Control) { c.PageHang = false })},
 		"down":                     {`{"down":true}`, with(func(c *Control) { c.Down = true })},
+		"a fault":                  {`{"fault":"drip"}`, with(func(c *Control) { c.Fault = Drip })},
+		"no fault":                 {`{"fault":""}`, base},
 		"approve":                  {`{"approve":"reject"}`, with(func(c *Control) { c.Approve = Reject })},
 		"all of them at once":      {`{"latency_ms":100,"error_rate":0,"capacity_per_s":250,"hang":false,"page_hang":false,"down":false,"approve":"auto"}`, Defaults()},
 		"white space around it":    {" {\"latency_ms\":0}\n", with(func(c *Control) { c.LatencyMS = 0 })},
@@ -60,6 +62,8 @@ func TestMergeRefusesAndNamesTheField(t *testing.T) {
 		"a switch as null":          {`{"page_hang":null}`, "page_hang"},
 		"a switch as a word":        {`{"down":"yes"}`, "down"},
 		"an unknown way to approve": {`{"approve":"maybe"}`, "approve"},
+		"an unknown fault":          {`{"fault":"fire"}`, "fault"},
+		"a fault as null":           {`{"fault":null}`, "fault"},
 		"approve as null":           {`{"approve":null}`, "approve"},
 		"an array":                  {`[]`, ""},
 		"null":                      {`null`, ""},
@@ -86,7 +90,7 @@ func TestMergeRefusesAndNamesTheField(t *testing.T) {
 }
 
 func TestControlAnswersInFullWhateverIsWrong(t *testing.T) {
-	want := []string{"latency_ms", "error_rate", "capacity_per_s", "hang", "page_hang", "down", "approve"}
+	want := []string{"latency_ms", "error_rate", "capacity_per_s", "hang", "page_hang", "down", "fault", "approve"}
 	s := build(t, config("kakao"))
 	for _, fault := range []string{`{}`, `{"hang":true}`, `{"page_hang":true}`, `{"error_rate":1}`, `{"down":true}`} {
 		control(t, s, fault)

@@ -154,7 +154,7 @@ func TestTheControlPageHasEveryFieldAndNoInlineScript(t *testing.T) {
 				names = append(names, in.name)
 			}
 		}
-		want := []string{"latency_ms", "capacity_per_s", "error_rate", "hang", "page_hang", "down", "approve"}
+		want := []string{"latency_ms", "capacity_per_s", "error_rate", "hang", "page_hang", "down", "fault", "approve"}
 		if !slices.Equal(names, want) {
 			t.Errorf("%s: got fields %v, want %v", id, names, want)
 		}

@@ -84,7 +84,7 @@ func (s *Sim) post(w http.ResponseWriter, r *http.Request) {
 
 // formBody is the form as the JSON object PUT takes.
 func formBody(r *http.Request) []byte {
-	body := map[string]any{"approve": r.PostFormValue("approve")}
+	body := map[string]any{"approve": r.PostFormValue("approve"), "fault": r.PostFormValue("fault")}
 	for _, name := range []string{"latency_ms", "error_rate", "capacity_per_s"} {
 		body[name] = r.PostFormValue(name) // not a number: refused by its name
 		if n, err := strconv.ParseFloat(r.PostFormValue(name), 64); err == nil {

@@ -47,13 +47,13 @@ type routes struct {
 	front *http.CrossOriginProtection
 }
 
-// leg mounts a server leg: queue, hang, error rate.
+// leg mounts a server leg: queue, hang, fault, error rate.
 func (rt *routes) leg(pattern string, c call) {
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { rt.sim.serve(w, r, c, true) })
 }
 
-// cheap mounts a server leg that comes from a cache (discovery, keys): hang
-// and error rate, no queue.
+// cheap mounts a server leg that comes from a cache (discovery, keys): hang,
+// fault and error rate, no queue.
 func (rt *routes) cheap(pattern string, c call) {
 	rt.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { rt.sim.serve(w, r, c, false) })
 }
@@ -113,7 +113,7 @@ func (s *Sim) serve(w http.ResponseWriter, r *http.Request, c call, queued bool)
 	answer(w, body, err)
 }
 
-// admit takes a server leg through hang, queue and luck, and says whether it
+// admit takes a server leg through hang, fault, queue and luck, and says whether it
 // is to be answered; when not, it has been.
 func (s *Sim) admit(w http.ResponseWriter, r *http.Request, queued bool) bool {
 	if !s.read(w, r) {
@@ -121,6 +121,9 @@ func (s *Sim) admit(w http.ResponseWriter, r *http.Request, queued bool) bool {
 	}
 	hang := func(c Control) bool { return c.Hang }
 	s.hold(r.Context(), hang)
+	if s.upset(w, r) {
+		return false
+	}
 	if queued {
 		switch s.queue.pass(r.Context(), s.cut()) {
 		case served:

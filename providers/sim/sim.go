@@ -164,7 +164,7 @@ func (cfg Config) validate(control Control) error {
 	}
 	if control.LatencyMS < 0 || control.LatencyMS > maxLatencyMS || control.ErrorRate < 0 || control.ErrorRate > 1 ||
 		control.CapacityPerS < minCapacity || control.CapacityPerS > maxCapacity ||
-		!slices.Contains([]Approve{Auto, Manual, Reject}, control.Approve) {
+		!slices.Contains([]Approve{Auto, Manual, Reject}, control.Approve) || !slices.Contains(faults(), control.Fault) {
 		say("Control has a value out of range: %+v", control)
 	}
 	return errors.Join(wrong...)

@@ -2,6 +2,7 @@ package live
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -12,6 +13,9 @@ import (
 	"sinho/signal"
 )
 
+// mostIdle connections of a provider are kept.
+const mostIdle = 512
+
 // pooled is a transport with the time-outs of a server leg and a pool for
 // storms: connections stay open, so that 20:00 does not begin with handshakes.
 func pooled(t Timeouts) *http.Transport {
@@ -21,10 +25,15 @@ func pooled(t Timeouts) *http.Transport {
 		DialContext:           dialer.DialContext,
 		TLSHandshakeTimeout:   t.Connect,
 		ResponseHeaderTimeout: t.Header,
-		MaxIdleConns:          512,
-		MaxIdleConnsPerHost:   128,
+		MaxIdleConns:          mostIdle,
+		MaxIdleConnsPerHost:   mostIdle, // one transport is one provider's
 		IdleConnTimeout:       90 * time.Second,
-		ForceAttemptHTTP2:     true,
+		// How many are open is bounded by who uses them (package guard).
+		MaxResponseHeaderBytes: 64 << 10,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, ClientSessionCache: tls.NewLRUClientSessionCache(mostIdle)},
+		ForceAttemptHTTP2:      true,
+		// One dead HTTP/2 connection would take every request with it.
+		HTTP2: &http.HTTP2Config{SendPingTimeout: 5 * time.Second, PingTimeout: t.Connect},
 	}
 }
 

@@ -15,7 +15,7 @@ type Trip struct {
 	Returned time.Time // zero: not (yet)
 	Ended    time.Time // zero: not (yet)
 	// Class is the class of its failure ("cancelled", "throttled", "down" …), ""
-	// for a login that succeeded.
+	// for a login that succeeded; "shed" is our own refusal to ask the provider.
 	Class string
 	// Colours: the failure is the provider's fault. Seen: the measuring transport
 	// has counted it already.
@@ -74,7 +74,7 @@ func (l *Live) Ended(t Trip) {
 		}
 		b.GreenEnded++
 		switch {
-		case t.Colours:
+		case t.Colours, t.Class == "shed":
 			b.GreenFailed++
 		case late:
 			b.GreenSlow++

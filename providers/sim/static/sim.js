@@ -22,8 +22,10 @@
       if (document.activeElement !== slider) slider.value = c[name];
     }
     for (const name of switches) document.getElementById(name).checked = c[name];
-    const radio = document.getElementById("approve-" + c.approve);
-    if (radio) radio.checked = true;
+    for (const id of ["approve-" + c.approve, "fault-" + (c.fault || "none")]) {
+      const radio = document.getElementById(id);
+      if (radio) radio.checked = true;
+    }
   }
 
   let busy = 0;
@@ -57,8 +59,8 @@
       if (t.value !== "") send({ [t.name]: Number(t.value) });
     } else if (switches.includes(t.name)) {
       send({ [t.name]: t.checked });
-    } else if (t.name === "approve") {
-      send({ approve: t.value });
+    } else if (t.name === "approve" || t.name === "fault") {
+      send({ [t.name]: t.value });
     }
   });
   form.addEventListener("submit", (e) => e.preventDefault());

@@ -54,7 +54,7 @@ func TestAHintNamesThePersonWhoMustCome(t *testing.T) {
 		want string
 	}{
 		"the same person": {aCI, "code="},
-		"another person":  {providers.CI(strings.Repeat("B", 86) + "=="), "error=login_required"},
+		"another person":  {providers.NewCI(strings.Repeat("A", 86) + "=="), "error=login_required"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w.kakao.who.CI = tc.ci
@@ -100,7 +100,7 @@ func TestALookAtALinkLogsNobodyInOrOut(t *testing.T) {
 // issuer and subject would give one citizen two subjects, and two bookings.
 func TestAProviderThatShouldSendCIAndDoesNotMakesNoSecondPerson(t *testing.T) {
 	w := newWorld(t)
-	w.kakao.who.CI = ""
+	w.kakao.who.CI = providers.CI{}
 	br := w.browser()
 	away := must2(t)(br.begin(br.chooser(), "kakao", nil))
 	step, err := br.finish("kakao", approve(t, away.Redirect))

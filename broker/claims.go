@@ -210,6 +210,31 @@ func (g *grant) meets(m *demand) bool {
 	return is != "" && slices.Contains(m.Values, is)
 }
 
+// vouchedFor is what an agency stands for, attribute by attribute: what is only
+// asserted stays away, even beside what is verified.
+func vouchedFor(who *providers.Identity) *verifiedIdentity {
+	var v verifiedIdentity
+	for _, one := range [...]struct {
+		is   providers.Attribute
+		to   *string
+		from string
+	}{
+		{providers.AttrName, &v.Name, who.Name},
+		{providers.AttrBirthdate, &v.Birthdate, who.Birthdate},
+		{providers.AttrGender, &v.Gender, who.Gender},
+		{providers.AttrPhone, &v.Phone, who.Phone},
+		{providers.AttrCarrier, &v.Carrier, who.Carrier},
+	} {
+		if who.AssuranceOf(one.is) >= providers.Verified {
+			*one.to = one.from
+		}
+	}
+	if who.AssuranceOf(providers.AttrForeigner) >= providers.Verified {
+		v.Foreigner = who.Foreigner
+	}
+	return &v
+}
+
 // person are the claims of a set, as far as they are known.
 func (g *grant) person(set claimSet) personClaims {
 	var p personClaims
@@ -259,10 +284,8 @@ func (g *grant) person(set claimSet) personClaims {
 	}
 	verified := who.Assurance >= providers.Verified
 	if set.has(claimIdentity) && verified {
-		p.Identity = &verifiedIdentity{
-			Name: who.Name, Birthdate: who.Birthdate, Gender: who.Gender, Phone: who.Phone,
-			Carrier: who.Carrier, Foreigner: who.Foreigner, VerifiedAt: g.At.Unix(),
-		}
+		p.Identity = vouchedFor(who)
+		p.Identity.VerifiedAt = g.At.Unix()
 	}
 	if set.has(claimAssurance) {
 		p.Assurance = "asserted"

@@ -76,7 +76,7 @@ func TestOnTheEmbeddedStore(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, personal := range []string{"홍길동", string(aCI), "kakao-subject", "upstream-subject", "hong@example.com", "1990-05-12", "1000000000"} {
+	for _, personal := range []string{"홍길동", aCI.Reveal(), "kakao-subject", "upstream-subject", "hong@example.com", "1990-05-12", "1000000000"} {
 		if bytes.Contains(raw, []byte(personal)) {
 			t.Errorf("the file can be read: %.20s", personal)
 		}

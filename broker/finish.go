@@ -262,10 +262,10 @@ func (b *Broker) toChooser(j *journey, notice string) (Step, bool) {
 // old is the session this browser brought along, nil for none.
 func (b *Broker) settle(ctx context.Context, j *journey, old *session, who providers.Identity, err error) (answer, bool, error) {
 	var failure *providers.Error
-	if err == nil && who.CI == "" && (who.Issuer == "" || who.Subject == "") {
+	if err == nil && who.CI == (providers.CI{}) && (who.Issuer == "" || who.Subject == "") {
 		err = &providers.Error{Provider: j.Provider, Class: providers.Down, Code: "nobody"}
 	}
-	if err == nil && who.CI == "" && b.infos[j.Provider].AssertsCI {
+	if err == nil && who.CI == (providers.CI{}) && b.infos[j.Provider].AssertsCI {
 		// Without it this person would quietly become another one.
 		err = &providers.Error{Provider: j.Provider, Class: providers.Consent, Code: "ci"}
 	}

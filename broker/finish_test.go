@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -64,22 +65,26 @@ func TestALostProofReturnsToTheChooserWithTheSameRequest(t *testing.T) {
 func TestAProviderFailureCostsNothing(t *testing.T) {
 	for _, c := range []struct {
 		class  providers.Class
+		code   string
 		notice string
 	}{
-		{providers.Cancelled, NoticeCancelled},
-		{providers.BadCode, NoticeAgain},
-		{providers.Configuration, NoticeSetup},
-		{providers.Consent, NoticeConsent},
-		{providers.Policy, NoticePolicy},
-		{providers.Throttled, NoticeBusy},
-		{providers.Shed, NoticeBusy},
-		{providers.Down, NoticeFailed},
+		{providers.Cancelled, "x", NoticeCancelled},
+		{providers.Cancelled, providers.CodeExpired, NoticeExpired},
+		{providers.BadCode, "x", NoticeAgain},
+		{providers.Configuration, "x", NoticeSetup},
+		{providers.Consent, "x", NoticeConsent},
+		{providers.Policy, "x", NoticePolicy},
+		{providers.Policy, providers.CodeUnder14, NoticeUnder14},
+		{providers.Policy, providers.CodeGuardian, NoticeGuardian},
+		{providers.Throttled, "x", NoticeBusy},
+		{providers.Shed, "x", NoticeBusy},
+		{providers.Down, "x", NoticeFailed},
 	} {
-		t.Run(c.class.String(), func(t *testing.T) {
+		t.Run(c.class.String()+" "+c.code, func(t *testing.T) {
 			w := newWorld(t)
 			br := w.browser()
 			to := must2(t)(br.begin(br.chooser(), "naver", nil))
-			w.naver.fail = &providers.Error{Provider: "naver", Class: c.class, Code: "x", Cause: errors.New("홍길동 said something")}
+			w.naver.fail = &providers.Error{Provider: "naver", Class: c.class, Code: c.code, Said: "-406", Cause: errors.New("홍길동 said something")}
 			s, err := br.finish("naver", approve(t, to.Redirect))
 			w.wantNotice(s, err, c.notice)
 			if query(t, s.Redirect).Get("from") != "naver" {
@@ -90,6 +95,9 @@ func TestAProviderFailureCostsNothing(t *testing.T) {
 			}
 			if got, want := w.travelled(), "started returned ended:"+c.class.String(); got != want {
 				t.Errorf("got trips %q, want %q", got, want)
+			}
+			if !strings.Contains(w.logs.String(), "vendor_code=-406") {
+				t.Errorf("the log does not say what the vendor's code was: %s", w.logs)
 			}
 			if strings.Contains(w.logs.String(), "홍길동") {
 				t.Errorf("the log quotes the vendor: %s", w.logs)
@@ -290,4 +298,39 @@ func TestABrowserThatGoesAwayWastesNothing(t *testing.T) {
 		t.Errorf("got %s, want %s", again, gone.Redirect)
 	}
 	w.redeem(gone.Redirect)
+}
+
+// The table of what people read says what a failure of each class and code leads
+// to, and which of them colour a light.
+func TestTheTableOfFailuresIsTrue(t *testing.T) {
+	text, err := os.ReadFile("../docs/providers.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, section, _ := strings.Cut(string(text), "\n## What people read\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	seen := map[string]bool{}
+	for line := range strings.Lines(section) {
+		cells := strings.Split(strings.Trim(strings.TrimSpace(line), "|"), "|")
+		if !strings.HasPrefix(line, "|") || strings.HasPrefix(line, "|---") || len(cells) != 5 || strings.HasPrefix(line, "| class ") {
+			continue
+		}
+		for i := range cells {
+			cells[i] = strings.Trim(cells[i], " `")
+		}
+		e := &providers.Error{Code: cells[1]}
+		for e.Class = providers.Cancelled; e.Class <= providers.Shed && e.Class.String() != cells[0]; e.Class++ {
+		}
+		seen[cells[0]] = true
+		got := noticeOf(e)
+		if e.Code == providers.CodeContact {
+			got = noticeOfPush(e)
+		}
+		if got != cells[3] || e.Colours() != (cells[4] == "yes") {
+			t.Errorf("%s %s: the table says %s, %s; the broker %s, %v", cells[0], cells[1], cells[3], cells[4], got, e.Colours())
+		}
+	}
+	if len(seen) != int(providers.Shed) {
+		t.Errorf("got %d classes in the table, want %d", len(seen), int(providers.Shed))
+	}
 }

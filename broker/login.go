@@ -151,10 +151,14 @@ func (b *Broker) newJourney(q *request, info providers.Info) (journey, providers
 
 // ask is what a journey wants of its provider, apart from the state.
 func (b *Broker) ask(j *journey) providers.Ask {
-	return providers.Ask{
+	ask := providers.Ask{
 		RedirectURI: b.issuer + "/callback/" + j.Provider, Nonce: j.Nonce, Verifier: j.Verifier,
 		Fresh: j.Request.fresh(), UILocale: j.Request.Locale, LoginHint: j.Request.LoginHint,
 	}
+	if !j.Request.Prompt.has(promptLogin) && j.Request.ACR != acrFresh {
+		ask.MaxAge = max(j.Request.MaxAge, 0)
+	}
+	return ask
 }
 
 // sealState makes the state parameter: the journey and the site, so that a
@@ -208,7 +212,7 @@ func noticeOf(e *providers.Error) string {
 	switch e.Class {
 	case providers.Cancelled:
 		switch e.Code {
-		case "expired":
+		case providers.CodeExpired:
 			return NoticeExpired
 		case codeGone: // and has come back
 			return NoticeAgain
@@ -221,8 +225,13 @@ func noticeOf(e *providers.Error) string {
 	case providers.Consent:
 		return NoticeConsent
 	case providers.Policy:
-		if e.Code == codeDisabled {
+		switch e.Code {
+		case codeDisabled:
 			return NoticeClosed
+		case providers.CodeUnder14:
+			return NoticeUnder14
+		case providers.CodeGuardian:
+			return NoticeGuardian
 		}
 		return NoticePolicy
 	case providers.Throttled, providers.Shed:

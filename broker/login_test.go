@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sinho/providers"
 )
 
 func TestAPlainLoginWaitsForTheStoreExactlyTwice(t *testing.T) {
@@ -145,6 +147,36 @@ func TestPromptAndMaxAge(t *testing.T) {
 			}
 			if got != c.want {
 				t.Errorf("got %s (%s), want %s", got, to, c.want)
+			}
+		})
+	}
+}
+
+// How old a login may be is the provider's to know as well: it need not ask
+// somebody who has just logged in there. Not where the login must be a new one.
+func TestMaxAgeIsHandedOnToTheProvider(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changes []string
+		fresh   bool
+		want    int64
+	}{
+		"nothing asked":          {nil, false, 0},
+		"five minutes":           {[]string{"max_age", "300"}, true, 300},
+		"a new login":            {[]string{"max_age", "0"}, true, 0},
+		"both":                   {[]string{"max_age", "300", "prompt", "login"}, true, 0},
+		"of this login's making": {[]string{"max_age", "300", "acr_values", ACRVerifiedFresh}, true, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			for _, v := range []*vendor{w.naver, w.kakao} {
+				v.info.Fresh, v.info.Assurance = providers.FreshProved, providers.Verified
+			}
+			w.b = w.node()
+			w.h = w.b.Handler()
+			br := w.browser()
+			must2(t)(br.begin(br.chooser(tt.changes...), "naver", nil))
+			if got := w.naver.asks[0]; got.Fresh != tt.fresh || got.MaxAge != tt.want {
+				t.Errorf("got fresh %v, max age %d, want %v, %d", got.Fresh, got.MaxAge, tt.fresh, tt.want)
 			}
 		})
 	}

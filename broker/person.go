@@ -28,13 +28,13 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 	now := b.now()
 	info := b.infos[j.Provider]
 	if !info.AssertsCI {
-		who.CI = "" // believed only from providers configured to assert it
+		who.CI = providers.CI{} // believed only from providers configured to assert it
 	}
 	// A provider's assurance is a setting; an answer can be worth less, never more.
 	who.Assurance = min(max(who.Assurance, providers.Asserted), info.Assurance)
 	who.Provider = j.Provider
 	switch {
-	case who.CI == "" && (who.Issuer == "" || who.Subject == ""):
+	case who.CI == (providers.CI{}) && (who.Issuer == "" || who.Subject == ""):
 		return l, NoticeFailed
 	case who.Assurance < j.Request.Need:
 		return l, NoticePolicy
@@ -61,8 +61,8 @@ func (b *Broker) judge(j *journey, who providers.Identity) (l login, notice stri
 // otherwise it is one provider's subject. Names, phones and e-mail addresses
 // never link anybody.
 func (b *Broker) personKey(who *providers.Identity) []byte {
-	if who.CI != "" {
-		return b.pseudonym("person by ci", string(who.CI))
+	if who.CI != (providers.CI{}) {
+		return b.pseudonym("person by ci", who.CI.Reveal())
 	}
 	return b.pseudonym("person by subject", who.Issuer, who.Subject)
 }

@@ -15,13 +15,13 @@ func TestNothingReadableIsStoredOrLogged(t *testing.T) {
 	w.redeem(br.login("kakao"))
 	must2(t)(br.proceed(br.chooser(school()...)))
 	pushed(t, w, w.browser())
-	w.kakao.fail = &providers.Error{Provider: "kakao", Class: providers.Down, Code: "nonsense", Cause: errors.New(`bad JSON: {"name":"홍길동","ci":"` + string(aCI) + `"}`)}
+	w.kakao.fail = &providers.Error{Provider: "kakao", Class: providers.Down, Code: "nonsense", Cause: errors.New(`bad JSON: {"name":"홍길동","ci":"` + aCI.Reveal() + `"}`)}
 	failing := w.browser()
 	to := must2(t)(failing.begin(failing.chooser(), "kakao", nil))
 	_, _ = failing.finish("kakao", approve(t, to.Redirect))
 	stored, logged := w.store.everything(), []byte(w.logs.String())
 	for name, value := range map[string]string{
-		"name": "홍길동", "CI": string(aCI), "subject": "kakao-subject", "other subject": "pass-subject", "phone": "1000000000",
+		"name": "홍길동", "CI": aCI.Reveal(), "subject": "kakao-subject", "other subject": "pass-subject", "phone": "1000000000",
 		"e-mail": "hong@example.com", "birthdate": "1990-05-12", "typed birthdate": "19900512", "nickname": "길동이", "nonce": "the-nonce",
 	} {
 		if bytes.Contains(stored, []byte(value)) {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sinho/providers"
+
 	"sinho/broker/client"
 )
 
@@ -77,12 +79,32 @@ func TestTheIdentityScopeGivesVerifiedAttributesOnly(t *testing.T) {
 	if diff := cmp.Diff(want, got["identity"]); diff != "" || got["assurance"] != "verified" {
 		t.Errorf("got %v (-want +got):\n%s", got, diff)
 	}
-	if body := w.info(tok.Access).Body.String(); strings.Contains(body, string(aCI)) {
+	if body := w.info(tok.Access).Body.String(); strings.Contains(body, aCI.Reveal()) {
 		t.Error("CI went out")
 	}
 	rival := w.spend("rival", w.browser().asking("pass", func(q *request) { q.Wants.Userinfo = claimNamed("identity") }, at("rival", "scope", "openid identity")...))
 	if got := w.wantInfo(rival.Access, http.StatusOK); got["identity"] != nil || got["provider"] != nil || strings.Contains(rival.Scope, "identity") {
 		t.Errorf("a client that may not have it: got %v with scope %q", got, rival.Scope)
+	}
+}
+
+// What is only asserted beside verified values is not among them, nor is anything
+// of an agency's answer whose origin is not told.
+func TestAssertedValuesStayOutOfTheIdentityClaim(t *testing.T) {
+	w := tokenWorld(t)
+	verified, asserted := providers.Origin{Source: providers.FromResult, Assurance: providers.Verified}, providers.Origin{Source: providers.FromProfile, Assurance: providers.Asserted}
+	w.pass.who.Origins = providers.Origins("").
+		With(verified, providers.AttrName, providers.AttrBirthdate).With(asserted, providers.AttrPhone, providers.AttrForeigner)
+	tok := w.spend("rotating", w.browser().asking("pass", func(*request) {}, at("rotating", "scope", "openid identity phone")...))
+	got := w.wantInfo(tok.Access, http.StatusOK)
+	want := map[string]any{
+		"name": "홍길동", "birthdate": "1990-05-12", "verified_at": float64(w.payload(tok.IDToken)["auth_time"].(float64)),
+	}
+	if diff := cmp.Diff(want, got["identity"]); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got["phone_number"] != "+821000000000" {
+		t.Errorf("got phone %v, want it told as asserted all the same", got["phone_number"])
 	}
 }
 

@@ -53,6 +53,8 @@ const (
 	NoticeAgain     = "again"     // the proof was already used or lost: one more tap
 	NoticeConsent   = "consent"   // something needed was not agreed to
 	NoticePolicy    = "policy"    // the provider may not serve this person
+	NoticeUnder14   = "under14"   // the provider serves nobody so young
+	NoticeGuardian  = "guardian"  // a parent or guardian has to agree there first
 	NoticeSetup     = "setup"     // our own settings towards it are wrong
 	NoticeExpired   = "expired"   // a push was not answered in time
 	NoticeClosed    = "closed"    // grey or disabled: it cannot be chosen now

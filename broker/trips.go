@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 
@@ -41,5 +42,5 @@ func (b *Broker) logFailure(ctx context.Context, q *request, e *providers.Error)
 	if e.Class == providers.Cancelled {
 		at = slog.LevelInfo
 	}
-	b.log(ctx, at, "provider failed", q.Ref, e.Class.String(), e, slog.String("provider", e.Provider), slog.String("vendor_code", wordOf(e.Code)))
+	b.log(ctx, at, "provider failed", q.Ref, e.Class.String(), e, slog.String("provider", e.Provider), slog.String("vendor_code", wordOf(cmp.Or(e.Said, e.Code))))
 }

@@ -25,7 +25,7 @@ const (
 	phone    = "01000000000"
 )
 
-var aCI = providers.CI(strings.Repeat("Q0kx", 22))
+var aCI = providers.NewCI(strings.Repeat("Q0kx", 22))
 
 var testKeys = sync.OnceValues(keys.Generate)
 

@@ -283,7 +283,32 @@ type Provider struct {
 	SecretEnv string `yaml:"secret_env"`
 	// The file that holds the secret.
 	SecretFile string `yaml:"secret_file"`
+	// How we prove ourselves to an oidc provider: client_secret_post,
+	// client_secret_basic, private_key_jwt or none. Left out: private_key_jwt with a
+	// private_key; else as its metadata says, in the body where it takes both.
+	AuthMethod string `yaml:"auth_method"`
+	// For private_key_jwt, the key that signs our assertions (RFC 7523), PKCS #8 in
+	// PEM: RSA of 2048 bits or more, P-256 or Ed25519. As `${NAME}`, if not by the
+	// next two. Instead of a secret.
+	PrivateKey Secret `yaml:"private_key"`
+	// The environment variable that holds it.
+	PrivateKeyEnv string `yaml:"private_key_env"`
+	// The file that holds it.
+	PrivateKeyFile string `yaml:"private_key_file"`
+	// The kid under which the provider knows the public key. Left out: none is
+	// sent.
+	KeyID string `yaml:"key_id"`
+	// Whom assertions are for: issuer, or token_endpoint for providers that want
+	// that. Left out: issuer.
+	AssertionAudience string `yaml:"assertion_audience"`
+	// true: what is asked of an oidc provider travels in the address even where it
+	// takes requests beforehand (PAR, RFC 9126), unless it demands that. For one
+	// whose endpoint for them is slower than its page.
+	PlainRequests bool `yaml:"plain_requests"`
 
+	// true: naver by its older path, OAuth 2 without an ID token, for an application
+	// that is not open to OpenID Connect. People stay the same when it changes.
+	OAuth2 bool `yaml:"oauth2"`
 	// Scopes asked for; openid is always among them. Left out: the kind's own.
 	Scopes []string `yaml:"scopes"`
 	// What its ID tokens may be signed with, of RS256, ES256, PS256 and EdDSA.
@@ -292,14 +317,21 @@ type Provider struct {
 	// Its CI (연계정보) is believed: the same person over every such provider.
 	// Not for naver, which sends none.
 	AssertsCI bool `yaml:"asserts_ci"`
-	// The claim in which an oidc provider sends CI; needed with asserts_ci there.
+	// The claim in which an oidc provider sends CI, or the path to it as in claims;
+	// needed with asserts_ci there.
 	CIClaim string `yaml:"ci_claim"`
+	// Where an oidc provider's values stand, when not under the standard names.
+	Claims *Claims `yaml:"claims"`
 	// asserted, or verified: its answers count as those of an identity
 	// verification agency. Not for naver and kakao.
 	Assurance Assurance `yaml:"assurance"`
 	// For a verified oidc provider: only answers whose verified_claims name this
 	// trust framework count as verified.
 	TrustFramework string `yaml:"trust_framework"`
+	// Levels of assurance an oidc provider is asked for by its own names, the most
+	// wanted first. With a trust_framework, verified_claims are asked for besides,
+	// where its metadata says that they can be.
+	ACRValues []string `yaml:"acr_values"`
 	// form_post: an oidc provider is asked to send people back by a form, so that
 	// no code stands in an address. Left out: its own way, the query.
 	ResponseMode string `yaml:"response_mode"`
@@ -310,6 +342,9 @@ type Provider struct {
 	// birthdate gender phone email ci. Left out: name and birthdate for kakao,
 	// none elsewhere; [] for none.
 	Needs *[]string `yaml:"needs"`
+	// What codes of its errors mean, where nobody has published it or it means
+	// something else to you.
+	Errors []ErrorCode `yaml:"errors"`
 	// The key that Toss publishes for requests, in PEM.
 	PublicKeyPEM string `yaml:"public_key_pem"`
 	// The file that holds it.

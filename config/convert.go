@@ -59,7 +59,14 @@ func (p Provider) Settings() providers.Settings {
 		UserinfoURL: p.UserinfoURL, JWKSURL: p.JWKSURL, ClientID: p.ClientID, ClientSecret: string(p.Secret),
 		Scopes: p.Scopes, Algorithms: p.Algorithms, AssertsCI: p.AssertsCI, CIClaim: p.CIClaim,
 		Assurance: providers.Assurance(p.Assurance), TrustFramework: p.TrustFramework, PublicKeyPEM: p.PublicKeyPEM,
-		ResponseMode: p.ResponseMode,
+		ResponseMode: p.ResponseMode, AuthMethod: p.AuthMethod, PrivateKeyPEM: string(p.PrivateKey), KeyID: p.KeyID,
+		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, OAuth2: p.OAuth2, ACRValues: p.ACRValues,
+	}
+	for _, e := range p.Errors {
+		s.Errors = append(s.Errors, providers.ErrorCode(e))
+	}
+	if p.Claims != nil {
+		s.Claims = providers.ClaimPaths(*p.Claims)
 	}
 	if p.Fresh != nil {
 		fresh := providers.Freshness(*p.Fresh)

@@ -1,6 +1,11 @@
 package config
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
 	"flag"
 	"fmt"
 	"os"
@@ -9,6 +14,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -26,11 +32,27 @@ func environment(name string) (string, bool) {
 	known := []string{
 		"NAVER_SECRET", "KAKAO_SECRET", "PASS_SECRET", "TOSS_SECRET", "NARA_SECRET", "REDIS_PASSWORD", "SENTINEL_PASSWORD", "CONSOLE_SECRET",
 	}
-	if name == "EMPTY" {
+	switch name {
+	case "EMPTY":
 		return "", true
+	case "NARA_KEY":
+		return aKey(), true
 	}
 	return "secret of " + name, slices.Contains(known, name)
 }
+
+// aKey is a private key as a file of openssl has it.
+var aKey = sync.OnceValue(func() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+})
 
 func write(t *testing.T, name, text string) string {
 	t.Helper()

@@ -83,6 +83,41 @@ func TestAttackForgedUpstreamProofs(t *testing.T) {
 			c["sub"] = "somebody"
 			return parts[0] + strings.TrimPrefix(unsigned("", c), "")[0:len(unsigned("", c))-1] + "." + parts[2]
 		}},
+		{name: "another's keys by jku", code: "kid", token: func(t *testing.T, c map[string]any) string {
+			return signWith(t, other, "stranger", c, "jku", "https://op.example/../evil/jwks")
+		}},
+		{name: "our kid and keys by jku", code: "signature", token: func(t *testing.T, c map[string]any) string {
+			return signWith(t, other, "k1", c, "jku", "https://evil.example/jwks")
+		}},
+		{name: "a critical extension nobody knows", code: "signature", token: func(t *testing.T, c map[string]any) string {
+			return signWith(t, testKeys()["ES256"], "k1", c, "crit", []string{"exp-at-will"}, "exp-at-will", true)
+		}},
+		{name: "an encrypted token of compressed claims", code: "id-token", token: func(t *testing.T, c map[string]any) string {
+			e, err := jose.NewEncrypter(jose.A256GCM, jose.Recipient{Algorithm: jose.DIRECT, Key: make([]byte, 32)}, &jose.EncrypterOptions{Compression: jose.DEFLATE})
+			if err != nil {
+				t.Fatal(err)
+			}
+			c["pad"] = strings.Repeat("x", 8<<20)
+			payload, _ := json.Marshal(c)
+			jwe, err := e.Encrypt(payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			compact, _ := jwe.CompactSerialize()
+			return compact
+		}},
+		{name: "claims nested without end", code: "id-token", token: func(t *testing.T, _ map[string]any) string {
+			signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: testKeys()["ES256"], KeyID: "k1"}}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			jws, err := signer.Sign([]byte(strings.Repeat(`{"iss":`, 3000) + "1" + strings.Repeat("}", 3000)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			compact, _ := jws.CompactSerialize()
+			return compact
+		}},
 		{name: "not a token", code: "id-token", token: func(*testing.T, map[string]any) string { return "nonsense" }},
 		{name: "JSON serialisation", code: "signature", token: func(t *testing.T, c map[string]any) string {
 			parts := strings.Split(sign(t, "ES256", "k1", testKeys()["ES256"], c), ".")
@@ -110,6 +145,32 @@ func TestAttackForgedUpstreamProofs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// signWith signs with more headers, given as names and values.
+func signWith(t *testing.T, key any, kid string, claims map[string]any, headers ...any) string {
+	t.Helper()
+	o := &jose.SignerOptions{}
+	for i := 0; i < len(headers); i += 2 {
+		o = o.WithHeader(jose.HeaderKey(headers[i].(string)), headers[i+1])
+	}
+	s, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.ES256, Key: jose.JSONWebKey{Key: key, KeyID: kid}}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	payload, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	jws, err := s.Sign(payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compact, err := jws.CompactSerialize()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return compact
 }
 
 // Mix-up between providers (RFC 9700 section 4.4): iss checked when it is there,
@@ -209,6 +270,9 @@ func TestHostileMetadata(t *testing.T) {
 		"page on this machine":    {map[string]any{"authorization_endpoint": "https://localhost/"}, "metadata"},
 		"no token endpoint":       {map[string]any{"token_endpoint": ""}, "metadata"},
 		"keys in a file":          {map[string]any{"jwks_uri": "file:///etc/passwd"}, "metadata"},
+		"pushes on this machine":  {map[string]any{"pushed_authorization_request_endpoint": "http://127.0.0.1:6379/"}, "metadata"},
+		"pushes over plain http":  {map[string]any{"pushed_authorization_request_endpoint": "http://op.example/par"}, "metadata"},
+		"pushes demanded nowhere": {map[string]any{"require_pushed_authorization_requests": true}, "metadata"},
 		"a page that is a script": {map[string]any{"authorization_endpoint": "javascript:alert(1)"}, "metadata"},
 	} {
 		t.Run(name, func(t *testing.T) {

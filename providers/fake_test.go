@@ -134,6 +134,8 @@ type upstream struct {
 	metadata map[string]any
 	calls    map[string]int
 	form     url.Values
+	pushed   url.Values
+	pushedBy string
 	override map[string]http.HandlerFunc
 }
 
@@ -185,8 +187,8 @@ func (u *upstream) serve(t testing.TB, w http.ResponseWriter, r *http.Request) {
 	leg := map[string]string{
 		"/.well-known/openid-configuration": "discovery",
 		"/oauth2/jwks":                      "keys", "/.well-known/jwks.json": "keys", "/jwks": "keys",
-		"/oauth2/token": "token", "/oauth/token": "token", "/token": "token",
-		"/v1/nid/me": "profile", "/v2/user/me": "profile", "/userinfo": "profile",
+		"/oauth2/token": "token", "/oauth2.0/token": "token", "/oauth/token": "token", "/token": "token",
+		"/v1/nid/me": "profile", "/v2/user/me": "profile", "/userinfo": "profile", "/par": "pushed",
 	}[r.URL.Path]
 	u.mu.Lock()
 	u.calls[leg]++
@@ -225,6 +227,10 @@ func (u *upstream) serve(t testing.TB, w http.ResponseWriter, r *http.Request) {
 			answer["id_token"] = u.idToken(u.allClaims())
 		}
 		say(u.tokenAt, answer)
+	case "pushed":
+		r.ParseForm()
+		u.pushed, u.pushedBy = r.PostForm, r.Header.Get("Authorization")
+		say(201, map[string]any{"request_uri": "urn:ietf:params:oauth:request_uri:one", "expires_in": 60})
 	case "profile":
 		say(u.profileA, u.profile)
 	default:

@@ -23,22 +23,25 @@ const (
 // it (RFC 8414, OpenID Connect Discovery 1.0).
 type endpoints struct {
 	authorize, token, userinfo, keys string
+	pushed                           string   // takes the request first (RFC 9126); empty: none, or not to be used
 	algs                             []string // empty: not told
-	header                           bool     // takes the secret in a Basic header only
+	method                           string   // of client authentication; empty: the secret, if any, in the body
+	proofAlgs                        []string // of client assertions; empty: not told
 	iss                              bool     // sends iss with every answer (RFC 9207)
+	verifies                         bool     // takes the claims parameter, for verified_claims too
 }
 
 // dialect is how one vendor departs from the common flow.
 type dialect interface {
 	// ask adds to the authorization request.
-	ask(Ask) []oauth2.AuthCodeOption
+	ask(Ask, endpoints) []oauth2.AuthCodeOption
 	// redeem adds to the token request.
 	redeem(Ask) []oauth2.AuthCodeOption
 	// refusal reads the vendor's own error from an answer; class zero when it
 	// says nothing the common rules do not.
 	refusal(reply) (class Class, code string)
 	// identify fills who the token is about; issuer, subject and AuthTime are
-	// there already.
+	// there already. In a plain flow t is nil, and it fills the subject too.
 	identify(ctx context.Context, f *codeFlow, e endpoints, access string, t *idToken, id *Identity) error
 }
 
@@ -53,6 +56,10 @@ type codeFlow struct {
 	fixed *endpoints
 	found *behind[endpoints]
 	keys  *keyring
+	// plain OAuth 2: no ID token and so no nonce, no keys, no proof of when. Who it
+	// is comes over TLS with the access token, which PKCE and state bind to the
+	// browser.
+	plain bool
 }
 
 // newCodeFlow takes fixed endpoints; with nil they are discovered.
@@ -90,6 +97,10 @@ func (f *codeFlow) Info() Info {
 		e, _ = f.found.peek()
 	}
 	info.Origin = origin(or(e.authorize, f.set.AuthorizeURL, f.set.Issuer))
+	if f.plain {
+		info.Probes = []Probe{{"page", e.authorize}}
+		return info
+	}
 	for _, p := range []Probe{
 		{"discovery", f.discovery()},
 		{"keys", or(e.keys, f.set.JWKSURL)},
@@ -110,6 +121,9 @@ func (f *codeFlow) discovery() string {
 // Warm fetches metadata and keys ahead of the first login. Nobody has to call
 // it, and nobody has to wait for it: a failure is tried again on first need.
 func (f *codeFlow) Warm(ctx context.Context) error {
+	if f.plain {
+		return nil // nothing of it is fetched ahead
+	}
 	if _, _, err := f.keys.cache.get(ctx); err != nil {
 		return f.excuse(ctx, "warm up", err)
 	}
@@ -127,10 +141,16 @@ func (f *codeFlow) AuthURL(ctx context.Context, ask Ask) (string, error) {
 	if err != nil {
 		return "", f.excuse(ctx, "find endpoints", err)
 	}
-	f.keys.cache.ahead(ctx) // while the person is away
-	options := append(f.dialect.ask(ask),
-		oauth2.SetAuthURLParam("nonce", ask.Nonce), oauth2.S256ChallengeOption(ask.Verifier))
-	return f.client(e, ask).AuthCodeURL(ask.State, options...), nil
+	options := append(f.dialect.ask(ask, e), oauth2.S256ChallengeOption(ask.Verifier))
+	if !f.plain {
+		f.keys.cache.ahead(ctx) // while the person is away
+		options = append(options, oauth2.SetAuthURLParam("nonce", ask.Nonce))
+	}
+	to := f.client(e, ask).AuthCodeURL(ask.State, options...)
+	if e.pushed != "" {
+		return f.push(ctx, e, to)
+	}
+	return to, nil
 }
 
 // whole refuses to begin without every protection in place.
@@ -155,7 +175,7 @@ func (f *codeFlow) excuse(ctx context.Context, op string, err error) error {
 
 func (f *codeFlow) client(e endpoints, ask Ask) *oauth2.Config {
 	style := oauth2.AuthStyleInParams
-	if e.header {
+	if e.method == secretBasic {
 		style = oauth2.AuthStyleInHeader
 	}
 	return &oauth2.Config{
@@ -178,32 +198,44 @@ func (f *codeFlow) Exchange(ctx context.Context, ask Ask, params url.Values) (Id
 	if err != nil {
 		return Identity{}, err
 	}
-	if _, _, err := f.keys.cache.get(ctx); err != nil {
-		return Identity{}, f.excuse(ctx, "read keys", err)
+	if !f.plain {
+		if _, _, err := f.keys.cache.get(ctx); err != nil {
+			return Identity{}, f.excuse(ctx, "read keys", err)
+		}
 	}
 	token, err := f.redeem(ctx, e, ask, code)
 	if err != nil {
 		return Identity{}, err
 	}
-	raw, _ := token.Extra("id_token").(string)
-	if raw == "" {
-		// A request whose scopes lack openid loses it.
-		return Identity{}, f.fail(Configuration, "no-id-token", errors.New("redeem code: no ID token in the answer"))
-	}
-	t, err := f.verify(ctx, e, raw, token.AccessToken, ask.Nonce)
-	if err != nil {
-		return Identity{}, err
-	}
-	if ask.Fresh && *f.set.Fresh == FreshProved && t.authTime.IsZero() {
-		return Identity{}, f.fail(BadCode, "auth-time", errors.New("verify ID token: a fresh login was asked for and no auth_time came"))
-	}
-	id := Identity{
-		Provider: f.set.ID, Issuer: f.set.Issuer, Subject: t.Subject, Assurance: f.set.Assurance, AuthTime: t.authTime,
+	id := Identity{Provider: f.set.ID, Issuer: f.set.Issuer, Assurance: f.set.Assurance}
+	var t *idToken
+	if !f.plain {
+		if t, err = f.proof(ctx, e, ask, token); err != nil {
+			return Identity{}, err
+		}
+		id.Subject, id.AuthTime = t.Subject, t.authTime
 	}
 	if err := f.dialect.identify(ctx, f, e, token.AccessToken, t, &id); err != nil {
 		return Identity{}, err
 	}
 	return id, nil
+}
+
+// proof is the ID token that came with an access token, verified.
+func (f *codeFlow) proof(ctx context.Context, e endpoints, ask Ask, token *oauth2.Token) (*idToken, error) {
+	raw, _ := token.Extra("id_token").(string)
+	if raw == "" {
+		// A request whose scopes lack openid loses it.
+		return nil, f.fail(Configuration, "no-id-token", errors.New("redeem code: no ID token in the answer"))
+	}
+	t, err := f.verify(ctx, e, raw, token.AccessToken, ask.Nonce)
+	if err != nil {
+		return nil, err
+	}
+	if ask.Fresh && *f.set.Fresh == FreshProved && t.authTime.IsZero() {
+		return nil, f.fail(BadCode, "auth-time", errors.New("verify ID token: a fresh login was asked for and no auth_time came"))
+	}
+	return t, nil
 }
 
 // callback judges what came back through the browser: who it says it is from
@@ -265,6 +297,13 @@ func oauthClass(code string) Class {
 func (f *codeFlow) redeem(ctx context.Context, e endpoints, ask Ask, code string) (*oauth2.Token, error) {
 	const op = "redeem code"
 	options := append(f.dialect.redeem(ask), oauth2.VerifierOption(ask.Verifier))
+	assertion, err := f.assertion(e)
+	if err != nil {
+		return nil, err
+	}
+	for name, values := range assertion {
+		options = append(options, oauth2.SetAuthURLParam(name, values[0]))
+	}
 	token, err := f.client(e, ask).Exchange(f.carry(ctx), code, options...)
 	var refusal *oauth2.RetrieveError
 	var unanswered *url.Error
@@ -299,7 +338,7 @@ func (f *codeFlow) refuse(op string, r reply, code string) *Error {
 			byStatus.Code = tidyCode(own)
 		}
 		return byStatus
-	case class != 0:
+	case class != 0, f.knows(own):
 		code = own
 	case oauthClass(code) != 0:
 		class = oauthClass(code)
@@ -319,7 +358,7 @@ func (f *codeFlow) missing(id *Identity) string {
 		{"gender", id.Gender},
 		{"phone", id.Phone},
 		{"email", id.Email},
-		{"ci", string(id.CI)},
+		{"ci", id.CI.Reveal()},
 	} {
 		if v.value == "" && slices.Contains(f.set.Needs, v.name) {
 			return v.name

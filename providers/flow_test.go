@@ -3,7 +3,6 @@ package providers
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,82 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/oauth2"
 )
-
-func TestAuthURL(t *testing.T) {
-	usual := func(more url.Values) url.Values {
-		v := url.Values{
-			"client_id": {"client"}, "response_type": {"code"}, "redirect_uri": {"https://sinho.example/callback/x"},
-			"state": {testState}, "nonce": {testNonce}, "code_challenge_method": {"S256"},
-			"code_challenge": {oauth2.S256ChallengeFromVerifier(testVerifier)},
-		}
-		maps.Copy(v, more)
-		return v
-	}
-	kakaoScope := "openid profile_nickname account_email name gender birthyear birthday phone_number"
-	none, proved := NoFresh, FreshProved
-	tests := []struct {
-		name   string
-		kind   string
-		change func(*Settings, *Ask)
-		page   string
-		want   url.Values
-	}{
-		{"naver", "naver", nil, "https://nid.naver.com/oauth2/authorize", usual(url.Values{"scope": {"openid profile"}})},
-		{
-			"naver forces a password for a fresh login", "naver", func(_ *Settings, a *Ask) { a.Fresh = true },
-			"https://nid.naver.com/oauth2/authorize", usual(url.Values{"scope": {"openid profile"}, "auth_type": {"reauthenticate"}}),
-		},
-		{"kakao", "kakao", nil, "https://kauth.kakao.com/oauth/authorize", usual(url.Values{"scope": {kakaoScope}})},
-		{
-			"kakao asks for CI where it is believed", "kakao", func(s *Settings, a *Ask) { s.AssertsCI, a.Fresh = true, true },
-			"https://kauth.kakao.com/oauth/authorize", usual(url.Values{"scope": {kakaoScope + " account_ci"}, "prompt": {"login"}}),
-		},
-		{
-			"kakao scopes never lose openid", "kakao", func(s *Settings, a *Ask) { s.Scopes, a.LoginHint = []string{"name"}, "t@example.com" },
-			"https://kauth.kakao.com/oauth/authorize", usual(url.Values{"scope": {"openid name"}, "login_hint": {"t@example.com"}}),
-		},
-		{
-			"any other", "oidc", func(_ *Settings, a *Ask) { a.UILocale, a.LoginHint = "ko", "hong" }, testIssuer + "/authorize",
-			usual(url.Values{"scope": {"openid profile email"}, "ui_locales": {"ko"}, "login_hint": {"hong"}}),
-		},
-		{
-			"any other, fresh", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &proved, true }, testIssuer + "/authorize",
-			usual(url.Values{"scope": {"openid profile email"}, "prompt": {"login"}, "max_age": {"0"}}),
-		},
-		{"one that answers by form", "oidc", func(s *Settings, _ *Ask) { s.ResponseMode = "form_post" }, testIssuer + "/authorize", usual(url.Values{"scope": {"openid profile email"}, "response_mode": {"form_post"}})},
-		{
-			"one that cannot be asked is not asked", "oidc", func(s *Settings, a *Ask) { s.Fresh, a.Fresh = &none, true },
-			testIssuer + "/authorize", usual(url.Values{"scope": {"openid profile email"}}),
-		},
-		{
-			"a vendor at another address", "naver", func(s *Settings, _ *Ask) { s.Base = "http://localhost:8090" },
-			"http://localhost:8090/oauth2/authorize", usual(url.Values{"scope": {"openid profile"}}),
-		},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			u := newUpstream(t, tt.kind)
-			s, ask := u.settings(), testAsk()
-			if tt.change != nil {
-				tt.change(&s, &ask)
-			}
-			got, err := redirector(t, s, u.hosts(t).client()).AuthURL(t.Context(), ask)
-			if err != nil {
-				t.Fatal(err)
-			}
-			page, query, _ := strings.Cut(got, "?")
-			values, err := url.ParseQuery(query)
-			if err != nil || page != tt.page {
-				t.Errorf("got page %s (%v), want %s", page, err, tt.page)
-			}
-			if diff := cmp.Diff(tt.want, values); diff != "" {
-				t.Errorf("parameters (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
 
 // The secret goes in the body, the verifier with it, and state where a vendor
 // wants it; the code is spent in one try.
@@ -115,6 +39,37 @@ func TestTokenRequest(t *testing.T) {
 				t.Errorf("got %d token calls, want 1", u.count("token"))
 			}
 		})
+	}
+}
+
+// Naver's older path has no ID token, and asks for nothing that would be needed to
+// judge one.
+func TestNaverByItsOlderPath(t *testing.T) {
+	u := newUpstream(t, "naver")
+	u.token["id_token"] = nil
+	s := u.settings()
+	s.OAuth2 = true
+	p := redirector(t, s, u.hosts(t).client())
+	if err := p.Warm(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	id, err := p.Exchange(t.Context(), testAsk(), codeParams())
+	if err != nil || id.Subject != "person-1" || id.Issuer != u.issuer {
+		t.Fatalf("got %+v, %v", id, err)
+	}
+	if u.form.Get("state") != testState || u.form.Get("code_verifier") != testVerifier || !u.form.Has("client_secret") {
+		t.Errorf("got form %v", u.form)
+	}
+	if u.count("keys") != 0 || u.count("discovery") != 0 {
+		t.Errorf("got %v, want no keys and no discovery", u.calls)
+	}
+	if probes := p.Info().Probes; len(probes) != 1 || probes[0].Name != "page" {
+		t.Errorf("got %v, want the page alone", probes)
+	}
+	// An ID token that comes all the same is nobody's: it is not looked at.
+	u.token["id_token"] = "nonsense"
+	if _, err := p.Exchange(t.Context(), testAsk(), codeParams()); err != nil {
+		t.Error(err)
 	}
 }
 

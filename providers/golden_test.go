@@ -49,11 +49,14 @@ type outcome struct {
 	Identity *Identity `json:"identity,omitempty"`
 	CI       string    `json:"ci,omitempty"`
 	DI       string    `json:"di,omitempty"`
-	Progress string    `json:"progress,omitempty"`
-	Ref      string    `json:"ref,omitempty"`
+	// From is Identity.Origins in words.
+	From     map[Attribute]string `json:"from,omitempty"`
+	Progress string               `json:"progress,omitempty"`
+	Ref      string               `json:"ref,omitempty"`
 	Error    *struct {
 		Class   string `json:"class"`
 		Code    string `json:"code"`
+		Said    string `json:"said,omitempty"`
 		Seen    bool   `json:"seen"`
 		Colours bool   `json:"colours"`
 	} `json:"error,omitempty"`
@@ -127,12 +130,23 @@ func told(id Identity, err error) outcome {
 		o.Error = &struct {
 			Class   string `json:"class"`
 			Code    string `json:"code"`
+			Said    string `json:"said,omitempty"`
 			Seen    bool   `json:"seen"`
 			Colours bool   `json:"colours"`
-		}{e.Class.String(), e.Code, e.Seen, e.Colours()}
+		}{e.Class.String(), e.Code, e.Said, e.Seen, e.Colours()}
 		return o
 	}
-	o.Identity, o.CI, o.DI = &id, string(id.CI), string(id.DI)
+	o.Identity, o.CI, o.DI = &id, id.CI.Reveal(), id.DI.Reveal()
+	o.From = map[Attribute]string{}
+	values := id.values()
+	for _, a := range EveryAttribute() {
+		if from, told := id.Origins.Of(a); told {
+			o.From[a] = from.Source.String() + ", " + from.Assurance.String()
+		}
+		if _, told := id.Origins.Of(a); told != (values[a] != "") {
+			o.From[a] = "is it there or not"
+		}
+	}
 	return o
 }
 

@@ -5,25 +5,6 @@ import (
 	"time"
 )
 
-// CI (연계정보) is the same for one person at every provider that gives it: 88
-// base64 characters. It never prints.
-type CI string
-
-// DI is per site; opaque, never matched across providers. It never prints.
-type DI string
-
-// String hides the value from every log and format verb that asks politely.
-func (CI) String() string { return "CI(hidden)" }
-
-// GoString hides the value from %#v.
-func (CI) GoString() string { return "CI(hidden)" }
-
-// String hides the value.
-func (DI) String() string { return "DI(hidden)" }
-
-// GoString hides the value.
-func (DI) GoString() string { return "DI(hidden)" }
-
 // Identity is what any provider's answer becomes. Empty means not given.
 type Identity struct {
 	Provider string `json:"p"`
@@ -34,6 +15,9 @@ type Identity struct {
 	DI DI `json:"-"`
 
 	Assurance Assurance `json:"a"`
+	// Origins say of each attribute where it is from and how far it is vouched
+	// for; see AssuranceOf.
+	Origins Origins `json:"o,omitempty"`
 	// AuthTime is when the person proved themselves there; zero when not told.
 	AuthTime time.Time `json:"at,omitzero"`
 

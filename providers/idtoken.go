@@ -137,7 +137,10 @@ type claims struct {
 	Profile, Picture, Website, Gender, Birthdate, ZoneInfo, Locale, Email, Phone text
 
 	EmailVerified, PhoneVerified maybe
-	Address                      object[claimedAddress]
+	// Those below have no standard name: they are there where a path says so.
+	Carrier, DI text
+	Foreigner   foreign
+	Address     object[claimedAddress]
 	// VerifiedClaims of OpenID Identity Assurance 1.0: one or several.
 	VerifiedClaims several[verifiedClaims]
 }

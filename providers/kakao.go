@@ -21,9 +21,10 @@ func kakaoKind() kind {
 		scopes: []string{
 			"openid", "profile_nickname", "account_email", "name", "gender", "birthyear", "birthday", "phone_number",
 		},
-		algs:  []string{"RS256"},
-		needs: []string{"name", "birthdate"},
-		check: vendorChecks,
+		algs:   []string{"RS256"},
+		needs:  []string{"name", "birthdate"},
+		errors: map[string]string{"-406": CodeUnder14},
+		check:  vendorChecks,
 		make: func(s Settings, l line) (Provider, error) {
 			s.Issuer = or(s.Issuer, s.Base, "https://kauth.kakao.com")
 			if s.AssertsCI {
@@ -43,7 +44,7 @@ func kakaoKind() kind {
 	}
 }
 
-func (k kakao) ask(a Ask) []oauth2.AuthCodeOption {
+func (k kakao) ask(a Ask, _ endpoints) []oauth2.AuthCodeOption {
 	var more []oauth2.AuthCodeOption
 	if a.Fresh && *k.set.Fresh != NoFresh {
 		more = append(more, oauth2.SetAuthURLParam("prompt", "login"))
@@ -80,7 +81,7 @@ func (kakao) refusal(r reply) (Class, string) {
 	case "-406": // under 14
 		return Policy, code
 	}
-	return 0, ""
+	return 0, code // OAuth's own word counts, unless the settings know better
 }
 
 // kakaoAccount is kakao_account of /v2/user/me. An attribute the person has
@@ -120,7 +121,7 @@ func (k kakao) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 		Account object[kakaoAccount] `json:"kakao_account"`
 	}
 	if !r.decode(&body) || body.ID == "" {
-		if class, _ := k.refusal(r); class != 0 {
+		if class, code := k.refusal(r); class != 0 || f.knows(code) {
 			return f.refuse(op, r, "")
 		}
 		return f.nonsense(op, "account")
@@ -144,10 +145,11 @@ func (k kakao) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 	id.Nickname = asName(string(a.Profile.v.Nickname), 60)
 	id.Picture = asWeb(string(a.Profile.v.Picture))
 	if k.set.AssertsCI && a.CI != "" {
-		if id.CI = asCI(string(a.CI)); id.CI == "" {
+		if id.CI = asCI(string(a.CI)); id.CI == (CI{}) {
 			return f.nonsense(op, "ci")
 		}
 	}
+	id.from(FromProfile, Asserted, EveryAttribute()...)
 	return nil
 }
 

@@ -25,7 +25,8 @@ const maxBody = 1 << 20
 type line struct {
 	provider string
 	hc       *http.Client
-	now      func() time.Time // nil: the machine's clock
+	now      func() time.Time  // nil: the machine's clock
+	meanings map[string]string // of the vendor's codes, to words of Meanings
 }
 
 // time is now, by the node's clock.
@@ -41,7 +42,7 @@ func (l line) carry(ctx context.Context) context.Context { return oidc.ClientCon
 
 // fail is an *Error the transport has not counted.
 func (l line) fail(class Class, code string, cause error) *Error {
-	return &Error{Provider: l.provider, Class: class, Code: tidyCode(code), Cause: cause}
+	return l.translated(&Error{Provider: l.provider, Class: class, Code: tidyCode(code), Cause: cause})
 }
 
 // broken is what a request that got no answer means. The person having left

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -46,6 +47,22 @@ func (f *maybe) UnmarshalJSON(b []byte) error {
 		*f = maybe{given: true, on: true}
 	case "false", "N":
 		*f = maybe{given: true}
+	}
+	return nil
+}
+
+// foreign is a JSON value that says whether somebody is a foreigner: a boolean,
+// Y or N, 1 or 0, FOREIGNER or LOCAL; anything else is absent.
+type foreign struct{ given, on bool }
+
+// UnmarshalJSON never fails on well-formed JSON.
+func (f *foreign) UnmarshalJSON(b []byte) error {
+	*f = foreign{}
+	switch strings.ToUpper(string(bytes.Trim(b, `" `))) {
+	case "TRUE", "Y", "1", "FOREIGNER":
+		*f = foreign{given: true, on: true}
+	case "FALSE", "N", "0", "LOCAL":
+		*f = foreign{given: true}
 	}
 	return nil
 }

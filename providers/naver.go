@@ -10,8 +10,10 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// naver speaks OpenID Connect on its /oauth2/ path; who the person is stands
-// only at /v1/nid/me, nested, with Naver's own result codes.
+// naver speaks OpenID Connect on its /oauth2/ path and, for applications that are
+// not open to that, OAuth 2 alone on the older /oauth2.0/; who the person is
+// stands only at /v1/nid/me, nested, with Naver's own result codes. The id there
+// is the same on both paths, so people stay who they are when the path changes.
 type naver struct{ set Settings }
 
 func naverKind() kind {
@@ -29,11 +31,24 @@ func naverKind() kind {
 			if s.Fresh != nil && *s.Fresh == FreshProved {
 				wrong = append(wrong, errors.New("setting Fresh: Naver can be asked for a fresh login, it does not prove one"))
 			}
+			if s.OAuth2 && (len(s.Scopes) > 0 || len(s.Algorithms) > 0 || s.JWKSURL != "") {
+				wrong = append(wrong, errors.New("setting OAuth2: there are no Scopes, Algorithms and JWKSURL without OpenID Connect"))
+			}
 			return wrong
 		},
 		make: func(s Settings, l line) (Provider, error) {
 			s.Issuer = or(s.Issuer, s.Base, "https://nid.naver.com")
 			id, api := or(s.Base, "https://nid.naver.com"), or(s.Base, "https://openapi.naver.com")
+			if s.OAuth2 {
+				s.Scopes = nil
+				f := newCodeFlow(s, l, naver{set: s}, &endpoints{
+					authorize: or(s.AuthorizeURL, id+"/oauth2.0/authorize"),
+					token:     or(s.TokenURL, id+"/oauth2.0/token"),
+					userinfo:  or(s.UserinfoURL, api+"/v1/nid/me"),
+				})
+				f.plain = true
+				return f, nil
+			}
 			return newCodeFlow(s, l, naver{set: s}, &endpoints{
 				authorize: or(s.AuthorizeURL, id+"/oauth2/authorize"),
 				token:     or(s.TokenURL, id+"/oauth2/token"),
@@ -62,7 +77,7 @@ func vendorChecks(s Settings) []error {
 	return wrong
 }
 
-func (n naver) ask(a Ask) []oauth2.AuthCodeOption {
+func (n naver) ask(a Ask, _ endpoints) []oauth2.AuthCodeOption {
 	if a.Fresh && *n.set.Fresh != NoFresh {
 		// reprompt would only ask for consent again.
 		return []oauth2.AuthCodeOption{oauth2.SetAuthURLParam("auth_type", "reauthenticate")}
@@ -132,7 +147,12 @@ func (n naver) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 	if p.ID == "" || len(p.ID) > 64 {
 		return f.nonsense(op, "profile")
 	}
-	if string(p.ID) != t.Subject {
+	switch {
+	case t == nil: // the older path: nobody else says who it is
+		if id.Subject = asSubject(string(p.ID)); id.Subject == "" {
+			return f.nonsense(op, "profile")
+		}
+	case string(p.ID) != t.Subject:
 		return f.stranger(op)
 	}
 	id.Name = asName(string(p.Name), 100)
@@ -144,6 +164,7 @@ func (n naver) identify(ctx context.Context, f *codeFlow, e endpoints, access st
 		id.Phone = asPhone(string(p.Mobile))
 	}
 	id.Picture = asWeb(string(p.Picture))
+	id.from(FromProfile, Asserted, EveryAttribute()...)
 	if lack := f.missing(id); lack != "" {
 		return f.fail(Consent, lack, errors.New(op+": a needed value was not shared"))
 	}

@@ -203,20 +203,20 @@ func asWeb(raw string) string {
 // two persons.
 func asCI(raw string) CI {
 	if len(raw) != 88 || strings.ContainsAny(raw, "\r\n") {
-		return ""
+		return CI{}
 	}
 	if _, err := base64.StdEncoding.Strict().DecodeString(raw); err != nil {
-		return ""
+		return CI{}
 	}
-	return CI(raw)
+	return CI{hide(raw)}
 }
 
 // asDI keeps an opaque value of plausible length.
 func asDI(raw string) DI {
 	if len(raw) == 0 || len(raw) > 128 || strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r > '~' }) {
-		return ""
+		return DI{}
 	}
-	return DI(raw)
+	return DI{hide(raw)}
 }
 
 // asSubject keeps a provider's name for a person: 1 to 255 bytes (OpenID Connect

@@ -6,7 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"slices"
+	"strconv"
+	"strings"
 
 	"golang.org/x/oauth2"
 )
@@ -32,6 +33,8 @@ func oidcKind() kind {
 			if s.TrustFramework != "" && s.Assurance != Verified {
 				wrong = append(wrong, errors.New("TrustFramework needs Assurance to be Verified"))
 			}
+			wrong = append(wrong, s.Claims.check(s.CIClaim)...)
+			wrong = append(wrong, s.proofChecks()...)
 			if s.ResponseMode != "" && s.ResponseMode != "form_post" {
 				wrong = append(wrong, fmt.Errorf("ResponseMode %q must be form_post, or nothing", s.ResponseMode))
 			}
@@ -53,6 +56,11 @@ type metadata struct {
 	Algs     []string `json:"id_token_signing_alg_values_supported"`
 	Methods  []string `json:"token_endpoint_auth_methods_supported"`
 	Iss      maybe    `json:"authorization_response_iss_parameter_supported"`
+	Claims   maybe    `json:"claims_parameter_supported"`
+	Verifies maybe    `json:"verified_claims_supported"`             // OpenID Identity Assurance 1.0
+	Pushed   string   `json:"pushed_authorization_request_endpoint"` // RFC 9126
+	MustPush maybe    `json:"require_pushed_authorization_requests"`
+	ProofAlg []string `json:"token_endpoint_auth_signing_alg_values_supported"`
 }
 
 // discover reads the metadata document. Its issuer must be exactly ours, and
@@ -76,14 +84,17 @@ func (f *codeFlow) discover(ctx context.Context) (endpoints, error) {
 	e := endpoints{
 		authorize: or(f.set.AuthorizeURL, m.Auth), token: or(f.set.TokenURL, m.Token),
 		userinfo: or(f.set.UserinfoURL, m.Userinfo), keys: or(f.set.JWKSURL, m.Keys),
-		algs: m.Algs, iss: m.Iss.on,
-		header: slices.Contains(m.Methods, "client_secret_basic") && !slices.Contains(m.Methods, "client_secret_post") &&
-			f.set.ClientSecret != "",
+		algs: m.Algs, iss: m.Iss.on, method: f.set.method(m.Methods), proofAlgs: m.ProofAlg,
+		verifies: m.Claims.on && m.Verifies.on,
+	}
+	if !f.set.PlainRequests || m.MustPush.on {
+		e.pushed = m.Pushed
 	}
 	for name, u := range map[string]string{
 		"authorization_endpoint": e.authorize, "token_endpoint": e.token, "jwks_uri": e.keys, "userinfo_endpoint": e.userinfo,
+		"pushed_authorization_request_endpoint": e.pushed,
 	} {
-		if u == "" && name == "userinfo_endpoint" {
+		if u == "" && (name == "userinfo_endpoint" || name == "pushed_authorization_request_endpoint" && !m.MustPush.on) {
 			continue
 		}
 		if err := f.reachable(u); err != nil {
@@ -105,18 +116,26 @@ func (f *codeFlow) reachable(u string) error {
 	return nil
 }
 
-func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
+func (g generic) ask(a Ask, e endpoints) []oauth2.AuthCodeOption {
 	var more []oauth2.AuthCodeOption
 	set := func(name, value string) {
 		if value != "" {
 			more = append(more, oauth2.SetAuthURLParam(name, value))
 		}
 	}
-	if a.Fresh && *g.set.Fresh != NoFresh {
+	switch {
+	case !a.Fresh || *g.set.Fresh == NoFresh:
+	case a.MaxAge > 0 && *g.set.Fresh == FreshProved: // auth_time tells how old it is
+		set("max_age", strconv.FormatInt(a.MaxAge, 10))
+	default:
 		set("prompt", "login")
 		set("max_age", "0") // makes auth_time come back
 	}
 	set("response_mode", g.set.ResponseMode)
+	set("acr_values", strings.Join(g.set.ACRValues, " "))
+	if g.set.TrustFramework != "" && e.verifies {
+		set("claims", g.wanted(e))
+	}
 	set("ui_locales", a.UILocale)
 	set("login_hint", a.LoginHint)
 	return more
@@ -124,44 +143,85 @@ func (g generic) ask(a Ask) []oauth2.AuthCodeOption {
 
 func (generic) redeem(Ask) []oauth2.AuthCodeOption { return nil }
 
-func (generic) refusal(reply) (Class, string) { return 0, "" }
+// wanted asks for verified claims under our trust framework (OpenID Connect Core
+// 5.5, OpenID Identity Assurance 1.0 section 6), where they are read from.
+func (g generic) wanted(e endpoints) string {
+	claims := map[string]any{}
+	for _, name := range []string{"name", "birthdate", "gender", "phone_number"} {
+		claims[name] = nil
+	}
+	for _, path := range []string{
+		g.set.CIClaim, g.set.Claims.Name, g.set.Claims.Birthdate, g.set.Claims.Gender, g.set.Claims.Phone,
+		g.set.Claims.Carrier, g.set.Claims.Foreigner, g.set.Claims.DI,
+	} {
+		if path != "" && !strings.Contains(path, ".") { // a nested one is part of another
+			claims[path] = nil
+		}
+	}
+	member := "userinfo"
+	if e.userinfo == "" {
+		member = "id_token"
+	}
+	raw, err := json.Marshal(map[string]any{member: map[string]any{"verified_claims": map[string]any{
+		"verification": map[string]any{"trust_framework": map[string]any{"value": g.set.TrustFramework}},
+		"claims":       claims,
+	}}})
+	if err != nil {
+		return "" // texts alone always marshal
+	}
+	return string(raw)
+}
+
+// refusal has no classes beyond OAuth's; the code may be one the settings know.
+func (generic) refusal(r reply) (Class, string) {
+	var body struct {
+		Error text `json:"error"`
+	}
+	if !r.decode(&body) {
+		return 0, ""
+	}
+	return 0, string(body.Error)
+}
 
 // identify takes the ID token's claims, and userinfo's over them where there is
 // such an endpoint.
 func (g generic) identify(ctx context.Context, f *codeFlow, e endpoints, access string, t *idToken, id *Identity) error {
 	all := t.claims
+	var profile claimSet
 	if e.userinfo != "" {
-		more, err := f.userinfo(ctx, e.userinfo, access, t.Subject)
-		if err != nil {
+		var err error
+		if profile, err = f.userinfo(ctx, e.userinfo, access, t.Subject); err != nil {
 			return err
 		}
 		// The ID token's own are not needed any more.
-		maps.Copy(all, more)
+		maps.Copy(all, profile)
 	}
-	c := all.standard()
-	id.adorn(c)
-	if id.Email = asEmail(string(c.Email)); id.Email != "" {
-		id.EmailVerified = c.EmailVerified.on
+	plain := all.mapped(g.set.Claims)
+	id.adorn(plain)
+	if id.Email = asEmail(string(plain.Email)); id.Email != "" {
+		id.EmailVerified = plain.EmailVerified.on
 	}
+	papers, source := plain, FromIDToken
+	if profile != nil {
+		source = FromProfile
+	}
+	id.from(source, Asserted, tells()...)
 	if g.set.Assurance == Verified && g.set.TrustFramework != "" {
-		vouched, ok := g.vouched(c)
-		if ok {
-			all, c = vouched, vouched.standard()
+		if vouched, ok := g.vouched(plain); ok {
+			all, papers, source = vouched, vouched.mapped(g.set.Claims), FromVerifiedClaims
 		} else {
 			id.Assurance, all = Asserted, nil // values as claimed, but nobody's CI
 		}
 	}
-	id.name(c)
-	id.Address = c.Address.v.normal()
-	id.Birthdate = asBirthdate(string(c.Birthdate))
-	id.Gender = asGender(string(c.Gender))
-	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
-		id.PhoneVerified = c.PhoneVerified.on
-	}
+	id.papers(papers)
 	if g.set.AssertsCI {
-		if err := f.believeCI(id, all[g.set.CIClaim]); err != nil {
+		if err := f.believeCI(id, all.at(g.set.CIClaim)); err != nil {
 			return err
 		}
+	}
+	id.from(source, id.Assurance, documented()...)
+	if source != FromVerifiedClaims && !id.PhoneVerified {
+		id.from(source, Asserted, AttrPhone) // by their own word
 	}
 	id.slim()
 	if lack := f.missing(id); lack != "" {
@@ -191,7 +251,7 @@ func (f *codeFlow) believeCI(id *Identity, raw json.RawMessage) error {
 	if value == "" {
 		return nil
 	}
-	if id.CI = asCI(string(value)); id.CI == "" {
+	if id.CI = asCI(string(value)); id.CI == (CI{}) {
 		return f.nonsense("read CI", "ci")
 	}
 	return nil

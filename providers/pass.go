@@ -150,7 +150,7 @@ func (p *pass) Result(ctx context.Context, pending Pending) (Identity, error) {
 		id.Foreigner = &body.Foreign.on
 	}
 	if body.CI != "" {
-		if id.CI = asCI(string(body.CI)); id.CI == "" {
+		if id.CI = asCI(string(body.CI)); id.CI == (CI{}) {
 			return Identity{}, p.nonsense(op, "ci")
 		}
 	}

@@ -25,6 +25,36 @@ func (id *Identity) adorn(c claims) {
 	id.ZoneInfo, id.Locale = asZone(string(c.ZoneInfo)), asLocale(string(c.Locale))
 }
 
+// tells are the attributes of adorn, and the e-mail address.
+func tells() []Attribute {
+	return []Attribute{
+		AttrNickname, AttrUsername, AttrPicture, AttrProfile, AttrWebsite, AttrZoneInfo, AttrLocale, AttrEmail,
+	}
+}
+
+// documented are the attributes of papers, and CI.
+func documented() []Attribute {
+	return []Attribute{
+		AttrName, AttrGivenName, AttrFamilyName, AttrMiddleName, AttrBirthdate, AttrGender, AttrPhone, AttrCarrier,
+		AttrForeigner, AttrAddress, AttrCI, AttrDI,
+	}
+}
+
+// papers takes what somebody may have verified.
+func (id *Identity) papers(c claims) {
+	id.name(c)
+	id.Address = c.Address.v.normal()
+	id.Birthdate = asBirthdate(string(c.Birthdate))
+	id.Gender = asGender(string(c.Gender))
+	if id.Phone = asPhone(string(c.Phone)); id.Phone != "" {
+		id.PhoneVerified = c.PhoneVerified.on
+	}
+	id.Carrier, id.DI = asCarrier(string(c.Carrier)), asDI(string(c.DI))
+	if c.Foreigner.given {
+		id.Foreigner = &c.Foreigner.on
+	}
+}
+
 // name takes the names people are called by in papers.
 func (id *Identity) name(c claims) {
 	id.Name = asName(string(c.Name), 100)
@@ -49,8 +79,10 @@ func (a claimedAddress) normal() *Address {
 	return &n
 }
 
-// slim drops whole values, the least missed first, until the rest fits.
+// slim drops whole values, the least missed first, until the rest fits, and
+// where they were from with them.
 func (id *Identity) slim() {
+	defer id.settle()
 	for _, drop := range []func(){
 		func() {
 			if a := id.Address; a != nil && (a.Street != "" || a.Locality != "" || a.Region != "") {

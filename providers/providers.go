@@ -87,8 +87,11 @@ type Ask struct {
 	Nonce       string
 	Verifier    string // PKCE, RFC 7636
 	Fresh       bool   // a fresh login is wanted
-	UILocale    string // ko or en
-	LoginHint   string
+	// MaxAge, with Fresh: a login there may be so many seconds old. 0: it must be
+	// a new one.
+	MaxAge    int64
+	UILocale  string // ko or en
+	LoginHint string
 }
 
 // Redirector is a provider one is sent to.
@@ -161,6 +164,8 @@ type Error struct {
 	Provider string
 	Class    Class
 	Code     string // the vendor's own code or ours, for logs: [A-Za-z0-9_.-]{0,40}
+	// Said is the vendor's own code where Code is one of ours that stands for it.
+	Said string
 	// Seen: the measuring transport has already counted this failure (connection
 	// error, time-out, 5xx, 429), so nobody counts it again.
 	Seen  bool

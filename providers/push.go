@@ -43,9 +43,9 @@ func (l line) recall(p Pending, ref func(string) bool) (carried, error) {
 // digest of the CI, or of the DI where no CI comes. It links nothing across
 // providers, whatever AssertsCI says.
 func pushSubject(kind string, ci CI, di DI) string {
-	value := "ci:" + string(ci)
-	if ci == "" {
-		value = "di:" + string(di)
+	value := "ci:" + ci.Reveal()
+	if ci == (CI{}) {
+		value = "di:" + di.Reveal()
 	}
 	sum := sha256.Sum256([]byte("sinho push subject\x00" + kind + "\x00" + value))
 	return base64.RawURLEncoding.EncodeToString(sum[:])
@@ -55,7 +55,7 @@ func pushSubject(kind string, ci CI, di DI) string {
 // another person than the one whose phone was reached.
 func (l line) finish(set Settings, kind string, id Identity, c carried) (Identity, error) {
 	const op = "read result"
-	if id.CI == "" && id.DI == "" {
+	if id.CI == (CI{}) && id.DI == (DI{}) {
 		return Identity{}, l.nonsense(op, "no-subject")
 	}
 	if id.Birthdate == "" || id.Birthdate != asBirthdate(c.Birthdate) {
@@ -66,8 +66,10 @@ func (l line) finish(set Settings, kind string, id Identity, c carried) (Identit
 	id.Phone = asPhone(c.Phone)
 	id.PhoneVerified = id.Phone != "" && set.Assurance == Verified
 	if !set.AssertsCI {
-		id.CI = ""
+		id.CI = CI{}
 	}
+	id.from(FromResult, set.Assurance, AttrName, AttrBirthdate, AttrGender, AttrCarrier, AttrForeigner, AttrCI, AttrDI)
+	id.from(FromContact, set.Assurance, AttrPhone)
 	return id, nil
 }
 

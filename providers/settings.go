@@ -37,8 +37,26 @@ type Settings struct {
 	DiscoveryURL, AuthorizeURL, TokenURL, UserinfoURL, JWKSURL string
 
 	ClientID string
-	// ClientSecret may be empty for oidc only (a public client, PKCE alone).
+	// ClientSecret may be empty for oidc only (a public client, PKCE alone, or one
+	// that has a key).
 	ClientSecret string
+	// AuthMethod is how we prove ourselves to an oidc provider:
+	// client_secret_post, client_secret_basic, private_key_jwt or none. Empty:
+	// private_key_jwt with PrivateKeyPEM; else, with a secret, as its metadata
+	// says, in the body where it takes both.
+	AuthMethod string
+	// PrivateKeyPEM signs our assertions (RFC 7523): PKCS #8, RSA of at least 2,048
+	// bits, P-256 or Ed25519. KeyID is the kid it is registered under, empty for
+	// none.
+	PrivateKeyPEM, KeyID string
+	// AssertionAudience is whom they are for: issuer (which empty means too), or
+	// token_endpoint.
+	AssertionAudience string
+	// PlainRequests: what an oidc provider is asked travels in the address even
+	// where it would take the request beforehand (RFC 9126), unless it demands that.
+	PlainRequests bool
+	// OAuth2: naver by its older path, OAuth 2 without an ID token.
+	OAuth2 bool
 	// Scopes asked for; openid is always among them. Empty: the kind's own.
 	Scopes []string
 	// Algorithms an ID token may be signed with, out of RS256, ES256, PS256 and
@@ -48,9 +66,12 @@ type Settings struct {
 	// AssertsCI: the CI this provider sends is believed. Not for naver, which
 	// sends none.
 	AssertsCI bool
-	// CIClaim is the claim in which an oidc provider sends CI; needed there with
-	// AssertsCI, and only there.
+	// CIClaim is the claim in which an oidc provider sends CI, a path as in
+	// ClaimPaths; needed there with AssertsCI, and only there.
 	CIClaim string
+	// Claims say where an oidc provider's values stand, for one that does not use
+	// the standard names.
+	Claims ClaimPaths
 	// Assurance of this provider's identities; zero: Asserted. naver and kakao
 	// assert, and cannot be set higher.
 	Assurance Assurance
@@ -58,6 +79,9 @@ type Settings struct {
 	// verified_claims name this trust framework (OpenID Identity Assurance 1.0)
 	// is Verified; any other is Asserted. Empty: plain claims are verified too.
 	TrustFramework string
+	// ACRValues are the levels of assurance an oidc provider is asked for, by its own
+	// names, the most wanted first (OpenID Connect Core 3.1.2.1).
+	ACRValues []string
 	// ResponseMode is how an oidc provider is asked to send people back: form_post,
 	// or empty for its own way, the query.
 	ResponseMode string
@@ -68,6 +92,10 @@ type Settings struct {
 	// a login ends in class Consent. nil: name and birthdate for kakao, none
 	// elsewhere. CI is always needed of kakao when AssertsCI.
 	Needs []string
+
+	// Errors say what codes of the vendor's mean that nobody has published, or that
+	// mean something else here. A status that is the provider's fault goes first.
+	Errors []ErrorCode
 
 	// PublicKeyPEM is the key Toss publishes for requests: PKIX, RSA of at least
 	// 2,048 bits. toss only.
@@ -82,6 +110,7 @@ type kind struct {
 	scopes []string
 	algs   []string
 	needs  []string
+	errors map[string]string // what codes mean that Settings.Errors does not name
 	check  func(Settings) []error
 	make   func(Settings, line) (Provider, error)
 }
@@ -114,7 +143,7 @@ func NewAt(s Settings, hc *http.Client, now func() time.Time) (Provider, error) 
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
 	k := kinds()[s.kind()]
-	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now})
+	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now, meanings: s.meanings(k)})
 	if err != nil {
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
@@ -206,11 +235,17 @@ func (s Settings) Validate() error {
 			say("Needs has %q, which is not a value an identity can have", n)
 		}
 	}
+	for _, a := range s.ACRValues {
+		if !printable(a, 200) {
+			say("ACRValues has %.80q, which is no word", a)
+		}
+	}
 	for _, a := range s.Algorithms {
 		if !slices.Contains(safeAlgorithms(), a) {
 			say("Algorithms has %q, which is not one of %s", a, strings.Join(safeAlgorithms(), " "))
 		}
 	}
+	wrong = append(wrong, s.errorMistakes()...)
 	wrong = append(wrong, s.misplaced(k.shape)...)
 	wrong = append(wrong, k.check(s)...)
 	return errors.Join(wrong...)
@@ -237,14 +272,18 @@ func (s Settings) misplaced(shape Shape) []error {
 		"PublicKeyPEM": s.PublicKeyPEM != "", "Base": s.Base != "", "TokenURL": s.TokenURL != "",
 		"AuthorizeURL": s.AuthorizeURL != "", "UserinfoURL": s.UserinfoURL != "", "JWKSURL": s.JWKSURL != "",
 		"Scopes": len(s.Scopes) > 0, "Algorithms": len(s.Algorithms) > 0, "Fresh": s.Fresh != nil,
-		"ResponseMode": s.ResponseMode != "",
+		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
+		"AuthMethod": s.AuthMethod != "", "PrivateKeyPEM": s.PrivateKeyPEM != "", "KeyID": s.KeyID != "",
+		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests,
+		"OAuth2": s.OAuth2, "ACRValues": len(s.ACRValues) > 0,
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
-			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode",
+			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
+			"ACRValues", "AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
 		},
-		"naver": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
+		"naver": {"OAuth2", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"pass":  {"Base"},
 		"toss":  {"Base", "TokenURL", "PublicKeyPEM"},

@@ -35,10 +35,25 @@ func TestSettingsMistakes(t *testing.T) {
 		{"answers by form", with(good(), func(s *Settings) { s.ResponseMode = "form_post" }), nil},
 		{"answers nobody could read", with(good(), func(s *Settings) { s.ResponseMode = "fragment" }), []string{"ResponseMode", "form_post"}},
 		{"naver answers its own way", with(naver(), func(s *Settings) { s.ResponseMode = "form_post" }), []string{"ResponseMode is not read"}},
+		{"codes explained", with(good(), func(s *Settings) { s.Errors = []ErrorCode{{"age_limit", "under-14"}, {"-1.x", "down"}} }), nil},
+		{"codes nobody could explain", with(good(), func(s *Settings) {
+			s.Errors = []ErrorCode{{"", "down"}, {"a b", "down"}, {"twice", "down"}, {"twice", "policy"}, {"x", "child"}}
+		}), []string{`""`, `"a b"`, "twice", "child"}},
+		{"levels", with(good(), func(s *Settings) { s.ACRValues = []string{"2", "urn:x"} }), nil},
+		{"levels that are no words", with(good(), func(s *Settings) { s.ACRValues = []string{"2 3"} }), []string{"ACRValues"}},
+		{"paths", with(good(), func(s *Settings) { s.Claims = ClaimPaths{Name: "https://op.example/name", Phone: "phones.0.number"} }), nil},
+		{"paths that lead nowhere", with(good(), func(s *Settings) {
+			s.Claims = ClaimPaths{Name: "a..b", Phone: ".a", Email: "a.", DI: strings.Repeat("a.", 9) + "a", Gender: strings.Repeat("a", 201)}
+		}), []string{"to Name", "to Phone", "to Email", "to DI", "to Gender"}},
+		{"a path to CI that leads nowhere", with(good(), func(s *Settings) { s.AssertsCI, s.CIClaim = true, "a..b" }), []string{"to CIClaim"}},
+		{"paths of a vendor that is known", with(naver(), func(s *Settings) { s.Claims.Name = "x" }), []string{"Claims is not read"}},
 		{"an unknown need", with(good(), func(s *Settings) { s.Needs = []string{"shoe size"} }), []string{"shoe size"}},
 		{"an unknown freshness", with(good(), func(s *Settings) { s.Fresh = &unknown }), []string{"Fresh"}},
 		{"an unknown assurance", with(good(), func(s *Settings) { s.Assurance = 7 }), []string{"Assurance"}},
 		{"naver verifies nobody", with(naver(), func(s *Settings) { s.Assurance = Verified }), []string{"does not verify"}},
+		{"naver by its older path", with(naver(), func(s *Settings) { s.OAuth2 = true }), nil},
+		{"keys where there is no ID token", with(naver(), func(s *Settings) { s.OAuth2, s.JWKSURL = true, "https://x.example/keys" }), []string{"OAuth2", "JWKSURL"}},
+		{"the older path of another", with(good(), func(s *Settings) { s.OAuth2 = true }), []string{"OAuth2 is not read"}},
 		{"naver sends no CI", with(naver(), func(s *Settings) { s.AssertsCI = true }), []string{"no CI"}},
 		{"naver proves no fresh login", with(naver(), func(s *Settings) { s.Fresh = &proved }), []string{"does not prove"}},
 		{"naver without a secret", with(naver(), func(s *Settings) { s.ClientSecret = "" }), []string{"ClientSecret"}},

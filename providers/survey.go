@@ -10,7 +10,7 @@ import (
 )
 
 // Place is an address that an adapter uses, by what it is there for: discovery,
-// page, token, userinfo, keys or service.
+// page, pushed, token, userinfo, keys or service.
 type Place struct {
 	Name string
 	URL  string
@@ -40,6 +40,9 @@ const bogus = "sinho-doctor-no-such-code-0000000000000000000"
 
 // Metadata implements Surveyor.
 func (f *codeFlow) Metadata(ctx context.Context) error {
+	if f.plain {
+		return errors.ErrUnsupported
+	}
 	_, err := f.discover(ctx)
 	return err
 }
@@ -51,8 +54,12 @@ func (f *codeFlow) Places(ctx context.Context) ([]Place, error) {
 		err = f.excuse(ctx, "find endpoints", err)
 		e = endpoints{authorize: f.set.AuthorizeURL, token: f.set.TokenURL, userinfo: f.set.UserinfoURL, keys: f.set.JWKSURL}
 	}
+	discovery := f.discovery()
+	if f.plain {
+		discovery = ""
+	}
 	return given(
-		Place{"discovery", f.discovery()}, Place{"page", e.authorize}, Place{"token", e.token},
+		Place{"discovery", discovery}, Place{"page", e.authorize}, Place{"pushed", e.pushed}, Place{"token", e.token},
 		Place{"userinfo", e.userinfo}, Place{"keys", e.keys},
 	), err
 }
@@ -63,6 +70,9 @@ func given(all ...Place) []Place {
 
 // Keys implements Surveyor.
 func (f *codeFlow) Keys(ctx context.Context) (int, error) {
+	if f.plain {
+		return 0, errors.ErrUnsupported
+	}
 	e, err := f.endpoints(ctx)
 	if err != nil {
 		return 0, f.excuse(ctx, "find endpoints", err)

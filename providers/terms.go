@@ -85,7 +85,7 @@ func (y Terms) permitted(id Identity) Identity {
 	}
 	out := Identity{
 		Provider: id.Provider, Issuer: id.Issuer, Subject: id.Subject, CI: id.CI,
-		Assurance: id.Assurance, AuthTime: id.AuthTime,
+		Assurance: id.Assurance, AuthTime: id.AuthTime, Origins: id.Origins,
 	}
 	may := func(word string, take func()) {
 		if slices.Contains(y.Attributes, word) {
@@ -108,5 +108,6 @@ func (y Terms) permitted(id Identity) Identity {
 	})
 	may("address", func() { out.Address = id.Address })
 	may("di", func() { out.DI = id.DI })
+	out.settle()
 	return out
 }

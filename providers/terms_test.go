@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,7 +15,7 @@ import (
 func whole(t *testing.T) Identity {
 	t.Helper()
 	yes := true
-	id := Identity{Foreigner: &yes, AuthTime: time.Unix(1, 0), Address: &Address{Locality: "서울"}, Assurance: Verified}
+	id := Identity{Foreigner: &yes, AuthTime: time.Unix(1, 0), Address: &Address{Locality: "서울"}, Assurance: Verified, CI: NewCI(strings.Repeat("Q0kx", 22)), DI: asDI("d")}
 	v := reflect.ValueOf(&id).Elem()
 	for i := range v.NumField() {
 		switch f := v.Field(i); f.Kind() { //nolint:exhaustive // the rest are set above
@@ -27,11 +28,13 @@ func whole(t *testing.T) Identity {
 			t.Fatalf("%s is not set", v.Type().Field(i).Name)
 		}
 	}
+	id.Origins = ""
+	id.from(FromProfile, Verified, EveryAttribute()...)
 	return id
 }
 
 // always is how every identity keeps who it is.
-var always = []string{"Provider", "Issuer", "Subject", "CI", "Assurance", "AuthTime"}
+var always = []string{"Provider", "Issuer", "Subject", "CI", "Assurance", "AuthTime", "Origins"}
 
 func fieldsLeft(id Identity) map[string]bool {
 	left := map[string]bool{}

@@ -308,7 +308,7 @@ func (t *toss) read(ctx context.Context, tx string) (Identity, error) {
 		CI: asCI(plain[0]), DI: asDI(plain[1]), Name: asName(plain[2], 100),
 		Birthdate: asBirthdate(plain[3]), Gender: asGender(plain[4]), AuthTime: completedAt(string(done.Completed), t.time()),
 	}
-	if plain[0] != "" && id.CI == "" {
+	if plain[0] != "" && id.CI == (CI{}) {
 		return Identity{}, t.nonsense(op, "ci")
 	}
 	switch plain[5] {
@@ -330,6 +330,9 @@ func completedAt(raw string, now time.Time) time.Time {
 }
 
 // isTx knows a transaction id: 1 to 100 printable ASCII characters.
-func isTx(s string) bool {
-	return s != "" && len(s) <= 100 && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
+func isTx(s string) bool { return printable(s, 100) }
+
+// printable knows 1 to most printable ASCII characters.
+func printable(s string, most int) bool {
+	return s != "" && len(s) <= most && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' })
 }

@@ -250,7 +250,7 @@ func TestAClosedRouteCannotBeChosenAndComesLast(t *testing.T) {
 
 func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	codes := []string{
-		broker.NoticeCancelled, broker.NoticeFailed, broker.NoticeBusy, broker.NoticeAgain, broker.NoticeConsent, broker.NoticePolicy,
+		broker.NoticeCancelled, broker.NoticeFailed, broker.NoticeBusy, broker.NoticeAgain, broker.NoticeConsent, broker.NoticePolicy, broker.NoticeUnder14, broker.NoticeGuardian,
 		broker.NoticeSetup, broker.NoticeExpired, broker.NoticeClosed, broker.NoticeContact, broker.NoticeStore, broker.NoticeSession,
 	}
 	seen := map[string]string{}

@@ -186,7 +186,7 @@ func (f *flow) back(w http.ResponseWriter, r *http.Request, d door, answer url.V
 	if state := r.FormValue("state"); state != "" {
 		answer.Set("state", state)
 	}
-	if d.iss {
+	if d.iss && !f.sim.odd(QuirkNoISS) {
 		answer.Set("iss", f.sim.cfg.Base)
 	}
 	if to.RawQuery != "" {

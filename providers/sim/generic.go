@@ -113,9 +113,9 @@ func (o *generic) token(r *http.Request) (any, error) {
 		"access_token": access, "token_type": "Bearer", "expires_in": int(tokenLife.Seconds()), "scope": g.scope,
 	}
 	if has(g.scope, "openid") {
-		signed, err := o.signer.token(with(o.idClaims(g, o.subject(g.person)), map[string]any{
+		signed, err := o.signer.token(o.sim.proofClaims(with(o.idClaims(g, o.subject(g.person)), map[string]any{
 			"auth_time": g.authTime.Unix(), "at_hash": halfHash(access),
-		}))
+		})))
 		if err != nil {
 			return nil, err
 		}
@@ -142,16 +142,20 @@ func (o *generic) userinfo(r *http.Request) (any, error) {
 		no.header = map[string]string{"WWW-Authenticate": `Bearer error="invalid_token"`}
 		return nil, no
 	}
-	claims := map[string]any{"sub": o.subject(g.person)}
-	for scope, more := range o.claims(g.person) {
-		if has(g.scope, scope) {
+	person := o.sim.shown(g.person)
+	claims := map[string]any{"sub": o.subject(person)}
+	for scope, more := range o.claims(person) {
+		if has(g.scope, scope) && !o.sim.people[person].Shy {
 			claims = with(claims, more)
 		}
 	}
-	if o.sim.cfg.SendCI {
-		claims["ci"] = o.sim.people[g.person].CI
+	if o.sim.cfg.SendCI || o.sim.odd(QuirkCI) {
+		claims["ci"] = o.sim.people[person].CI
 	}
-	return claims, nil
+	if v, there := claims["verified_claims"]; there && o.sim.odd(QuirkList) {
+		claims["verified_claims"] = []any{map[string]any{"verification": map[string]any{"trust_framework": "another"}, "claims": map[string]any{"name": "다른 이름"}}, v}
+	}
+	return o.sim.twist(claims, claims, "birthdate", "phone_number", "phone_number_verified", "picture", "nickname"), nil
 }
 
 func (o *generic) trouble(_ string, status int) *refusal {

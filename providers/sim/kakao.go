@@ -106,7 +106,7 @@ func (k *kakao) token(r *http.Request) (any, error) {
 	if has(scope, "openid") { // a request that asks for scopes without openid loses the ID token
 		claims := with(k.idClaims(g, k.subject(g.person)), k.profile(g.person))
 		claims["auth_time"] = g.authTime.Unix()
-		signed, err := k.signer.token(claims)
+		signed, err := k.signer.token(k.sim.proofClaims(claims))
 		if err != nil {
 			return nil, err
 		}
@@ -154,25 +154,59 @@ func (k *kakao) me(r *http.Request) (any, error) {
 	if !ok {
 		return nil, k.noToken()
 	}
-	p := k.sim.people[g.person]
+	person := k.sim.shown(g.person)
+	p := k.sim.people[person]
+	if p.Under14 || k.sim.odd(QuirkUnder14) {
+		return nil, &refusal{status: http.StatusBadRequest, body: map[string]any{"code": -406, "msg": "under the age of 14"}}
+	}
 	phone := "+82 " + p.national()[1:]
-	if g.person%2 == 1 {
+	if person%2 == 1 || k.sim.odd(QuirkTrunkZero) {
 		phone = "+82 " + p.national() // some accounts keep the trunk zero
 	}
-	return map[string]any{
-		"id": k.id(g.person),
-		"kakao_account": map[string]any{
-			"profile_nickname_needs_agreement": false,
-			"profile":                          map[string]any{"nickname": p.Nickname},
-			"name_needs_agreement":             false, "name": p.Name,
-			"email_needs_agreement": false, "email": p.Email, "is_email_valid": true, "is_email_verified": true,
-			"birthyear_needs_agreement": false, "birthyear": p.year(),
-			"birthday_needs_agreement": false, "birthday": p.month() + p.day(), "birthday_type": "SOLAR",
-			"gender_needs_agreement": false, "gender": p.Gender,
-			"phone_number_needs_agreement": false, "phone_number": phone,
-			"ci_needs_agreement": false, "ci": p.CI, "ci_authenticated_at": k.agreed.Format(time.RFC3339),
-		},
-	}, nil
+	account := map[string]any{
+		"profile_nickname_needs_agreement": false,
+		"profile":                          map[string]any{"nickname": p.Nickname},
+		"name_needs_agreement":             false, "name": p.Name,
+		"email_needs_agreement": false, "email": p.Email, "is_email_valid": true, "is_email_verified": true,
+		"birthyear_needs_agreement": false, "birthyear": p.year(),
+		"birthday_needs_agreement": false, "birthday": p.month() + p.day(), "birthday_type": "SOLAR",
+		"gender_needs_agreement": false, "gender": p.Gender,
+		"phone_number_needs_agreement": false, "phone_number": phone,
+		"ci_needs_agreement": false, "ci": p.CI, "ci_authenticated_at": k.agreed.Format(time.RFC3339),
+	}
+	if p.Lunar != "" {
+		account["birthday"] = p.Lunar
+	}
+	if p.Lunar != "" || k.sim.odd(QuirkLunar) {
+		account["birthday_type"] = "LUNAR"
+	}
+	for _, name := range k.withheld(p) {
+		account[name+"_needs_agreement"] = true
+		delete(account, name)
+	}
+	answer := map[string]any{"id": k.id(person), "kakao_account": account}
+	if k.sim.odd(QuirkTypes) {
+		answer["id"] = k.subject(person)
+	}
+	return k.sim.twist(answer, account), nil
+}
+
+// withheld are the attributes somebody has not agreed to share.
+func (k *kakao) withheld(p Person) []string {
+	var names []string
+	if p.Shy || k.sim.odd(QuirkWithheld) {
+		names = append(names, "name")
+	}
+	if p.Shy || k.sim.odd(QuirkSparse) {
+		names = append(names, "email", "gender", "phone_number")
+	}
+	if p.Shy {
+		names = append(names, "birthyear", "birthday")
+	}
+	if p.NoCI || p.Shy {
+		names = append(names, "ci")
+	}
+	return names
 }
 
 // trouble words a full queue as the quota it is, HTTP 400, unless told not to.

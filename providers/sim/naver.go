@@ -75,13 +75,18 @@ func (n *naver) token(r *http.Request) (any, error) {
 	form := posted(r)
 	g, why := n.redeem(form, form.Get("client_id"), form.Get("client_secret"), naverDoor)
 	if why != sound {
-		return nil, n.word(why)
+		no := n.word(why)
+		if n.sim.odd(QuirkErrors200) {
+			return no.body, nil
+		}
+		return nil, no
 	}
 	answer := map[string]any{
 		"access_token": n.access(g), "token_type": "bearer", "expires_in": int(tokenLife.Seconds()),
 	}
+	n.sim.twist(answer, answer)
 	if has(g.scope, "openid") {
-		id, err := n.signer.token(n.idClaims(g, n.subject(g.person)))
+		id, err := n.signer.token(n.sim.proofClaims(n.idClaims(g, n.subject(g.person))))
 		if err != nil {
 			return nil, err
 		}
@@ -157,19 +162,28 @@ func (n *naver) me(r *http.Request) (any, error) {
 			body:   map[string]any{"resultcode": "024", "message": "Authentication failed"},
 		}
 	}
-	p := n.sim.people[g.person]
+	if n.sim.odd(QuirkResultCode) {
+		return map[string]any{"resultcode": "024", "message": "Authentication failed"}, nil
+	}
+	person := n.sim.shown(g.person)
+	p := n.sim.people[person]
 	gender := map[string]string{"male": "M", "female": "F"}[p.Gender]
 	decade := p.age(time.Now()) / 10 * 10
-	return map[string]any{
-		"resultcode": "00", "message": "success",
-		"response": map[string]any{
-			"id": n.subject(g.person), "name": p.Name, "nickname": p.Nickname, "email": p.Email, "gender": gender,
-			"age":      strconv.Itoa(decade) + "-" + strconv.Itoa(decade+9),
-			"birthday": p.month() + "-" + p.day(), "birthyear": p.year(),
-			"mobile": p.national(), "mobile_e164": p.e164(),
-			"profile_image": n.sim.cfg.Base + "/static/person.svg",
-		},
-	}, nil
+	known := map[string]any{
+		"id": n.subject(person), "name": p.Name, "nickname": p.Nickname, "email": p.Email, "gender": gender,
+		"age":      strconv.Itoa(decade) + "-" + strconv.Itoa(decade+9),
+		"birthday": p.month() + "-" + p.day(), "birthyear": p.year(),
+		"mobile": p.national(), "mobile_e164": p.e164(),
+		"profile_image": n.sim.cfg.Base + "/static/person.svg",
+	}
+	if p.Shy {
+		known = map[string]any{"id": known["id"]}
+	}
+	if n.sim.odd(QuirkSparse) && !p.Shy {
+		known["gender"] = "U"
+	}
+	return n.sim.twist(map[string]any{"resultcode": "00", "message": "success", "response": known}, known,
+		"birthyear", "mobile_e164", "nickname", "profile_image", "age"), nil
 }
 
 func (n *naver) trouble(path string, status int) *refusal {

@@ -20,6 +20,7 @@ type panelView struct {
 	Control Control
 	Wrong   *FieldError
 	Counts  []count
+	Quirks  []quirkView
 }
 
 type count struct {
@@ -36,6 +37,7 @@ func (s *Sim) mountControl(control, rest *http.ServeMux, front *http.CrossOrigin
 	control.Handle("PUT "+controlPath, front.Handler(http.HandlerFunc(s.put)))
 	control.HandleFunc("GET "+panelPath, func(w http.ResponseWriter, _ *http.Request) { s.panel(w, http.StatusOK, nil) })
 	control.Handle("POST "+panelPath, front.Handler(http.HandlerFunc(s.post)))
+	s.mountQuirks(control, front)
 	mountStatic(control, "/control/static")
 	mountStatic(rest, "/static")
 	rest.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { s.panel(w, http.StatusOK, nil) })
@@ -104,7 +106,7 @@ func (s *Sim) panel(w http.ResponseWriter, status int, wrong *FieldError) {
 	f.Static, f.Script = "/control/static", true
 	inside, line := s.queue.load()
 	s.render(w, status, "panel.html", panelView{
-		Frame: f, Control: s.Control(), Wrong: wrong,
+		Frame: f, Control: s.Control(), Wrong: wrong, Quirks: s.quirkViews(),
 		Counts: []count{
 			{"확인된 로그인", "logins given", s.tally.logins.Load()},
 			{"답한 요청", "requests answered", s.tally.answered.Load()},

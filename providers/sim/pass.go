@@ -93,7 +93,8 @@ func (p *pass) status(r *http.Request) (any, error) {
 	if !p.sim.pushes.on(ref, func(one *push) { state = passState(one.state) }) {
 		return nil, p.refuse(http.StatusNotFound, passNotFound, "접수번호가 없습니다.")
 	}
-	return map[string]any{"receiptID": ref, "state": state}, nil
+	answer := map[string]any{"receiptID": ref, "state": state}
+	return p.sim.twist(answer, answer), nil
 }
 
 // passState is the vendor's number of a decision.
@@ -136,14 +137,15 @@ func (p *pass) verify(r *http.Request) (any, error) {
 	p.sim.tally.logins.Add(1)
 	who := p.sim.people[one.person]
 	signed := sha256.Sum256([]byte("sinho-sim-signed-" + one.ref))
-	return map[string]any{
+	answer := map[string]any{
 		"receiptID": one.ref, "state": 1,
 		"receiverName": who.Name, "receiverYear": who.year(), "receiverDay": who.month() + who.day(),
 		"receiverHP":     who.Phone,
-		"receiverGender": map[string]string{"male": "1", "female": "2"}[who.Gender], "receiverForeign": "N",
+		"receiverGender": map[string]string{"male": "1", "female": "2"}[who.Gender], "receiverForeign": map[bool]string{true: "Y", false: "N"}[who.Foreigner],
 		"receiverTelcoType": who.Carrier, "signedData": base64.StdEncoding.EncodeToString(signed[:]),
 		"ci": who.CI, "token": one.nonce,
-	}, nil
+	}
+	return p.sim.twist(answer, answer, "receiverForeign", "receiverTelcoType", "receiverHP"), nil
 }
 
 func (p *pass) trouble(_ string, status int) *refusal {

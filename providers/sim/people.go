@@ -23,10 +23,18 @@ type Person struct {
 	Carrier   string // SKT, KT or LGU, with _MVNO
 	CI        string // 88 base64 characters, the same at every simulator
 	Every     bool   // has every standard claim, and verified ones
+
+	// What is particular about somebody.
+	Lunar     string // lunar birthday, MMDD, which Kakao gives instead
+	Foreigner bool
+	Under14   bool // Kakao serves nobody so young
+	NoCI      bool // has no CI at Kakao and Toss yet
+	Shy       bool // shares nothing at Naver, Kakao and the oidc simulator
 }
 
 // People lists the test people in a fixed order; the first one is preselected
-// on every page and has every claim there is at the oidc simulator. A person's number is the place in this list, from 0.
+// on every page and has every claim there is at the oidc simulator. A person's
+// number is the place in this list, from 0. Those of Particular come after them.
 func People() []Person {
 	people := []Person{
 		{Name: "홍길동", Nickname: "길동", Birthdate: "1990-05-12", Gender: "male", Phone: "01000000000", Email: "hong@example.com", Carrier: "SKT", Every: true},
@@ -42,13 +50,6 @@ func People() []Person {
 		people[k].complete(k)
 	}
 	return people
-}
-
-// complete fills in what follows from a person's name and number.
-func (p *Person) complete(k int) {
-	family := []rune(p.Name)[0]
-	p.Family, p.Given = string(family), strings.TrimPrefix(p.Name, string(family))
-	p.CI = derive("sinho-sim-ci-" + strconv.Itoa(k))
 }
 
 // MaxCrowd is how many people a crowd may have.
@@ -68,6 +69,54 @@ func withCrowd(people []Person, n int) []Person {
 		people = append(people, p)
 	}
 	return people
+}
+
+// Particular lists people who are not like the others, to be picked on a page or
+// typed into a form. They come after People.
+func Particular() []Person {
+	people := []Person{
+		{Name: "서달빛", Nickname: "달빛", Birthdate: "1968-02-11", Gender: "female", Phone: "01000000008", Email: "dalbit@example.com", Carrier: "KT", Lunar: "0113"},
+		{Name: "SMITH JOHN", Family: "SMITH", Given: "JOHN", Nickname: "John", Birthdate: "1983-04-30", Gender: "male", Phone: "01000000009", Email: "john@example.com", Carrier: "LGU_MVNO", Foreigner: true},
+		{Name: "한아람", Nickname: "아람", Birthdate: "2019-05-05", Gender: "female", Phone: "01000000010", Email: "aram@example.com", Carrier: "SKT", Under14: true},
+		{Name: "오이슬", Nickname: "이슬", Birthdate: "2011-10-03", Gender: "male", Phone: "01000000011", Email: "iseul@example.com", Carrier: "KT"},
+		{Name: "유하나", Nickname: "하나", Birthdate: "1994-01-17", Gender: "female", Phone: "01000000012", Email: "hana@example.com", Carrier: "LGU", NoCI: true},
+		{Name: "민조용", Nickname: "조용", Birthdate: "1976-06-24", Gender: "male", Phone: "01000000013", Email: "joyong@example.com", Carrier: "SKT_MVNO", Shy: true},
+	}
+	for k := range people {
+		people[k].complete(len(People()) + k)
+	}
+	return people
+}
+
+// Everybody is People and Particular: a person's number is the place in it.
+func Everybody() []Person { return append(People(), Particular()...) }
+
+// Particulars of a person in a few words, "" of most.
+func (p Person) Particulars() string {
+	switch {
+	case p.Lunar != "":
+		return "lunar birthday at Kakao"
+	case p.Foreigner:
+		return "a foreigner"
+	case p.Under14:
+		return "under 14: turned away by Kakao"
+	case p.NoCI:
+		return "no CI at Kakao and Toss"
+	case p.Shy:
+		return "shares nothing at Naver, Kakao and the generic provider"
+	case p.age(time.Now()) < 19:
+		return "a minor"
+	}
+	return ""
+}
+
+// complete derives what follows from a person's number.
+func (p *Person) complete(k int) {
+	if p.Family == "" {
+		family := []rune(p.Name)[0]
+		p.Family, p.Given = string(family), strings.TrimPrefix(p.Name, string(family))
+	}
+	p.CI = derive("sinho-sim-ci-" + strconv.Itoa(k))
 }
 
 // derive gives the 88 base64 characters that stand for label everywhere.

@@ -34,6 +34,7 @@ type push struct {
 	shown   bool            // the phone page has listed it
 	reads   int             // of the result
 	keys    map[string]bool // session keys already used for a result
+	late    bool            // a result was asked for and not ready, by a quirk
 }
 
 // pushes are the phones. A push answers itself by the time that has passed,

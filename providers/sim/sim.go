@@ -51,6 +51,8 @@ type Config struct {
 	// SendCI makes the oidc simulator's userinfo carry a ci claim. The others
 	// do as their vendors do: Kakao, PASS and Toss send it, Naver does not.
 	SendCI bool
+	// Quirks to begin with; see SetQuirks.
+	Quirks []Quirk
 }
 
 // Sim is one simulated provider. Use New.
@@ -65,6 +67,7 @@ type Sim struct {
 	views   *template.Template
 	held    atomic.Int64
 	tally   tally
+	quirks  atomic.Pointer[[]Quirk]
 
 	mu   sync.Mutex // guards dice
 	dice *rand.Rand
@@ -108,7 +111,7 @@ func New(cfg Config) (*Sim, error) {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)
 	}
 	s := &Sim{
-		cfg: cfg, people: withCrowd(People(), cfg.Crowd), desk: newDesk(control), views: views,
+		cfg: cfg, people: withCrowd(Everybody(), cfg.Crowd), desk: newDesk(control), views: views,
 		queue: newQueue(control.CapacityPerS, control.latency(), seed),
 		dice:  rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // repeatable faults, not a secret
 	}
@@ -123,6 +126,9 @@ func New(cfg Config) (*Sim, error) {
 		s.vendor = newPass(s)
 	case "toss":
 		s.vendor, err = newToss(s)
+	}
+	if err == nil {
+		err = s.SetQuirks(cfg.Quirks)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)

@@ -211,7 +211,8 @@ func (t *toss) result(r *http.Request) (any, error) {
 	var no *refusal
 	found := t.sim.pushes.on(q.TxID, func(kept *push) {
 		switch {
-		case kept.state != approved:
+		case kept.state != approved, t.sim.odd(QuirkNotFinal) && !kept.late:
+			kept.late = kept.state == approved
 			no = t.fail(http.StatusOK, tossNotYet, "요청이 아직 완료되지 않았습니다.")
 		case kept.reads >= tossReads, time.Since(kept.decided) > tossReadable:
 			no = t.fail(http.StatusOK, tossGone, "결과를 더 조회할 수 없습니다.")
@@ -246,15 +247,24 @@ func (t *toss) personal(one push, key tossKey) map[string]any {
 	if who.age(time.Now()) < 19 {
 		group = "MINOR"
 	}
-	return map[string]any{
-		"txId": one.ref, "status": "COMPLETED", "completedDt": korean(one.decided),
-		"signature": base64.StdEncoding.EncodeToString(signature[:]),
-		"personalData": map[string]any{
-			"ci": key.seal(who.CI), "di": key.seal(base64.StdEncoding.EncodeToString(di[:])),
-			"name": key.seal(who.Name), "birthday": key.seal(who.digits()), "gender": key.seal(strings.ToUpper(who.Gender)),
-			"nationality": key.seal("LOCAL"), "ageGroup": key.seal(group), "ci2": nil, "ciUpdate": nil,
-		},
+	nationality := "LOCAL"
+	if who.Foreigner {
+		nationality = "FOREIGNER"
 	}
+	person := map[string]any{
+		"ci": key.seal(who.CI), "di": key.seal(base64.StdEncoding.EncodeToString(di[:])),
+		"name": key.seal(who.Name), "birthday": key.seal(who.digits()), "gender": key.seal(strings.ToUpper(who.Gender)),
+		"nationality": key.seal(nationality), "ageGroup": key.seal(group), "ci2": nil, "ciUpdate": nil,
+	}
+	if who.NoCI {
+		person["ci"] = nil
+	}
+	answer := map[string]any{
+		"txId": one.ref, "status": "COMPLETED", "completedDt": korean(one.decided),
+		"signature":    base64.StdEncoding.EncodeToString(signature[:]),
+		"personalData": person,
+	}
+	return t.sim.twist(answer, person, "nationality", "ageGroup", "gender")
 }
 
 func (t *toss) trouble(path string, status int) *refusal {

@@ -41,6 +41,7 @@ type between struct {
 	keysRead int
 	read     chan struct{}     // closed with each
 	keys     []jose.JSONWebKey // the upstream's own, as last read
+	asked    url.Values        // the last token request
 	tokens   []string          // ID tokens that passed, as the upstream made them
 }
 
@@ -151,6 +152,13 @@ func (b *between) last() (token, kid string) {
 	return token, kidOf(token)
 }
 
+// lastRequest is the latest token request that passed.
+func (b *between) lastRequest() url.Values {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asked
+}
+
 func kidOf(token string) string {
 	jws, err := jose.ParseSignedCompact(token, []jose.SignatureAlgorithm{jose.RS256, jose.ES256})
 	if err != nil {
@@ -200,6 +208,9 @@ func (b *between) changeForm(r *http.Request, change func(url.Values)) {
 		if form.Has("client_id") {
 			form.Set("client_id", b.now.client)
 		}
+	}
+	if r.URL.Path == b.paths.token {
+		b.asked = form
 	}
 	body = []byte(form.Encode())
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))

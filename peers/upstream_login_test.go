@@ -1,6 +1,7 @@
 package peers
 
 import (
+	"maps"
 	"net/url"
 	"slices"
 	"testing"
@@ -19,6 +20,10 @@ func TestUpstreams(t *testing.T) {
 				v := a.traveller(t, s, asPublic)
 				v.arrived(v.travel("/login"))
 			})
+			if s.keyed {
+				t.Run("knows us by a key", func(t *testing.T) { testKeyed(t, a, s) })
+			}
+			t.Run("is asked beforehand", func(t *testing.T) { testPushed(t, a, s) })
 			t.Run("answers by form_post", func(t *testing.T) { testFormPost(t, a, s) })
 			t.Run("is asked for a fresh login", func(t *testing.T) { testFreshLogin(t, a, s) })
 			t.Run("is left by cancelling", func(t *testing.T) { testCancel(t, a, s) })
@@ -51,6 +56,30 @@ func testTravel(t *testing.T, a *abroad, s *station) {
 	}
 	if acr := first.Claims["acr"]; acr != "urn:sinho:acr:asserted" {
 		t.Errorf("acr: got %v, want asserted: nobody has said more of it", acr)
+	}
+}
+
+func testKeyed(t *testing.T, a *abroad, s *station) {
+	v := a.traveller(t, s, asKeyed)
+	v.arrived(v.travel("/login"))
+	used := s.lastRequest()
+	if used.Get("client_assertion_type") != "urn:ietf:params:oauth:client-assertion-type:jwt-bearer" || used.Has("client_secret") {
+		t.Errorf("the code was redeemed with %q, want an assertion and no secret", slices.Sorted(maps.Keys(used)))
+	}
+}
+
+// testPushed: what is asked never stands in an address where the upstream takes
+// it beforehand (RFC 9126).
+func testPushed(t *testing.T, a *abroad, s *station) {
+	v := a.traveller(t, s, "")
+	v.arrived(v.travel("/login"))
+	i := slices.IndexFunc(v.window.seen, func(u *url.URL) bool { return "http://"+u.Host == s.origin() && u.Path == s.paths.authorize })
+	if i < 0 {
+		t.Fatal("the person was never sent to the upstream")
+	}
+	asked := v.window.seen[i].Query()
+	if asked.Has("request_uri") != s.pushes || asked.Has("nonce") == s.pushes {
+		t.Errorf("the address has %v, want a request_uri alone: %v", slices.Sorted(maps.Keys(asked)), s.pushes)
 	}
 }
 

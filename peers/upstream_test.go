@@ -1,6 +1,9 @@
 package peers
 
 import (
+	"crypto/x509"
+	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"os"
 	"os/exec"
@@ -8,6 +11,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/go-jose/go-jose/v4"
 
 	"sinho/citizen"
 )
@@ -30,18 +35,21 @@ type upstream struct {
 	// iss: it promises iss with every answer (RFC 9207). post: it can answer by
 	// form_post.
 	iss, post bool
+	// keyed: it knows clients by their keys (private_key_jwt). pushes: it takes
+	// requests beforehand (RFC 9126).
+	keyed, pushes bool
 }
 
 func upstreams() []upstream {
 	return []upstream{
 		{
-			name: "oidc-provider", run: runOIDCProvider, alg: "ES256", alters: true, iss: true, post: true,
+			name: "oidc-provider", run: runOIDCProvider, alg: "ES256", alters: true, iss: true, post: true, keyed: true, pushes: true,
 			types:  map[string]string{"login": "hong", "password": "any"},
 			claims: map[string]any{"name": "홍길동", "email": "hong@example.com", "email_verified": true},
 			leaves: abortLink,
 		},
 		{
-			name: "zitadel", run: runZitadel, alg: "RS256", alters: true, post: true,
+			name: "zitadel", run: runZitadel, alg: "RS256", alters: true, post: true, keyed: true,
 			types:  map[string]string{"username": "test-user@localhost", "password": "verysecure"},
 			claims: map[string]any{"name": "Test User", "email": "test-user@zitadel.ch", "email_verified": true},
 		},
@@ -119,6 +127,7 @@ const (
 	asLiar   = "-liar"   // its metadata names another issuer than the settings
 	asWrong  = "-wrong"  // with a secret that it does not know
 	asPublic = "-public" // as a client without a secret
+	asKeyed  = "-keyed"  // as one that proves itself by a key
 )
 
 // abroad is a broker whose providers are upstreams, and a site.
@@ -147,15 +156,19 @@ const upstreamSettings = `  - id: %s
     scopes: [openid, profile, email]
 `
 
-// registrations are all of them.
-func registrations() []string {
-	return []string{"", asTwin, asLight, asPost, asFresh, asLiar, asWrong, asPublic}
+// registrations are all of them that it can have.
+func (u upstream) registrations() []string {
+	all := []string{"", asTwin, asLight, asPost, asFresh, asLiar, asWrong, asPublic}
+	if u.keyed {
+		all = append(all, asKeyed)
+	}
+	return all
 }
 
 // settings are all its registrations.
 func (s *station) settings() string {
 	var b strings.Builder
-	for _, as := range registrations() {
+	for _, as := range s.registrations() {
 		issuer, more := s.issuer, []string{"client_id: sinho", "secret_file: secret"}
 		switch as {
 		case asPost:
@@ -168,6 +181,8 @@ func (s *station) settings() string {
 			more[1] = "secret_file: wrong"
 		case asPublic:
 			more = []string{"client_id: public"}
+		case asKeyed:
+			more = []string{"client_id: keyed", "private_key_file: keyed", "key_id: ours"}
 		}
 		fmt.Fprintf(&b, upstreamSettings, s.name+as, issuer)
 		for _, line := range more {
@@ -189,14 +204,26 @@ func newAbroad(t *testing.T, all ...upstream) *abroad {
 	}
 	// Signs that are written otherwise in a header, in a form and in YAML.
 	dir, secret := t.TempDir(), newSecret()[:32]+"+/=:%&?#~ \\\"'"
+	key := signingKey(t, "RS256")
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys, err := json.Marshal(jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: key.Public(), KeyID: "ours", Algorithm: "RS256", Use: "sig"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
 	var settings strings.Builder
 	for _, one := range all {
-		a.at[one.name] = a.open(t, one, secret)
+		a.at[one.name] = a.open(t, one, secret, string(keys))
 		settings.WriteString(a.at[one.name].settings())
 	}
 	text := fmt.Sprintf("public_url: %s\nlisten: [\"127.0.0.1:%d\"]\nmetrics_listen: \"\"\nstore: ./sinho.db\nkeys_dir: ./keys\ndrain: {delay: 0s, limit: 5s}\nclients:\n%sproviders:\n%s",
 		a.issuer, free[0], a.site.settings(), settings.String())
-	for name, content := range map[string]string{"sinho.yaml": text, "secret": secret, "wrong": newSecret()} {
+	for name, content := range map[string]string{
+		"sinho.yaml": text, "secret": secret, "wrong": newSecret(),
+		"keyed": string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -206,23 +233,24 @@ func newAbroad(t *testing.T, all ...upstream) *abroad {
 	}
 	a.broker = start(t, "sinho serve", dir, nil, line("ready "+a.issuer), sinho, "serve", "--config", filepath.Join(dir, "sinho.yaml"))
 	for _, s := range a.at { // the broker reads all keys behind its start, but for the liar's
-		s.wait(t, len(registrations())-1)
+		s.wait(t, len(s.registrations())-1)
 	}
 	a.serve(t, peer{run: runGoOIDC}, a.site)
 	return a
 }
 
 // open starts an upstream, and between before it.
-func (a *abroad) open(t *testing.T, one upstream, secret string) *station {
+func (a *abroad) open(t *testing.T, one upstream, secret, keys string) *station {
 	t.Helper()
 	port := ports(t, 1)[0]
 	s := &station{upstream: one, secret: secret, between: newBetween(t, fmt.Sprintf("127.0.0.1:%d", port), one)}
 	var back []string
-	for _, as := range registrations() {
+	for _, as := range one.registrations() {
 		back = append(back, a.issuer+"/callback/"+one.name+as)
 	}
 	s.process = one.run(t, []string{
-		"ISSUER=" + s.issuer, fmt.Sprintf("PORT=%d", port), "CLIENT_ID=sinho", "OTHER_ID=other", "PUBLIC_ID=public", "CLIENT_SECRET=" + secret,
+		"ISSUER=" + s.issuer, fmt.Sprintf("PORT=%d", port), "CLIENT_ID=sinho", "OTHER_ID=other", "PUBLIC_ID=public", "KEYED_ID=keyed", "KEYED_JWKS=" + keys,
+		"CLIENT_SECRET=" + secret,
 		"REDIRECT_URIS=" + strings.Join(back, " "),
 	})
 	waitForPort(t, port)

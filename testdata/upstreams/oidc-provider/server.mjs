@@ -10,7 +10,7 @@ import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import Provider from 'oidc-provider';
 
-const { ISSUER, PORT, CLIENT_ID, OTHER_ID, PUBLIC_ID, CLIENT_SECRET, REDIRECT_URIS } = process.env;
+const { ISSUER, PORT, CLIENT_ID, OTHER_ID, PUBLIC_ID, KEYED_ID, KEYED_JWKS, CLIENT_SECRET, REDIRECT_URIS } = process.env;
 
 const client = (id, alg, auth) => ({
   client_id: id,
@@ -36,6 +36,11 @@ class Store {
 }
 
 const secret = { client_secret: CLIENT_SECRET, token_endpoint_auth_method: 'client_secret_basic' };
+const keyed = {
+  token_endpoint_auth_method: 'private_key_jwt',
+  jwks: JSON.parse(KEYED_JWKS),
+  require_pushed_authorization_requests: true,
+};
 const none = { token_endpoint_auth_method: 'none' };
 
 const cookieKeys = [randomUUID()];
@@ -48,8 +53,8 @@ function rotate(alg, withdraw) {
   const key = { ...privateKey.export({ format: 'jwk' }), kid: randomUUID(), use: 'sig', alg };
   keys = [key, ...(withdraw ? [] : keys)];
   const provider = new Provider(ISSUER, {
-    clients: [client(CLIENT_ID, alg, secret), client(OTHER_ID, alg, secret), client(PUBLIC_ID, alg, none)],
-    clientAuthMethods: ['client_secret_basic', 'none'], // no secret in a body
+    clients: [client(CLIENT_ID, alg, secret), client(OTHER_ID, alg, secret), client(PUBLIC_ID, alg, none), client(KEYED_ID, alg, keyed)],
+    clientAuthMethods: ['client_secret_basic', 'private_key_jwt', 'none'], // no secret in a body
     adapter: Store,
     jwks: { keys },
     cookies: { keys: cookieKeys },

@@ -13,6 +13,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"encoding/json"
 	"fmt"
 	"log"
 	"log/slog"
@@ -27,6 +28,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
+	"github.com/zitadel/oidc/v3/pkg/oidc"
 	"github.com/zitadel/oidc/v3/pkg/op"
 )
 
@@ -64,6 +66,33 @@ type rotating struct {
 
 	mu   sync.Mutex // guards keys
 	keys []key
+}
+
+// keyed is a client that proves itself by a key.
+type keyed struct{ op.Client }
+
+// AuthMethod of the client.
+func (keyed) AuthMethod() oidc.AuthMethod { return oidc.AuthMethodPrivateKeyJWT }
+
+// GetClientByClientID knows the client that proves itself by a key.
+func (r *rotating) GetClientByClientID(ctx context.Context, id string) (op.Client, error) {
+	client, err := r.Storage.GetClientByClientID(ctx, id)
+	if err != nil || id != os.Getenv("KEYED_ID") {
+		return client, err
+	}
+	return keyed{client}, nil
+}
+
+// GetKeyByIDAndClientID is that client's public key.
+func (r *rotating) GetKeyByIDAndClientID(ctx context.Context, kid, client string) (*jose.JSONWebKey, error) {
+	var set jose.JSONWebKeySet
+	if err := json.Unmarshal([]byte(os.Getenv("KEYED_JWKS")), &set); err != nil {
+		return nil, err
+	}
+	if found := set.Key(kid); client == os.Getenv("KEYED_ID") && len(found) == 1 {
+		return &found[0], nil
+	}
+	return r.Storage.GetKeyByIDAndClientID(ctx, kid, client)
 }
 
 // SigningKey is asked for by every token.
@@ -124,6 +153,7 @@ func main() {
 		storage.WebClient(os.Getenv("CLIENT_ID"), os.Getenv("CLIENT_SECRET"), redirects...),
 		storage.WebClient(os.Getenv("OTHER_ID"), os.Getenv("CLIENT_SECRET"), redirects...),
 		storage.NativeClient(os.Getenv("PUBLIC_ID"), redirects...),
+		storage.WebClient(os.Getenv("KEYED_ID"), rand.Text(), redirects...),
 	)
 	keys := &rotating{Storage: storage.NewStorage(storage.NewUserStore(issuer))}
 	keys.rotate(jose.RS256, false)

@@ -13,6 +13,10 @@ import (
 // errConsent: the person has not agreed to what this site asks.
 var errConsent = errors.New("the person has not agreed")
 
+// errUnpushed: the login was approved by a push, which this site does not take.
+// It is as if the session were somebody else's: it stays, for other sites.
+var errUnpushed = fmt.Errorf("%w: approved by a push", errOtherPerson)
+
 // occasion is one reason to give a site a code.
 type occasion struct {
 	q *request
@@ -33,6 +37,9 @@ type occasion struct {
 // list, and on condition that the person agrees where the site asks for that, in
 // one Apply. fresh says that a new session was written.
 func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool, err error) {
+	if b.unpushed(o.c, o.s.Provider) {
+		return "", false, errUnpushed
+	}
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, errConsent
 	}

@@ -118,8 +118,9 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 		}
 		return Step{}, b.mismatch(&j)
 	}
+	c, _ := b.clients.Lookup(j.Request.Client)
 	switch {
-	case b.disabled(j.Provider):
+	case b.disabled(j.Provider), b.unpushed(c, j.Provider):
 		return b.endPush(w, r, k, &j, &providers.Error{Provider: j.Provider, Class: providers.Policy, Code: codeDisabled})
 	case !now.Before(j.Pending.Expires):
 		return b.endPush(w, r, k, &j, &providers.Error{Provider: j.Provider, Class: providers.Cancelled, Code: "expired"})

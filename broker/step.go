@@ -59,6 +59,7 @@ const (
 	NoticeContact   = "contact"   // name, birthdate or phone mistyped
 	NoticeStore     = "store"     // our own store is away: try again
 	NoticeSession   = "session"   // the session has ended: log in again
+	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
 )
 
 // Step is what the page layer does next. Exactly one field is set.

@@ -146,6 +146,8 @@ func dictionary() words {
 		"notice.store.next":     {KO: "요청은 그대로입니다. 몇 초 뒤 다시 골라 주세요.", EN: "Your request is kept. Please choose again in a few seconds."},
 		"notice.session":        {KO: "앞서 한 로그인이 끝났습니다", EN: "Your earlier login has ended"},
 		"notice.session.next":   {KO: "아래에서 다시 로그인해 주세요.", EN: "Please log in again below."},
+		"notice.unpushed":       {KO: "이 사이트는 휴대폰 알림으로 하는 로그인을 받지 않습니다", EN: "This site takes no login by a notice on the phone"},
+		"notice.unpushed.next":  {KO: "안전을 위해 사이트가 그렇게 정했습니다. 아래 다른 방법을 골라 주세요.", EN: "The site has decided so for your safety. Please choose another way below."},
 		"notice.someone":        {KO: "선택한 곳", EN: "that provider"},
 
 		// Waiting for the phone.

@@ -1,9 +1,12 @@
 package broker
 
 import (
+	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/providers"
@@ -32,6 +35,95 @@ func changing(name string, change func(*client.Client)) func(*Config) {
 }
 
 func unpushed(c *client.Client) { c.PushRule = client.PushNone }
+
+// Attack: one number again and again, from wherever.
+func TestAttackPushBombing(t *testing.T) {
+	w := newWorld(t)
+	sent := 0
+	for range 10 {
+		br := w.browser() // a new browser each time does not help
+		s := must2(t)(br.begin(br.chooser(), "pass", contact))
+		if strings.HasPrefix(s.Redirect, "/wait/") {
+			sent++
+		} else {
+			w.wantNotice(s, nil, NoticeOften)
+			if got := query(t, s.Redirect).Get("wait"); got != "80" {
+				t.Errorf("got a wait of %q s", got)
+			}
+		}
+	}
+	if sent != 3 || w.pass.calls != 3 {
+		t.Errorf("got %d pushes in a minute, want 3", sent)
+	}
+	other := w.browser()
+	if s := must2(t)(other.begin(other.chooser(), "pass", &providers.Contact{Name: "김하늘", Birthdate: "19850821", Phone: "01000000001"})); !strings.HasPrefix(s.Redirect, "/wait/") {
+		t.Errorf("another number was refused too: %s", s.Redirect)
+	}
+	w.clock.add(2 * time.Minute)
+	br := w.browser()
+	if s := must2(t)(br.begin(br.chooser(), "pass", contact)); !strings.HasPrefix(s.Redirect, "/wait/") {
+		t.Errorf("two minutes later: %s", s.Redirect)
+	}
+}
+
+// Attack: many numbers, each only once, by one machine or from one network.
+func TestAttackPushBombingOfManyNumbersFromOneNetwork(t *testing.T) {
+	for name, c := range map[string]struct {
+		from     func(i int) string
+		pushes   int
+		address  int
+		refused  string // who is refused then
+		welcomed string // who is not
+	}{
+		"one address":           {func(int) string { return "203.0.113.7:4711" }, 60, 60, "203.0.113.7:1", "203.0.113.8:1"},
+		"one household, IPv6":   {func(i int) string { return fmt.Sprintf("[2001:db8:1:2::%x]:1", i) }, 60, 60, "[2001:db8:1:2:ffff::1]:1", "[2001:db8:1:3::1]:1"},
+		"one network":           {func(i int) string { return fmt.Sprintf("203.0.113.%d:1", i%250) }, 1200, 60, "203.0.113.255:1", "203.0.114.1:1"},
+		"one network, IPv6":     {func(i int) string { return fmt.Sprintf("[2001:db8:1:%x::1]:1", i) }, 1200, 60, "[2001:db8:1:ffff::1]:1", "[2001:db8:2::1]:1"},
+		"IPv4 written as IPv6":  {func(int) string { return "[::ffff:203.0.113.7]:1" }, 60, 60, "203.0.113.7:1", "203.0.113.8:1"},
+		"a network of few":      {func(int) string { return "198.51.100.1:1" }, 2, 2, "198.51.100.1:1", "198.51.100.2:1"},
+		"this machine, however": {func(int) string { return "127.0.0.1:1" }, 3000, 60, "", "[::1]:1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, func(cfg *Config) { cfg.PushesPerAddress = c.address })
+			numbers := 0
+			push := func(remote string) Step {
+				numbers++
+				br := w.browser()
+				r := br.chooser()
+				q := br.request(http.MethodPost, "/login/pass", nil)
+				q.RemoteAddr = remote
+				to := &providers.Contact{Name: "홍길동", Birthdate: "19900512", Phone: fmt.Sprintf("010%08d", numbers)}
+				return must2(t)(br.b.Begin(httptest.NewRecorder(), q, r, "pass", to))
+			}
+			for i := range c.pushes {
+				if s := push(c.from(i)); !strings.HasPrefix(s.Redirect, "/wait/") {
+					t.Fatalf("push %d: got %s", i+1, s.Redirect)
+				}
+			}
+			if c.refused != "" {
+				w.wantNotice(push(c.refused), nil, NoticeCrowd)
+				if w.pass.calls != c.pushes {
+					t.Errorf("got %d phones reached, want %d", w.pass.calls, c.pushes)
+				}
+			}
+			if s := push(c.welcomed); !strings.HasPrefix(s.Redirect, "/wait/") {
+				t.Errorf("others: got %s", s.Redirect)
+			}
+			if n := w.store.waited(); n != 0 {
+				t.Errorf("got %d store accesses, want none: strangers write nothing", n)
+			}
+			if strings.Contains(w.logs.String(), "203.0.113") || strings.Contains(w.logs.String(), "2001:db8") {
+				t.Error("an address is in the log")
+			}
+			w.clock.add(2 * time.Minute)
+			if c.refused != "" {
+				if s := push(c.refused); !strings.HasPrefix(s.Redirect, "/wait/") {
+					t.Errorf("two minutes later: got %s", s.Redirect)
+				}
+			}
+		})
+	}
+}
 
 // Attack: push phishing at a site that takes no push. It is not offered, and
 // whoever asks for it all the same reaches no phone.

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/seal"
@@ -194,6 +196,10 @@ func ChooserURL(sealed string, n Notice) string {
 	}
 	if n.From != "" {
 		u += "&from=" + url.QueryEscape(n.From)
+	}
+	if n.Wait > 0 {
+		const unit = 10 * time.Second
+		u += "&wait=" + strconv.Itoa(int((n.Wait+unit-1)/unit)*10)
 	}
 	return u
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,6 +49,11 @@ type Config struct {
 	// PushesPerMinute is how often one phone number may be reached within a
 	// minute by this node (0: 3).
 	PushesPerMinute int
+	// PushesPerAddress and PushesPerNetwork are how many pushes this node asks for
+	// within a minute for one address (IPv6: /64) and for one network (IPv4: /24,
+	// IPv6: /48), 0: 60 and 1200. RemoteAddr of a request is the person's; loopback
+	// addresses are not counted. At most 60,000 each.
+	PushesPerAddress, PushesPerNetwork int
 }
 
 // Broker is the OpenID Provider. It is safe for concurrent use.
@@ -147,11 +153,11 @@ func New(cfg Config) (*Broker, error) {
 	if b.page == nil {
 		b.page = b.plainProblem
 	}
-	most := cfg.PushesPerMinute
-	if most <= 0 {
-		most = 3
-	}
-	b.limit = newLimiter(most)
+	b.limit = newLimiter(
+		cmp.Or(max(0, cfg.PushesPerMinute), pushesPerPhone),
+		cmp.Or(max(0, cfg.PushesPerAddress), pushesPerAddress),
+		cmp.Or(max(0, cfg.PushesPerNetwork), pushesPerNetwork),
+	)
 	r := cfg.Ring
 	b.box = boxes{
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),

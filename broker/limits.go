@@ -27,6 +27,11 @@ const (
 	maxVisits        = 32      // codes a person's list remembers
 	maxFrames        = 12      // sites told in the browser at one log-out
 	maxFrameBytes    = 4 << 10 // of their addresses together
+
+	// Pushes within a minute and a node, where settings say nothing else.
+	pushesPerPhone   = 3
+	pushesPerAddress = 60
+	pushesPerNetwork = 1200
 )
 
 // Lifetimes.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,13 +27,13 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	if typed.Validate() != nil {
 		return back(NoticeContact)
 	}
-	phone := b.limit.name(typed.Phone)
+	phone := b.limit.name("phone", typed.Phone)
 	key := sha256.Sum256([]byte(strings.Join([]string{
 		j.Request.ID.String(), string(j.Request.Browser[:]), provider, string(phone[:]), typed.Name, typed.Birthdate,
 	}, "\x00")))
 	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (sentPush, bool, error) {
-		if !b.limit.allow(phone, b.now()) {
-			return sentPush{}, false, &providers.Error{Provider: provider, Class: providers.Throttled, Code: "phone-limit", Seen: true}
+		if over, wait := b.limit.push(typed.Phone, r.RemoteAddr, b.now()); wait > 0 {
+			return sentPush{}, false, &tooMany{over, wait}
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
 		defer cancel()
@@ -55,8 +56,14 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 		}
 		return sentPush{"/wait/" + j.ID.String(), cookie}, true, nil
 	})
-	var failure *providers.Error
+	var (
+		failure *providers.Error
+		many    *tooMany
+	)
 	switch {
+	case errors.As(err, &many):
+		b.log(r.Context(), slog.LevelInfo, "push refused", j.Request.Ref, many.notice(), nil, slog.String("provider", provider))
+		return Step{Redirect: ChooserURL(sealed, Notice{Code: many.notice(), From: provider, Wait: many.wait})}, nil
 	case errors.As(err, &failure):
 		b.logFailure(r.Context(), &j.Request, failure)
 		return back(noticeOfPush(failure))
@@ -65,6 +72,21 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	}
 	b.keepJourney(w, r, a.cookie)
 	return Step{Redirect: a.to}, nil
+}
+
+// tooMany is a push that was not asked for.
+type tooMany struct {
+	over int
+	wait time.Duration
+}
+
+func (m *tooMany) Error() string { return "too many pushes: " + m.notice() }
+
+func (m *tooMany) notice() string {
+	if m.over == overPhone {
+		return NoticeOften
+	}
+	return NoticeCrowd
 }
 
 // sentPush is where a push is waited for, and the cookie of its journey.

@@ -43,6 +43,9 @@ type Site struct {
 type Notice struct {
 	Code string // see the Notice… constants
 	From string // provider id, or ""
+	// Wait is how long NoticeOften and NoticeCrowd last, up to two minutes; 0: not
+	// known. It travels as a whole number of 10 s.
+	Wait time.Duration
 }
 
 // What can have happened.
@@ -59,6 +62,8 @@ const (
 	NoticeContact   = "contact"   // name, birthdate or phone mistyped
 	NoticeStore     = "store"     // our own store is away: try again
 	NoticeSession   = "session"   // the session has ended: log in again
+	NoticeOften     = "often"     // this phone number was reached too often
+	NoticeCrowd     = "crowd"     // too many pushes were asked for from this network
 	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
 )
 

@@ -181,9 +181,9 @@ func (r *review) span(path string, got, least, most time.Duration) {
 	}
 }
 
-func (r *review) count(path string, got, least, most int) {
-	if got < least || got > most {
-		r.wrong(path, fmt.Sprintf("%d is not within %d and %d", got, least, most), "write a number in that range")
+func (r *review) count(path string, got, most int) {
+	if got < 1 || got > most {
+		r.wrong(path, fmt.Sprintf("%d is not within 1 and %d", got, most), "write a number in that range")
 	}
 }
 
@@ -191,8 +191,10 @@ func (r *review) numbers() {
 	c := r.c
 	r.span("drain.delay", c.Drain.Delay, 0, 5*time.Minute)
 	r.span("drain.limit", c.Drain.Limit, time.Second, 5*time.Minute)
-	r.count("pushes_per_minute", c.PushesPerMinute, 1, 1000)
-	r.count("max_watchers", c.MaxWatchers, 1, 1_000_000)
+	r.count("pushes_per_minute", c.PushesPerMinute, 1000)
+	r.count("pushes_per_address", c.PushesPerAddress, 60_000)
+	r.count("pushes_per_network", c.PushesPerNetwork, 60_000)
+	r.count("max_watchers", c.MaxWatchers, 1_000_000)
 }
 
 func (r *review) traces() {

@@ -115,6 +115,7 @@ func dictionary() words {
 		"expired":       {KO: "이 요청은 만료되었습니다", EN: "This request has expired"},
 		"expired.next":  {KO: "{site}에서 다시 시작해 주세요. 잃은 것은 없습니다.", EN: "Please start again at {site}. Nothing is lost."},
 		"seconds":       {KO: "{n}초", EN: "{n} s"},
+		"moment":        {KO: "잠시", EN: "a moment"},
 		"minutes":       {KO: "{m}분 {s}초", EN: "{m} min {s} s"},
 
 		"inapp":      {KO: "{app} 안에서 열린 화면입니다", EN: "This page is open inside {app}"},
@@ -146,6 +147,10 @@ func dictionary() words {
 		"notice.store.next":     {KO: "요청은 그대로입니다. 몇 초 뒤 다시 골라 주세요.", EN: "Your request is kept. Please choose again in a few seconds."},
 		"notice.session":        {KO: "앞서 한 로그인이 끝났습니다", EN: "Your earlier login has ended"},
 		"notice.session.next":   {KO: "아래에서 다시 로그인해 주세요.", EN: "Please log in again below."},
+		"notice.often":          {KO: "이 번호로 알림을 여러 번 보냈습니다", EN: "This number has been sent several notices"},
+		"notice.often.next":     {KO: "휴대폰을 지키려고 잠시 쉽니다. {t} 뒤에 다시 보낼 수 있고, 아래 다른 방법은 바로 됩니다. 요청은 그대로입니다.", EN: "To protect the phone we pause. Another can be sent in {t}; the other ways below work at once. Your request is kept."},
+		"notice.crowd":          {KO: "지금 쓰는 통신망에서 알림 요청이 몰리고 있습니다", EN: "Many people on your network are asking for notices"},
+		"notice.crowd.next":     {KO: "{t} 뒤에 다시 보낼 수 있습니다. 아래 다른 방법은 바로 되고, 와이파이와 휴대폰 데이터를 서로 바꿔도 됩니다. 요청은 그대로입니다.", EN: "You can send one in {t}. The other ways below work at once, and so may changing between Wi-Fi and mobile data. Your request is kept."},
 		"notice.unpushed":       {KO: "이 사이트는 휴대폰 알림으로 하는 로그인을 받지 않습니다", EN: "This site takes no login by a notice on the phone"},
 		"notice.unpushed.next":  {KO: "안전을 위해 사이트가 그렇게 정했습니다. 아래 다른 방법을 골라 주세요.", EN: "The site has decided so for your safety. Please choose another way below."},
 		"notice.someone":        {KO: "선택한 곳", EN: "that provider"},

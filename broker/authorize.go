@@ -190,7 +190,11 @@ func form16k(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 
 // ChooserURL is the chooser for a sealed request, with what happened on the way.
 func ChooserURL(sealed string, n Notice) string {
-	u := "/login?r=" + url.QueryEscape(sealed)
+	return noticed("/login?r="+url.QueryEscape(sealed), n)
+}
+
+// noticed adds what happened to the query of an address.
+func noticed(u string, n Notice) string {
 	if n.Code != "" {
 		u += "&notice=" + url.QueryEscape(n.Code)
 	}

@@ -102,6 +102,13 @@ type Wait struct {
 	Expires  time.Time
 	// Dragging: it takes longer than it should, offer the next route.
 	Dragging bool
+	// Resend: Broker.Resend would send another now.
+	Resend bool
+	// Resent: this push was sent in place of an earlier one, whose phrase is
+	// another.
+	Resent bool
+	// Approved: the phone has said yes, and somebody reads who it was.
+	Approved bool
 }
 
 // Problem is every failure that has no way back to the site or the chooser: a

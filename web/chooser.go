@@ -247,7 +247,7 @@ func (p page) script(site providers.Text) string {
 	for _, key := range []string{
 		"choose.live", "choose.stale", "choose.new", "choose.closed.now", "choose.working", "until", "until.unknown",
 		"light.unmeasured", "expiring", "expiring.next", "expired", "expired.next", "seconds", "minutes",
-		"wait.going", "wait.offline",
+		"wait.going", "wait.offline", "wait.approved",
 	} {
 		out[key], _ = p.T(key, "site", site)
 	}

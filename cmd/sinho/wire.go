@@ -111,7 +111,7 @@ func newFront(f front) (http.Handler, error) {
 	pages, err = web.New(web.Config{
 		Flow: web.Flow{
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
-			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
+			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave, Resend: b.Resend,
 			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
 		},
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,

@@ -61,6 +61,7 @@ type Broker struct {
 	issuer    string
 	secure    bool // the issuer is https
 	node      []byte
+	lease     time.Duration // of a push that is approved
 	clients   *client.Registry
 	keys      *keys.Set
 	ring      *seal.Ring
@@ -108,7 +109,7 @@ func New(cfg Config) (*Broker, error) {
 		bad("pepper has %d bytes, want 32 at least", len(cfg.Pepper))
 	}
 	b := &Broker{
-		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
+		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()), lease: leaseTTL,
 		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,

@@ -23,8 +23,10 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	}
 	j.Contact = *contact
 	phone := b.limit.name("phone", contact.Phone)
+	// A second click sends the same sealed request; whoever has been led back to the
+	// chooser meanwhile has another, and may well mean it.
 	key := sha256.Sum256([]byte(strings.Join([]string{
-		j.Request.ID.String(), string(j.Request.Browser[:]), j.Provider, string(phone[:]), contact.Name, contact.Birthdate,
+		sealed, string(j.Request.Browser[:]), j.Provider, string(phone[:]), contact.Name, contact.Birthdate,
 	}, "\x00")))
 	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (sentPush, bool, error) {
 		a, err := b.sendPush(ctx, push, &j, ask, r.RemoteAddr)

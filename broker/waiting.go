@@ -85,14 +85,12 @@ func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (S
 func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *journey, push providers.Pusher) (Step, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), providerWait)
 	defer cancel()
-	shard := store.Shard("push-" + encode(b.ring.Derive("lease", j.Request.Began, j.ID[:])[:16]))
-	held, err := b.store.Apply(ctx, shard, newAttempt(), false,
-		store.Op{Kind: store.PutNew, Key: "lease", Value: b.node, TTL: leaseTTL})
+	held, err := b.takeLease(ctx, j)
 	if err != nil {
 		b.log(ctx, level(err), "push lease not written", j.Request.Ref, NoticeStore, away(err))
 		return b.wait(j, b.now(), true) // approved it stays: the next look tries again
 	}
-	if held.Conflict != nil {
+	if !held {
 		return b.wait(j, b.now(), true)
 	}
 	old, _ := b.session(r)
@@ -109,6 +107,14 @@ func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *jo
 	}
 	k.over, k.answer, k.until = true, a, b.now().Add(codeTTL)
 	return b.hand(w, j, a)
+}
+
+// takeLease makes this node the one that reads the result of j; false: another is.
+func (b *Broker) takeLease(ctx context.Context, j *journey) (bool, error) {
+	shard := store.Shard("push-" + encode(b.ring.Derive("lease", j.Request.Began, j.ID[:])[:16]))
+	done, err := b.store.Apply(ctx, shard, newAttempt(), false,
+		store.Op{Kind: store.PutNew, Key: "lease", Value: b.node, TTL: b.lease})
+	return err == nil && done.Conflict == nil, err
 }
 
 // endPush ends a push without an identity, at the chooser.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -10,6 +11,8 @@ import (
 
 	"sinho/broker/client"
 	"sinho/providers"
+	"sinho/providers/sim"
+	"sinho/seal"
 )
 
 // Each test is one attack by way of somebody else's phone.
@@ -195,5 +198,51 @@ func TestASiteThatTakesNoPushAndNeedsOneIsTold(t *testing.T) {
 	to := w.browser().do(http.MethodGet, "/authorize?"+params("client_id", "bank", "redirect_uri", "https://bank.example/cb").Encode(), nil).Header().Get("Location")
 	if got := query(t, to).Get("error"); got != "unmet_authentication_requirements" {
 		t.Errorf("got %s, want unmet_authentication_requirements", to)
+	}
+}
+
+// Attack: push phishing. The phone shows the words that the victim does not see
+// on any page of their own; a push sent again has other words.
+func TestAttackPushPhishingMeetsAPhraseOnBothScreens(t *testing.T) {
+	for _, vendor := range []string{"pass", "toss"} {
+		t.Run(vendor, func(t *testing.T) {
+			d := doomed{Vendor: vendor, Secret: []byte(strings.Repeat("k", seal.KeySize))}
+			startVendor(t, &d, sim.Manual)
+			adapter, err := d.adapter()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := newWorld(t, func(cfg *Config) { cfg.Providers = []providers.Provider{adapter} })
+			w.clock.add(time.Since(w.clock.Now())) // vendors go by the real one
+			br := w.browser()
+			onPhone := func() string {
+				t.Helper()
+				r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, d.Base+"/phone", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := http.DefaultClient.Do(r)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer resp.Body.Close()
+				body, err := io.ReadAll(resp.Body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(body)
+			}
+			first := journeyOf(t, must2(t)(br.begin(br.chooser(), vendor, contact)))
+			words := must2(t)(br.waiting(first)).Wait.Phrase
+			if !strings.Contains(onPhone(), words) {
+				t.Errorf("the phone does not show %q", words)
+			}
+			w.clock.add(draggingAt)
+			second := journeyOf(t, must2(t)(br.resend(first)))
+			others := must2(t)(br.waiting(second)).Wait.Phrase
+			if others == words || !strings.Contains(onPhone(), others) {
+				t.Errorf("sent again: the phone does not show %q, or the words are the same", others)
+			}
+		})
 	}
 }

@@ -194,7 +194,7 @@ func testKilled(t *testing.T, vendor, dies, kept string, again bool) {
 	} else {
 		d.File = filepath.Join(t.TempDir(), "live.db")
 	}
-	startVendor(t, &d)
+	startVendor(t, &d, sim.Auto)
 	all, err := testKeys()
 	if err != nil {
 		t.Fatal(err)
@@ -239,13 +239,13 @@ func testKilled(t *testing.T, vendor, dies, kept string, again bool) {
 	}
 }
 
-// startVendor starts the simulator of d's vendor, whose phones approve at once.
-func startVendor(t *testing.T, d *doomed) {
+// startVendor starts the simulator of d's vendor, whose phones approve so.
+func startVendor(t *testing.T, d *doomed, approve sim.Approve) {
 	t.Helper()
 	server := httptest.NewUnstartedServer(nil)
 	d.Base = "http://" + server.Listener.Addr().String()
 	control := sim.Defaults()
-	control.LatencyMS = 0
+	control.LatencyMS, control.Approve = 0, approve
 	s, err := sim.New(sim.Config{ID: d.Vendor, Base: d.Base, ClientID: "us", ClientSecret: secret, Control: &control})
 	if err != nil {
 		t.Fatal(err)

@@ -11,8 +11,8 @@ import (
 	"sinho/providers"
 )
 
-// errLooking: somebody is looking at the push that was to be sent again.
-var errLooking = errors.New("the push is being looked at")
+// errAnswered: the push that was to be sent again has just been answered.
+var errAnswered = errors.New("the push was answered")
 
 // Resend sends a push that does not arrive once more, to the same person: a new
 // journey with a phrase of its own takes the place of this one. However many
@@ -45,7 +45,7 @@ func (b *Broker) Resend(w http.ResponseWriter, r *http.Request, name string) (St
 		a, err := b.replace(ctx, r, push, &j)
 		return a, err == nil, err
 	})
-	if errors.Is(err, errLooking) {
+	if errors.Is(err, errAnswered) {
 		return stay(Notice{})
 	}
 	if n, is := b.unsent(r.Context(), &j, err); is {
@@ -60,12 +60,10 @@ func (b *Broker) Resend(w http.ResponseWriter, r *http.Request, name string) (St
 // replace sends the push that takes the place of old's.
 func (b *Broker) replace(ctx context.Context, r *http.Request, push providers.Pusher, old *journey) (sentPush, error) {
 	k := b.looks.of(old.ID)
-	if !k.mu.TryLock() { // perhaps it is just being approved
-		return sentPush{}, errLooking
-	}
+	k.mu.Lock() // the page asks every second; each look is bounded
 	defer k.mu.Unlock()
 	if k.over || k.approved {
-		return sentPush{}, errLooking
+		return sentPush{}, errAnswered
 	}
 	q := old.Request
 	j, ask, err := b.newJourney(&q, b.infos[old.Provider])

@@ -13,23 +13,10 @@ import (
 
 // consenting makes one client ask for consent, and whatever else is said of it.
 func consenting(name string, more func(*client.Client)) func(*Config) {
-	return func(cfg *Config) {
-		var all []client.Client
-		for c := range cfg.Clients.All() {
-			if strings.HasPrefix(c.Sector, "client:") {
-				c.Sector = "" // a registry's own word, which it does not take
-			}
-			if c.ID == name {
-				c.Consent = true
-				more(&c)
-			}
-			all = append(all, c)
-		}
-		var err error
-		if cfg.Clients, err = client.NewRegistry(all...); err != nil {
-			panic(err)
-		}
-	}
+	return changing(name, func(c *client.Client) {
+		c.Consent = true
+		more(c)
+	})
 }
 
 // decline is the button.

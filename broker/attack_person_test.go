@@ -2,9 +2,7 @@ package broker
 
 import (
 	"net/http"
-	"strings"
 	"testing"
-	"time"
 
 	"sinho/providers"
 )
@@ -76,32 +74,6 @@ func TestAttackErrorsThroughTheBrowserColourNoLight(t *testing.T) {
 	w.wantNotice(s, err, NoticeFailed)
 	if w.lastErr == nil || !w.lastErr.Seen {
 		t.Errorf("got %+v: anybody can write error=server_error into a URL", w.lastErr)
-	}
-}
-
-func TestAttackPushBombing(t *testing.T) {
-	w := newWorld(t)
-	sent := 0
-	for range 10 {
-		br := w.browser() // a new browser each time does not help
-		s := must2(t)(br.begin(br.chooser(), "pass", contact))
-		if strings.HasPrefix(s.Redirect, "/wait/") {
-			sent++
-		} else {
-			w.wantNotice(s, nil, NoticeBusy)
-		}
-	}
-	if sent != 3 || w.pass.calls != 3 {
-		t.Errorf("got %d pushes in a minute, want 3", sent)
-	}
-	other := w.browser()
-	if s := must2(t)(other.begin(other.chooser(), "pass", &providers.Contact{Name: "김하늘", Birthdate: "19850821", Phone: "01000000001"})); !strings.HasPrefix(s.Redirect, "/wait/") {
-		t.Errorf("another number was refused too: %s", s.Redirect)
-	}
-	w.clock.add(2 * time.Minute)
-	br := w.browser()
-	if s := must2(t)(br.begin(br.chooser(), "pass", contact)); !strings.HasPrefix(s.Redirect, "/wait/") {
-		t.Errorf("two minutes later: %s", s.Redirect)
 	}
 }
 

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/seal"
@@ -188,12 +190,20 @@ func form16k(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 
 // ChooserURL is the chooser for a sealed request, with what happened on the way.
 func ChooserURL(sealed string, n Notice) string {
-	u := "/login?r=" + url.QueryEscape(sealed)
+	return noticed("/login?r="+url.QueryEscape(sealed), n)
+}
+
+// noticed adds what happened to the query of an address.
+func noticed(u string, n Notice) string {
 	if n.Code != "" {
 		u += "&notice=" + url.QueryEscape(n.Code)
 	}
 	if n.From != "" {
 		u += "&from=" + url.QueryEscape(n.From)
+	}
+	if n.Wait > 0 {
+		const unit = 10 * time.Second
+		u += "&wait=" + strconv.Itoa(int((n.Wait+unit-1)/unit)*10)
 	}
 	return u
 }

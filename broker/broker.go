@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -48,6 +49,11 @@ type Config struct {
 	// PushesPerMinute is how often one phone number may be reached within a
 	// minute by this node (0: 3).
 	PushesPerMinute int
+	// PushesPerAddress and PushesPerNetwork are how many pushes this node asks for
+	// within a minute for one address (IPv6: /64) and for one network (IPv4: /24,
+	// IPv6: /48), 0: 60 and 1200. RemoteAddr of a request is the person's; loopback
+	// addresses are not counted. At most 60,000 each.
+	PushesPerAddress, PushesPerNetwork int
 }
 
 // Broker is the OpenID Provider. It is safe for concurrent use.
@@ -55,6 +61,7 @@ type Broker struct {
 	issuer    string
 	secure    bool // the issuer is https
 	node      []byte
+	lease     time.Duration // of a push that is approved
 	clients   *client.Registry
 	keys      *keys.Set
 	ring      *seal.Ring
@@ -103,7 +110,7 @@ func New(cfg Config) (*Broker, error) {
 		bad("pepper has %d bytes, want 32 at least", len(cfg.Pepper))
 	}
 	b := &Broker{
-		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()),
+		issuer: cfg.Issuer, secure: secure, node: []byte(rand.Text()), lease: leaseTTL,
 		clients: cfg.Clients, keys: cfg.Keys, ring: cfg.Ring, store: cfg.Store,
 		providers: map[string]providers.Provider{}, infos: map[string]providers.Info{},
 		hooks: cfg.Hooks, page: cfg.Page, post: cfg.Post, logger: cfg.Log, now: cfg.Now,
@@ -149,11 +156,11 @@ func New(cfg Config) (*Broker, error) {
 	if b.page == nil {
 		b.page = b.plainProblem
 	}
-	most := cfg.PushesPerMinute
-	if most <= 0 {
-		most = 3
-	}
-	b.limit = newLimiter(most)
+	b.limit = newLimiter(
+		cmp.Or(max(0, cfg.PushesPerMinute), pushesPerPhone),
+		cmp.Or(max(0, cfg.PushesPerAddress), pushesPerAddress),
+		cmp.Or(max(0, cfg.PushesPerNetwork), pushesPerNetwork),
+	)
 	r := cfg.Ring
 	b.box = boxes{
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),

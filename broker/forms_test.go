@@ -173,26 +173,6 @@ func TestSealedFormsComeBackWhole(t *testing.T) {
 	}
 }
 
-func TestLimiterForgetsAfterAMinuteAndStaysFixed(t *testing.T) {
-	l := newLimiter(2)
-	now := time.Unix(6_000_000, 0) // at the start of a minute
-	name := l.name("01000000000")
-	for i, want := range []bool{true, true, false, false} {
-		if got := l.allow(name, now.Add(time.Duration(i)*time.Second)); got != want {
-			t.Errorf("attempt %d: got %v, want %v", i+1, got, want)
-		}
-	}
-	if l.allow(name, now.Add(65*time.Second)) {
-		t.Error("5 s into the next minute the two of the last still count")
-	}
-	if !l.allow(name, now.Add(118*time.Second)) {
-		t.Error("almost two minutes later it is still refused")
-	}
-	if !l.allow(name, now.Add(time.Hour)) {
-		t.Error("an hour later it is still refused")
-	}
-}
-
 func TestRecallIsBoundedAndForgets(t *testing.T) {
 	now := time.Unix(1, 0)
 	clock := func() time.Time { return now }

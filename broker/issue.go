@@ -13,6 +13,10 @@ import (
 // errConsent: the person has not agreed to what this site asks.
 var errConsent = errors.New("the person has not agreed")
 
+// errUnpushed: the login was approved by a push, which this site does not take.
+// It is as if the session were somebody else's: it stays, for other sites.
+var errUnpushed = fmt.Errorf("%w: approved by a push", errOtherPerson)
+
 // occasion is one reason to give a site a code.
 type occasion struct {
 	q *request
@@ -35,6 +39,9 @@ type occasion struct {
 // list, and on condition that the person agrees where the site asks for that, in
 // one Apply. fresh says that a new session was written.
 func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool, err error) {
+	if b.unpushed(o.c, o.s.Provider) {
+		return "", false, errUnpushed
+	}
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, errConsent
 	}
@@ -70,6 +77,12 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 		ops[len(ops)-1] = store.Op{Kind: store.Put, Key: entry.Key, Value: entry.Value, TTL: entry.TTL}
 		done, err = b.store.Apply(ctx, o.s.Shard, b.attempt("attempt anew", o), false, ops...)
 	}
+	if err == nil && o.renew && repeats(done) {
+		err = b.fenced(ctx, o.s.Shard, ops[0].Key)
+	}
+	if errors.Is(err, errSpent) {
+		return "", false, err
+	}
 	if err != nil {
 		return "", false, fmt.Errorf("issue code: %w", away(err))
 	}
@@ -87,6 +100,24 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 	default:
 		return "", false, errSpent
 	}
+}
+
+// repeats: the code's record was there before, by this very occasion.
+func repeats(done store.Outcome) bool {
+	at := done.Conflict
+	return done.Repeated || at != nil && at.Op == 0 && at.Why == store.Differs
+}
+
+// fenced is errSpent for a code that another run of the store has minted, which
+// nobody can redeem: whoever made it is gone, and the store has begun anew since.
+// It asks by a Take that can never be done, for the second guard always fails.
+func (b *Broker) fenced(ctx context.Context, shard store.Shard, code string) error {
+	done, err := b.store.Apply(ctx, shard, newAttempt(), false,
+		store.Op{Kind: store.Take, Key: code, TTL: tombstoneTTL}, store.Op{Kind: store.Alive, Key: "never"})
+	if err == nil && done.Conflict != nil && done.Conflict.Op == 0 && done.Conflict.Why == store.Fence {
+		return errSpent
+	}
+	return err
 }
 
 // attempt names what o changes, the same for whoever repeats it. Agreeing is

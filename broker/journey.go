@@ -35,9 +35,12 @@ type journey struct {
 	Verifier string // away, pushed
 	Light    string // away, pushed
 	Pending  providers.Pending
-	Code     string    // finished
-	Until    time.Time // finished: the code's end
-	Notice   string    // over
+	Contact  providers.Contact // pushed: to send it again
+	Resent   bool              // pushed: it is not the first
+	Code     string            // finished
+	Until    time.Time         // finished: the code's end
+	Notice   string            // over
+	Next     id                // over: the journey of the push that was sent instead
 
 	Back time.Time // never sealed: when the person came back, in the request that saw it
 }
@@ -58,6 +61,11 @@ const (
 	tagJourneyCode
 	tagJourneyUntil
 	tagJourneyNotice
+	tagContactName
+	tagContactBirthdate
+	tagContactPhone
+	tagJourneyResent
+	tagJourneyNext
 )
 
 func (j *journey) marshal() []byte {
@@ -78,6 +86,13 @@ func (j *journey) marshal() []byte {
 	f.text(tagJourneyCode, j.Code)
 	f.time(tagJourneyUntil, j.Until)
 	f.text(tagJourneyNotice, j.Notice)
+	f.text(tagContactName, j.Contact.Name)
+	f.text(tagContactBirthdate, j.Contact.Birthdate)
+	f.text(tagContactPhone, j.Contact.Phone)
+	f.flag(tagJourneyResent, j.Resent)
+	if j.Next != (id{}) {
+		f.bytes(tagJourneyNext, j.Next[:])
+	}
 	return f
 }
 
@@ -116,6 +131,16 @@ func (j *journey) unmarshal(p []byte) error {
 			j.Until = moment(v)
 		case tagJourneyNotice:
 			j.Notice = string(v)
+		case tagContactName:
+			j.Contact.Name = string(v)
+		case tagContactBirthdate:
+			j.Contact.Birthdate = string(v)
+		case tagContactPhone:
+			j.Contact.Phone = string(v)
+		case tagJourneyResent:
+			j.Resent = flagged(v)
+		case tagJourneyNext:
+			j.Next.read(v)
 		}
 	})
 	switch {

@@ -27,6 +27,11 @@ const (
 	maxStrikes       = 5       // a list that changes meanwhile is changed anew
 	maxFrames        = 12      // sites told in the browser at one log-out
 	maxFrameBytes    = 4 << 10 // of their addresses together
+
+	// Pushes within a minute and a node, where settings say nothing else.
+	pushesPerPhone   = 3
+	pushesPerAddress = 60
+	pushesPerNetwork = 1200
 )
 
 // Lifetimes.
@@ -46,7 +51,7 @@ const (
 	browserTTL   = 24 * time.Hour
 	agreedFor    = 365 * 24 * time.Hour
 	provedTTL    = 10 * time.Minute // to agree, after the login that was asked for
-	leaseTTL     = 30 * time.Second
+	leaseTTL     = 20 * time.Second // longer than reading a result and writing what follows take
 	pushTwice    = 5 * time.Second  // a second click within this is the same push
 	pushGrace    = 10 * time.Minute // a push that expired can still say so
 	answerTTL    = 60 * time.Second

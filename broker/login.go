@@ -22,7 +22,7 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 	}
 	s, have := b.session(r)
 	login := b.login(&q, c, sealed)
-	login.Continue = have && b.usable(s, &q) && b.fits(s, &q)
+	login.Continue = have && b.usable(s, &q) && b.fits(s, &q) && !b.unpushed(c, s.Provider)
 	login.Agreement = agreementOf(&q, c)
 	return login, nil
 }
@@ -30,15 +30,15 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 func (b *Broker) login(q *request, c client.Client, sealed string) Login {
 	return Login{
 		Sealed: sealed, Ref: q.Ref, Expires: q.Expires, Site: b.site(c, q.RedirectURI), Locale: q.Locale,
-		Seed: encode(b.ring.Derive("seed", q.Began, q.Browser[:])[:9]), Routes: b.routes(q), Hint: q.Hint,
+		Seed: encode(b.ring.Derive("seed", q.Began, q.Browser[:])[:9]), Routes: b.routes(q, c), Hint: q.Hint,
 	}
 }
 
 // routes are the providers that can meet what q asks, in configured order.
-func (b *Broker) routes(q *request) []providers.Info {
+func (b *Broker) routes(q *request, c client.Client) []providers.Info {
 	routes := make([]providers.Info, 0, len(b.order))
 	for _, name := range b.order {
-		if meets(b.infos[name], q) {
+		if meets(b.infos[name], q, c) {
 			// Asked anew: the origin of its pages may be known by its metadata only.
 			routes = append(routes, b.providers[name].Info())
 		}
@@ -48,16 +48,19 @@ func (b *Broker) routes(q *request) []providers.Info {
 
 // possible: there is a route at all.
 func (b *Broker) possible(q *request) bool {
+	c, _ := b.clients.Lookup(q.Client)
 	for _, info := range b.infos {
-		if meets(info, q) {
+		if meets(info, q, c) {
 			return true
 		}
 	}
 	return false
 }
 
-func meets(info providers.Info, q *request) bool {
+func meets(info providers.Info, q *request, c client.Client) bool {
 	switch {
+	case info.Shape == providers.Push && c.PushRule == client.PushNone:
+		return false
 	case !serves(info, q.Client), info.Assurance < q.Need:
 		return false
 	case q.ACR == acrFresh: // nothing less was asked for
@@ -95,7 +98,10 @@ func (b *Broker) Begin(w http.ResponseWriter, r *http.Request, sealed, provider 
 	back := func(code string) (Step, error) {
 		return Step{Redirect: ChooserURL(sealed, Notice{Code: code, From: provider})}, nil
 	}
-	if !meets(info, &q) || b.disabled(provider) {
+	if b.unpushed(c, provider) {
+		return back(NoticeUnpushed)
+	}
+	if !meets(info, &q, c) || b.disabled(provider) {
 		return back(NoticeClosed)
 	}
 	if b.hooks.Admit != nil {
@@ -170,6 +176,11 @@ func (b *Broker) sealState(j *journey) (string, error) {
 	f.text(tagClient, j.Request.Client)
 	f.text(tagRef, j.Request.Ref)
 	return b.box.state.Seal(f, j.Expires, b.issuer, j.Provider)
+}
+
+// unpushed: the client takes nobody who has approved a push.
+func (b *Broker) unpushed(c client.Client, provider string) bool {
+	return c.PushRule == client.PushNone && b.infos[provider].Shape == providers.Push
 }
 
 // disabled: an operator or a removed setting says the provider may not be used.

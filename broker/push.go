@@ -4,74 +4,113 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"log/slog"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 
 	"sinho/providers"
-	"sinho/store"
 )
 
 // beginPush asks a vendor to reach a phone: once for however many clicks.
 func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string, push providers.Pusher, j journey, ask providers.Ask, contact *providers.Contact) (Step, error) {
-	provider := j.Provider
-	back := func(notice string) (Step, error) {
-		return Step{Redirect: ChooserURL(sealed, Notice{Code: notice, From: provider})}, nil
+	back := func(n Notice) (Step, error) {
+		n.From = j.Provider
+		return Step{Redirect: ChooserURL(sealed, n)}, nil
 	}
-	if contact == nil || len(contact.Name)+len(contact.Birthdate)+len(contact.Phone) > maxContact {
-		return back(NoticeContact)
+	if contact == nil || len(contact.Name)+len(contact.Birthdate)+len(contact.Phone) > maxContact || contact.Validate() != nil {
+		return back(Notice{Code: NoticeContact})
 	}
-	typed := *contact
-	if typed.Validate() != nil {
-		return back(NoticeContact)
-	}
-	phone := b.limit.name(typed.Phone)
+	j.Contact = *contact
+	phone := b.limit.name("phone", contact.Phone)
+	// A second click sends the same sealed request; whoever has been led back to the
+	// chooser meanwhile has another, and may well mean it.
 	key := sha256.Sum256([]byte(strings.Join([]string{
-		j.Request.ID.String(), string(j.Request.Browser[:]), provider, string(phone[:]), typed.Name, typed.Birthdate,
+		sealed, string(j.Request.Browser[:]), j.Provider, string(phone[:]), contact.Name, contact.Birthdate,
 	}, "\x00")))
 	a, err := b.pushes.do(r.Context(), key, b.now, func(ctx context.Context) (sentPush, bool, error) {
-		if !b.limit.allow(phone, b.now()) {
-			return sentPush{}, false, &providers.Error{Provider: provider, Class: providers.Throttled, Code: "phone-limit", Seen: true}
-		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
-		defer cancel()
-		j.Phase = phasePushed
-		b.started(&j)
-		pending, err := push.Push(ctx, ask, typed, phraseOf(j.ID))
-		if err != nil {
-			failure := classed(provider, err)
-			b.ended(&j, failure)
-			return sentPush{}, false, failure
-		}
-		j.Pending = pending
-		if last := j.Expires; pending.Expires.IsZero() || pending.Expires.After(last) {
-			j.Pending.Expires = last
-		}
-		j.Expires = j.Pending.Expires.Add(pushGrace)
-		cookie, err := b.journeyCookie(&j)
-		if err != nil {
-			return sentPush{}, false, err
-		}
-		return sentPush{"/wait/" + j.ID.String(), cookie}, true, nil
+		a, err := b.sendPush(ctx, push, &j, ask, r.RemoteAddr)
+		return a, err == nil, err
 	})
-	var failure *providers.Error
-	switch {
-	case errors.As(err, &failure):
-		b.logFailure(r.Context(), &j.Request, failure)
-		return back(noticeOfPush(failure))
-	case err != nil:
+	if n, is := b.unsent(r.Context(), &j, err); is {
+		return back(n)
+	}
+	if err != nil {
 		return Step{}, b.failed(&j, err)
 	}
 	b.keepJourney(w, r, a.cookie)
 	return Step{Redirect: a.to}, nil
 }
 
-// sentPush is where a push is waited for, and the cookie of its journey.
-type sentPush struct {
-	to     string
-	cookie *http.Cookie
+// sendPush asks for one push, if there is room for it.
+func (b *Broker) sendPush(ctx context.Context, push providers.Pusher, j *journey, ask providers.Ask, remote string) (sentPush, error) {
+	if over, wait := b.limit.push(j.Contact.Phone, remote, b.now()); wait > 0 {
+		return sentPush{}, &tooMany{over, wait}
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), providerWait)
+	defer cancel()
+	j.Phase = phasePushed
+	b.started(j)
+	pending, err := push.Push(ctx, ask, j.Contact, phraseOf(j.ID))
+	if err != nil {
+		failure := classed(j.Provider, err)
+		b.ended(j, failure)
+		return sentPush{}, failure
+	}
+	j.Pending = pending
+	if last := j.Expires; pending.Expires.IsZero() || pending.Expires.After(last) {
+		j.Pending.Expires = last
+	}
+	j.Expires = j.Pending.Expires.Add(pushGrace)
+	cookie, err := b.journeyCookie(j)
+	if err == nil && len(cookie.Name)+len(cookie.Value) > maxCookie {
+		j.Contact = providers.Contact{} // a very long request: this one cannot be sent again by a button
+		cookie, err = b.journeyCookie(j)
+	}
+	return sentPush{to: waitURL(j.ID), cookie: cookie}, err
 }
+
+// unsent is what the person is told of a push that was not sent; false: it was,
+// or something of ours failed.
+func (b *Broker) unsent(ctx context.Context, j *journey, err error) (n Notice, is bool) {
+	var (
+		failure *providers.Error
+		many    *tooMany
+	)
+	switch {
+	case errors.As(err, &many):
+		b.log(ctx, slog.LevelInfo, "push refused", j.Request.Ref, many.notice(), nil, slog.String("provider", j.Provider))
+		return Notice{Code: many.notice(), Wait: many.wait}, true
+	case errors.As(err, &failure):
+		b.logFailure(ctx, &j.Request, failure)
+		return Notice{Code: noticeOfPush(failure)}, true
+	}
+	return n, false
+}
+
+// tooMany is a push that was not asked for.
+type tooMany struct {
+	over int
+	wait time.Duration
+}
+
+func (m *tooMany) Error() string { return "too many pushes: " + m.notice() }
+
+func (m *tooMany) notice() string {
+	if m.over == overPhone {
+		return NoticeOften
+	}
+	return NoticeCrowd
+}
+
+// sentPush is where a push is waited for, and the cookies of its journey and of
+// the one before it.
+type sentPush struct {
+	to             string
+	cookie, former *http.Cookie
+}
+
+func waitURL(n id) string { return "/wait/" + n.String() }
 
 // noticeOfPush: a vendor that does not know the person was given a mistyped
 // contact; that is not the person saying no.
@@ -80,195 +119,4 @@ func noticeOfPush(e *providers.Error) string {
 		return NoticeContact
 	}
 	return noticeOf(e)
-}
-
-// Waiting takes one look at a push in this browser: Step.Wait while the phone
-// has not answered, else a Redirect to the site, or to the chooser with a
-// notice. The vendor is asked at most once a second for a journey. The error is
-// a *Problem.
-func (b *Broker) Waiting(w http.ResponseWriter, r *http.Request, name string) (Step, error) {
-	plain(w)
-	j, p := b.waitingJourney(r, name)
-	if p != nil {
-		return Step{}, p
-	}
-	if step, done := b.repeat(w, &j); done {
-		return step, nil
-	}
-	push, is := b.providers[j.Provider].(providers.Pusher)
-	if j.Phase != phasePushed || !is && !b.disabled(j.Provider) {
-		return Step{}, b.mismatch(&j)
-	}
-	now := b.now()
-	k := b.looks.of(j.ID)
-	if !k.mu.TryLock() { // somebody is looking right now
-		return b.wait(&j, now)
-	}
-	defer k.mu.Unlock()
-	if step, done := b.repeat(w, &j); done {
-		return step, nil
-	}
-	if k.over {
-		if now.Before(k.until) {
-			return b.hand(w, &j, k.answer)
-		}
-		k.answer = answer{} // its code is dead
-		if step, ok := b.toChooser(&j, NoticeAgain); ok {
-			return step, nil
-		}
-		return Step{}, b.mismatch(&j)
-	}
-	switch {
-	case b.disabled(j.Provider):
-		return b.endPush(w, r, k, &j, &providers.Error{Provider: j.Provider, Class: providers.Policy, Code: codeDisabled})
-	case !now.Before(j.Pending.Expires):
-		return b.endPush(w, r, k, &j, &providers.Error{Provider: j.Provider, Class: providers.Cancelled, Code: "expired"})
-	case now.Sub(k.at) < pollEvery:
-		return b.wait(&j, now)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), pollWait)
-	defer cancel()
-	progress, err := push.Poll(ctx, j.Pending)
-	k.at = b.now()
-	if err != nil {
-		failure := classed(j.Provider, err)
-		k.failed++
-		if (failure.Colours() || failure.Class == providers.Shed) && k.failed < pollFailures {
-			b.logFailure(r.Context(), &j.Request, failure)
-			return b.wait(&j, now) // the phone may still answer
-		}
-		return b.endPush(w, r, k, &j, failure)
-	}
-	k.failed = 0
-	if progress != providers.Approved {
-		return b.wait(&j, now)
-	}
-	return b.approved(w, r, k, &j, push)
-}
-
-// approved reads the result, which vendors allow once or twice only: a short
-// lease keeps the other nodes off, the caller's lock the other tabs.
-func (b *Broker) approved(w http.ResponseWriter, r *http.Request, k *look, j *journey, push providers.Pusher) (Step, error) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), providerWait)
-	defer cancel()
-	shard := store.Shard("push-" + encode(b.ring.Derive("lease", j.Request.Began, j.ID[:])[:16]))
-	held, err := b.store.Apply(ctx, shard, newAttempt(), false,
-		store.Op{Kind: store.PutNew, Key: "lease", Value: b.node, TTL: leaseTTL})
-	if err != nil {
-		b.log(ctx, level(err), "push lease not written", j.Request.Ref, NoticeStore, away(err))
-		return b.wait(j, b.now()) // approved it stays: the next look tries again
-	}
-	if held.Conflict != nil {
-		return b.wait(j, b.now())
-	}
-	old, _ := b.session(r)
-	a, err := b.answers.do(ctx, j.ID, b.now, func(ctx context.Context) (answer, bool, error) {
-		b.returned(j)
-		who, err := push.Result(ctx, j.Pending)
-		if who.AuthTime.IsZero() {
-			who.AuthTime = b.now() // an approval on the phone is an act of its own
-		}
-		return b.settle(ctx, j, old, who, err)
-	})
-	if err != nil {
-		return Step{}, b.failed(j, err)
-	}
-	k.over, k.answer, k.until = true, a, b.now().Add(codeTTL)
-	return b.hand(w, j, a)
-}
-
-// endPush ends a push without an identity, at the chooser.
-func (b *Broker) endPush(w http.ResponseWriter, r *http.Request, k *look, j *journey, failure *providers.Error) (Step, error) {
-	if !failure.Colours() {
-		b.returned(j)
-	}
-	a, _, err := b.settle(r.Context(), j, nil, providers.Identity{}, failure)
-	if err != nil {
-		return Step{}, b.failed(j, err)
-	}
-	k.over, k.answer, k.until = true, a, b.now().Add(codeTTL)
-	return b.hand(w, j, a)
-}
-
-// Leave takes the person from a push back to the chooser, same request. The
-// error is a *Problem.
-func (b *Broker) Leave(w http.ResponseWriter, r *http.Request, name string) (Step, error) {
-	plain(w)
-	j, p := b.waitingJourney(r, name)
-	if p != nil {
-		return Step{}, p
-	}
-	if step, done := b.repeat(w, &j); done {
-		return step, nil
-	}
-	b.ended(&j, &providers.Error{Provider: j.Provider, Class: providers.Cancelled, Code: "left"})
-	return b.hand(w, &j, answer{})
-}
-
-func (b *Broker) waitingJourney(r *http.Request, name string) (journey, *Problem) {
-	n, ok := parseID(name)
-	if !ok {
-		return journey{}, b.fault(http.StatusNotFound, ProblemNotFound, nil)
-	}
-	if j, found := b.findJourney(r, n); found {
-		b.noted(r.Context(), j.Request.Ref, j.Request.Client)
-		return j, nil
-	}
-	code := ProblemOtherBrowser
-	if len(r.Cookies()) == 0 {
-		code = ProblemCookies
-	}
-	return journey{}, b.fault(http.StatusBadRequest, code, nil)
-}
-
-func (b *Broker) wait(j *journey, now time.Time) (Step, error) {
-	c, known := b.clients.Lookup(j.Request.Client)
-	sealed, err := b.renew(j.Request)
-	if !known || err != nil {
-		return Step{}, b.failed(j, err)
-	}
-	return Step{Wait: &Wait{
-		Journey: j.ID.String(), Login: b.login(&j.Request, c, sealed), Provider: b.infos[j.Provider], Phrase: phraseOf(j.ID),
-		Began: j.Began, Expires: j.Pending.Expires, Dragging: now.Sub(j.Began) >= draggingAt,
-	}}, nil
-}
-
-// looks remembers when each push was last looked at, for a bounded number.
-type looks struct {
-	most int
-
-	mu    sync.Mutex // guards what follows
-	by    map[id]*look
-	order []id // a ring once it is full
-	next  int
-}
-
-// look is the last look at one push.
-type look struct {
-	mu     sync.Mutex // held while looking; guards what follows
-	at     time.Time
-	failed int       // looks in a row
-	over   bool      // it led to answer, for a tab whose cookie is older
-	answer answer    // until then
-	until  time.Time // while it may be repeated
-}
-
-func newLooks(most int) *looks { return &looks{most: most, by: map[id]*look{}} }
-
-func (l *looks) of(n id) *look {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if k := l.by[n]; k != nil {
-		return k
-	}
-	k := &look{}
-	if len(l.order) < l.most {
-		l.order = append(l.order, n)
-	} else {
-		delete(l.by, l.order[l.next])
-		l.order[l.next] = n
-		l.next = (l.next + 1) % l.most
-	}
-	l.by[n] = k
-	return k
 }

@@ -3,6 +3,7 @@ package broker
 import (
 	"errors"
 	"maps"
+	"net/http"
 	"strings"
 	"sync"
 	"testing"
@@ -211,8 +212,8 @@ func TestOneOfTwoNodesReadsTheResult(t *testing.T) {
 	if !strings.HasPrefix(site, callback) {
 		t.Fatalf("got %s", site)
 	}
-	if s := must2(t)(other.waiting(name)); s.Wait == nil {
-		t.Errorf("the other node: got %+v, want it to wait for the lease's holder", s)
+	if s := must2(t)(other.waiting(name)); s.Wait == nil || !s.Wait.Approved {
+		t.Errorf("the other node: got %+v, want it to wait for the lease's holder and say so", s)
 	}
 	if w.pass.results != 1 {
 		t.Errorf("got %d reads of the result, want 1", w.pass.results)
@@ -223,5 +224,103 @@ func TestOneOfTwoNodesReadsTheResult(t *testing.T) {
 	third.cookies = other.cookies
 	if s := must2(t)(third.waiting(name)); s.Wait == nil {
 		t.Errorf("without a store: got %+v, want to go on waiting", s)
+	}
+}
+
+// A push that fails at once may be sent anew at once: that is no double click.
+func TestASecondPushAfterTheFirstHasFailedIsAnother(t *testing.T) {
+	w := newWorld(t)
+	br := w.browser()
+	first := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+	w.pass.pollFail = &providers.Error{Provider: "pass", Class: providers.Cancelled}
+	s, err := br.waiting(first)
+	r := w.wantNotice(s, err, NoticeCancelled)
+	w.pass.pollFail = nil
+	if second := journeyOf(t, must2(t)(br.begin(r, "pass", contact))); second == first || w.pass.calls != 2 {
+		t.Errorf("got journey %s and %d pushes, want another", second, w.pass.calls)
+	}
+}
+
+// The lease of a node that never came back with an answer runs out.
+func TestALeaseWhoseHolderIsGoneRunsOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		reads  int // by the node that is gone
+		notice string
+	}{
+		"before it read":                      {0, ""},
+		"after it read what is read but once": {1, NoticeAgain},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			br := w.browser()
+			name := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+			j, p := w.b.waitingJourney(br.request(http.MethodGet, "/wait/"+name, nil), name)
+			if p != nil {
+				t.Fatal(p)
+			}
+			gone := w.node()
+			if held, err := gone.takeLease(t.Context(), &j); err != nil || !held {
+				t.Fatalf("got %v %v, want the lease", held, err)
+			}
+			w.pass.progress, w.pass.results = providers.Approved, c.reads
+			for range int(leaseTTL / time.Second) {
+				if s := must2(t)(br.waiting(name)); s.Wait == nil || !s.Wait.Approved {
+					t.Fatalf("got %+v, want it to wait and say that the approval came", s)
+				}
+				w.clock.add(time.Second)
+			}
+			s, err := br.waiting(name)
+			if c.notice != "" {
+				w.wantNotice(s, err, c.notice)
+				return
+			}
+			w.redeem(must(t, s, err).Redirect)
+		})
+	}
+}
+
+// An approval nobody could read in time is not called a silence.
+func TestAnApprovalThatNobodyReadInTime(t *testing.T) {
+	w := newWorld(t)
+	br := w.browser()
+	name := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+	w.pass.progress = providers.Approved
+	w.store.breaks(errors.New("gone"))
+	if s := must2(t)(br.waiting(name)); s.Wait == nil || !s.Wait.Approved {
+		t.Fatalf("got %+v, want to go on waiting", s)
+	}
+	w.clock.add(journeyTTL)
+	s, err := br.waiting(name)
+	w.wantNotice(s, err, NoticeAgain)
+}
+
+// Where the vendor gives its result twice, a second node makes the same code as
+// the first; but one that has died with its store is not handed out.
+func TestTheCodeOfAnAnswerThatWasLost(t *testing.T) {
+	for name, anew := range map[string]bool{"the store has stayed": false, "the store has begun anew": true} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			br := w.browser()
+			name := journeyOf(t, must2(t)(br.begin(br.chooser(), "pass", contact)))
+			other := w.browser()
+			other.b = w.node()
+			maps.Copy(other.cookies, br.cookies)
+			w.pass.progress = providers.Approved
+			lost := must2(t)(br.waiting(name)).Redirect
+			if anew {
+				w.store.restart()
+			}
+			w.clock.add(leaseTTL)
+			w.pass.results = 0
+			s, err := other.waiting(name)
+			if anew {
+				w.wantNotice(s, err, NoticeAgain)
+				return
+			}
+			w.redeem(must(t, s, err).Redirect)
+			if rec := w.post("/token", codeForm(query(t, lost).Get("code")), "booking", secret); decode[tokens](t, rec).Error != "invalid_grant" {
+				t.Errorf("the lost one: got %d %s, want it to be the same code, which is spent", rec.Code, rec.Body)
+			}
+		})
 	}
 }

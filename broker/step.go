@@ -43,6 +43,9 @@ type Site struct {
 type Notice struct {
 	Code string // see the Notice… constants
 	From string // provider id, or ""
+	// Wait is how long NoticeOften and NoticeCrowd last, up to two minutes; 0: not
+	// known. It travels as a whole number of 10 s.
+	Wait time.Duration
 }
 
 // What can have happened.
@@ -61,6 +64,9 @@ const (
 	NoticeContact   = "contact"   // name, birthdate or phone mistyped
 	NoticeStore     = "store"     // our own store is away: try again
 	NoticeSession   = "session"   // the session has ended: log in again
+	NoticeOften     = "often"     // this phone number was reached too often
+	NoticeCrowd     = "crowd"     // too many pushes were asked for from this network
+	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
 )
 
 // Step is what the page layer does next. Exactly one field is set.
@@ -98,6 +104,13 @@ type Wait struct {
 	Expires  time.Time
 	// Dragging: it takes longer than it should, offer the next route.
 	Dragging bool
+	// Resend: Broker.Resend would send another now.
+	Resend bool
+	// Resent: this push was sent in place of an earlier one, whose phrase is
+	// another.
+	Resent bool
+	// Approved: the phone has said yes, and somebody reads who it was.
+	Approved bool
 }
 
 // Problem is every failure that has no way back to the site or the chooser: a

@@ -81,6 +81,11 @@ type Client struct {
 	// shared: whoever has just logged in at another site need not log in again,
 	// after one "Continue"; or none: every login is proven at a provider.
 	Session string `yaml:"session"`
+	// allowed; or none: no provider that reaches a phone whose number somebody types
+	// (pass, toss) is offered to people of this site, nor is a login made so at
+	// another site taken here. For sites where a push that a victim has approved for
+	// somebody else would do most harm.
+	Push string `yaml:"push"`
 	// Asks people before the site learns anything of them. For sites that are not
 	// your own.
 	Consent bool `yaml:"consent"`
@@ -111,7 +116,7 @@ type Client struct {
 }
 
 func defaultClient() Client {
-	return Client{Algorithm: "ES256", Refresh: "none", Session: "shared"}
+	return Client{Algorithm: "ES256", Refresh: "none", Session: "shared", Push: "allowed"}
 }
 
 func (c Client) hash() (out [32]byte, err error) {

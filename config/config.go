@@ -65,6 +65,12 @@ type Config struct {
 	// How often one phone number may be reached by push within a minute by this
 	// node, 1 to 1000.
 	PushesPerMinute int `yaml:"pushes_per_minute"`
+	// How many pushes one address (IPv6: one /64) may ask this node for within a
+	// minute, 1 to 60000. Loopback addresses are not counted: a proxy on this
+	// machine must be in trusted_proxies for any of this to work.
+	PushesPerAddress int `yaml:"pushes_per_address"`
+	// The same for one network: IPv4 a /24, IPv6 a /48.
+	PushesPerNetwork int `yaml:"pushes_per_network"`
 	// How many WebSockets and event streams may watch the lights of this node
 	// together, 1 to 1000000. A change needs a restart.
 	MaxWatchers int `yaml:"max_watchers"`
@@ -354,15 +360,17 @@ type Provider struct {
 // Default is what counts where nothing is written.
 func Default() Config {
 	return Config{
-		Listen:          []string{"127.0.0.1:8080"},
-		MetricsListen:   "127.0.0.1:9464",
-		Store:           "./data/sinho.db",
-		KeysDir:         "./keys",
-		Drain:           Drain{Delay: 5 * time.Second, Limit: 20 * time.Second},
-		Traces:          Traces{Sample: 0.01},
-		TimeZone:        "Asia/Seoul",
-		PushesPerMinute: 3,
-		MaxWatchers:     10_000,
+		Listen:           []string{"127.0.0.1:8080"},
+		MetricsListen:    "127.0.0.1:9464",
+		Store:            "./data/sinho.db",
+		KeysDir:          "./keys",
+		Drain:            Drain{Delay: 5 * time.Second, Limit: 20 * time.Second},
+		Traces:           Traces{Sample: 0.01},
+		TimeZone:         "Asia/Seoul",
+		PushesPerMinute:  3,
+		PushesPerAddress: 60,
+		PushesPerNetwork: 1200,
+		MaxWatchers:      10_000,
 	}
 }
 

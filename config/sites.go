@@ -137,6 +137,7 @@ func clientAdvice(field string) string {
 		"refresh":                "write none, rotating or constant; for a public client none or rotating",
 		"refresh_lifetime":       "write 1h to 8760h beside refresh: rotating or constant, or remove it",
 		"session":                "write shared or none, or remove it",
+		"push":                   "write allowed or none, or remove it",
 		"backchannel_logout_uri": logout, "frontchannel_logout_uri": logout,
 		"backchannel_logout_session_required":  "write backchannel_logout_uri too, or remove it",
 		"frontchannel_logout_session_required": "write frontchannel_logout_uri too, or remove it",

@@ -192,6 +192,8 @@ func (r *review) numbers() {
 	r.span("drain.delay", c.Drain.Delay, 0, 5*time.Minute)
 	r.span("drain.limit", c.Drain.Limit, time.Second, 5*time.Minute)
 	r.count("pushes_per_minute", c.PushesPerMinute, 1, 1000)
+	r.count("pushes_per_address", c.PushesPerAddress, 1, 60_000)
+	r.count("pushes_per_network", c.PushesPerNetwork, 1, 60_000)
 	r.count("max_watchers", c.MaxWatchers, 1, 1_000_000)
 }
 

@@ -49,7 +49,8 @@ type chooserView struct {
 type notice struct {
 	Code, Key, Next string
 	From            providers.Text
-	Hint            string // the route whose light it tells of: it goes when that opens
+	Wait            providers.Text // until it is over
+	Hint            string         // the route whose light it tells of: it goes when that opens
 }
 
 // lightView is how a light is told: never by colour alone.
@@ -85,7 +86,7 @@ func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 		web.fail(w, r, err)
 		return
 	}
-	web.showChooser(w, r, http.StatusOK, l, broker.Notice{Code: q.Get("notice"), From: q.Get("from")}, nil)
+	web.showChooser(w, r, http.StatusOK, l, broker.Notice{Code: q.Get("notice"), From: q.Get("from"), Wait: waitIn(q.Get("wait"))}, nil)
 }
 
 // showChooser renders the chooser for l. typed is what the person wrote into the
@@ -116,6 +117,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 		if n.From == "" {
 			v.Notice.From = web.words["notice.someone"]
 		}
+		v.Notice.Wait = web.span(n.Wait)
 	}
 	if v.Notice == nil {
 		v.Notice = hintShut(l, board)
@@ -156,12 +158,31 @@ func (web *Web) settle(n broker.Notice, routes []providers.Info) broker.Notice {
 	if _, ok := web.words["notice."+n.Code+".next"]; !ok {
 		return broker.Notice{}
 	}
-	for _, p := range routes {
-		if p.ID == n.From {
-			return n
-		}
+	if n.Code != broker.NoticeOften && n.Code != broker.NoticeCrowd {
+		n.Wait = 0
 	}
-	return broker.Notice{Code: n.Code}
+	if !slices.ContainsFunc(routes, func(p providers.Info) bool { return p.ID == n.From }) {
+		n.From = ""
+	}
+	return n
+}
+
+// waitIn reads how long a notice lasts, as broker.ChooserURL writes it; 0 is
+// anything else. A few values only, for each is a page that is kept.
+func waitIn(s string) time.Duration {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 10 || n > 120 || n%10 != 0 {
+		return 0
+	}
+	return time.Duration(n) * time.Second
+}
+
+// span says a time span in both languages; 0 is a moment.
+func (web *Web) span(d time.Duration) providers.Text {
+	if d == 0 {
+		return web.words["moment"]
+	}
+	return providers.Text{KO: page{words: web.words, Lang: "ko"}.duration(d), EN: page{words: web.words, Lang: "en"}.duration(d)}
 }
 
 // cards in the given order. The first that may be chosen is the suggestion.
@@ -219,6 +240,9 @@ func chooserURL(sealed string, n broker.Notice, lang string) string {
 			q.Set(k, v)
 		}
 	}
+	if n.Wait > 0 {
+		q.Set("wait", strconv.Itoa(int(n.Wait/time.Second)))
+	}
 	return "/login?" + q.Encode()
 }
 
@@ -228,7 +252,7 @@ func (p page) script(site providers.Text) string {
 	for _, key := range []string{
 		"choose.live", "choose.stale", "choose.new", "choose.closed.now", "choose.working", "until", "until.unknown", "planned", "day",
 		"light.unmeasured", "expiring", "expiring.next", "expired", "expired.next", "seconds", "minutes",
-		"wait.going", "wait.offline",
+		"wait.going", "wait.offline", "wait.approved",
 	} {
 		out[key], _ = p.T(key, "site", site)
 	}

@@ -3,6 +3,7 @@ package web
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -252,7 +253,9 @@ func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	codes := []string{
 		broker.NoticeCancelled, broker.NoticeFailed, broker.NoticeBusy, broker.NoticeAgain, broker.NoticeConsent, broker.NoticePolicy, broker.NoticeUnder14, broker.NoticeGuardian,
 		broker.NoticeSetup, broker.NoticeExpired, broker.NoticeClosed, broker.NoticeContact, broker.NoticeStore, broker.NoticeSession,
+		broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed,
 	}
+	nameless := []string{broker.NoticeStore, broker.NoticeSession, broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed}
 	seen := map[string]string{}
 	for _, code := range codes {
 		for _, lang := range []string{"ko", "en"} {
@@ -267,7 +270,7 @@ func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 			}
 			seen[said] = code + " " + lang
 			name := map[string]string{"ko": "카카오", "en": "Kakao"}[lang]
-			if code != broker.NoticeStore && code != broker.NoticeSession && !strings.Contains(said, name) {
+			if !slices.Contains(nameless, code) && !strings.Contains(said, name) {
 				t.Errorf("%s: got %q, want it to name %s", code, said, name)
 			}
 			if strings.ContainsAny(said, "{}") {
@@ -307,6 +310,36 @@ func TestARouteTheSiteAsksForComesFirstUnlessItIsClosed(t *testing.T) {
 	f.login.Hint = "nobody"
 	if body := get(h, "/login?r=x").Body.String(); strings.Contains(body, `id="notice"`) {
 		t.Error("a route that is not there: got a notice, want none")
+	}
+}
+
+func TestANoticeSaysHowLongItLasts(t *testing.T) {
+	for name, c := range map[string]struct{ query, want string }{
+		"a number":                {"notice=often&from=toss&wait=80", "1분 20초 뒤에 다시"},
+		"a network":               {"notice=crowd&from=toss&wait=40", "40초 뒤에 다시"},
+		"in English":              {"notice=crowd&from=toss&wait=40&lang=en", "You can send one in 40 s."},
+		"nobody knows":            {"notice=often&from=toss", "잠시 뒤에 다시"},
+		"longer than it can":      {"notice=often&from=toss&wait=130", "잠시 뒤에 다시"},
+		"a number of nobody's":    {"notice=often&from=toss&wait=41", "잠시 뒤에 다시"},
+		"words":                   {"notice=often&from=toss&wait=<b>", "잠시 뒤에 다시"},
+		"a notice without a time": {"notice=failed&from=toss&wait=40", "잘못하신 것은 없습니다"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newWeb(t, &fake{login: someLogin()}, nil)
+			for range 2 { // rendered, and kept
+				note := text(byID(t, get(h, "/login?r=x&"+c.query).Body.String(), "notice"))
+				if !strings.Contains(note, c.want) {
+					t.Errorf("got %q, want %q in it", note, c.want)
+				}
+				if strings.HasPrefix(c.query, "notice=failed") && strings.Contains(note, "40") {
+					t.Errorf("got %q, want no time", note)
+				}
+			}
+		})
+	}
+	body := get(newWeb(t, &fake{login: someLogin()}, nil), "/login?r=x&notice=often&from=toss&wait=80").Body.String()
+	if got := attr(byID(t, body, "refresh"), "href"); !strings.Contains(got, "wait=80") {
+		t.Errorf("got a link %q that forgets how long", got)
 	}
 }
 

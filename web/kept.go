@@ -133,7 +133,7 @@ func (v *chooserView) frameKey() string {
 		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Epoch, v.AtMS,
 		v.Local, v.AllShut, v.Expiring, v.Login.Continue, len(v.Cards) > 0)
 	if v.Notice != nil {
-		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint)
+		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint + "\x00" + v.Notice.Wait.KO)
 	}
 	for _, p := range v.Login.Routes {
 		b.WriteString("\x00" + p.ID)

@@ -55,7 +55,7 @@ func TestAKeptChooserIsWhatWouldBeRendered(t *testing.T) {
 		l.Continue, l.Hint = chance.IntN(3) == 0, one([]string{"", "toss"})
 		l.Routes = someRoutes()[:1+chance.IntN(3)]
 		flow.login = l
-		q := url.Values{"r": {l.Sealed}, "notice": {one([]string{"", "", broker.NoticeAgain, broker.NoticeContact, "nonsense"})}, "from": {one([]string{"", "naver", "toss"})}}
+		q := url.Values{"r": {l.Sealed}, "notice": {one([]string{"", "", broker.NoticeAgain, broker.NoticeContact, broker.NoticeOften, "nonsense"})}, "from": {one([]string{"", "naver", "toss"})}, "wait": {one([]string{"", "10", "80"})}}
 		if lang := one([]string{"", "ko", "en"}); lang != "" {
 			q.Set("lang", lang)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"sinho/broker"
@@ -18,14 +19,26 @@ type waitView struct {
 	page
 	Provider providers.Text
 	Phrase   string
-	Journey  string
 	State    string // where the script asks how it goes
 	Ref      string
 	Dragging bool
+	Resend   bool // another can be sent now
+	Resent   bool
+	Approved bool
+	Unsent   *notice // why another was not sent just now
 	Left     string
 	LeftMS   int64
-	Next     *lightView // the route one would better take
+	Next     *nextView // the route one would better take
+	Path     string    // this page
 	Script   string
+}
+
+// nextView is a route to go on with.
+type nextView struct {
+	lightView
+	ID     string
+	Sealed string
+	Direct bool // one press goes there
 }
 
 // waitState is the answer of /wait/{journey}/state.
@@ -33,6 +46,8 @@ type waitState struct {
 	// Go is where to go now: the site, or the chooser with a notice.
 	Go       string `json:"go,omitempty"`
 	Dragging bool   `json:"dragging,omitempty"`
+	Resend   bool   `json:"resend,omitempty"`
+	Approved bool   `json:"approved,omitempty"`
 	LeftMS   int64  `json:"left_ms,omitempty"`
 	// Problem tells the script to open the page that shows it.
 	Problem string `json:"problem,omitempty"`
@@ -48,9 +63,9 @@ func (web *Web) showWait(w http.ResponseWriter, r *http.Request, j *broker.Wait)
 	left := max(j.Expires.Sub(web.cfg.Now()), 0)
 	path := "/wait/" + url.PathEscape(j.Journey)
 	v := waitView{
-		page: web.page(w, r, j.Login.Locale), Provider: j.Provider.Name, Phrase: j.Phrase, Journey: j.Journey,
+		page: web.page(w, r, j.Login.Locale), Provider: j.Provider.Name, Phrase: j.Phrase,
 		State: path + "/state", Ref: j.Login.Ref, Dragging: j.Dragging, LeftMS: left.Milliseconds(),
-		Next: web.better(j),
+		Resend: j.Resend, Resent: j.Resent, Approved: j.Approved, Unsent: web.unsent(r, j.Login), Next: web.better(j), Path: path,
 	}
 	v.Left = v.duration(left)
 	v.Switch = path + "?lang=" + v.Other
@@ -63,7 +78,7 @@ func (web *Web) showWait(w http.ResponseWriter, r *http.Request, j *broker.Wait)
 // better is the route to suggest instead of the one waited for: the first green
 // one of this person's own order, or a yellow one where this one is worse; nil
 // when there is none.
-func (web *Web) better(j *broker.Wait) *lightView {
+func (web *Web) better(j *broker.Wait) *nextView {
 	now, board := web.cfg.Now(), web.cfg.Board()
 	known := statuses(j.Login.Routes, board)
 	order := arrange(j.Login, board, signal.Epoch(now), broker.Notice{Code: broker.NoticeExpired, From: j.Provider.ID})
@@ -75,9 +90,10 @@ func (web *Web) better(j *broker.Wait) *lightView {
 			if id == j.Provider.ID || known[id].Light != light {
 				continue
 			}
-			v := viewLight(light)
 			i := slices.IndexFunc(j.Login.Routes, func(p providers.Info) bool { return p.ID == id })
-			v.Name = j.Login.Routes[i].Name
+			route := j.Login.Routes[i]
+			v := nextView{lightView: viewLight(light), ID: id, Sealed: j.Login.Sealed, Direct: route.Shape == providers.Redirect}
+			v.Name = route.Name
 			return &v
 		}
 	}
@@ -102,7 +118,7 @@ func (web *Web) waitState(w http.ResponseWriter, r *http.Request) {
 			web.log(r, p, p.Ref, status)
 		}
 	case s.Wait != nil:
-		answer.Dragging = s.Wait.Dragging
+		answer.Dragging, answer.Resend, answer.Approved = s.Wait.Dragging, s.Wait.Resend, s.Wait.Approved
 		answer.LeftMS = max(s.Wait.Expires.Sub(web.cfg.Now()), time.Millisecond).Milliseconds()
 	case s.Redirect != "":
 		answer.Go = s.Redirect
@@ -123,8 +139,37 @@ func (web *Web) waitState(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(body)
 }
 
-// leave answers POST /wait/{journey}/leave: back to the chooser.
+// unsent is why another push was not sent, as broker.Resend has put it into the
+// address; nil for nothing.
+func (web *Web) unsent(r *http.Request, l broker.Login) *notice {
+	q := r.URL.Query()
+	n := web.settle(broker.Notice{Code: q.Get("notice"), Wait: waitIn(q.Get("wait"))}, l.Routes)
+	if n.Code == "" {
+		return nil
+	}
+	v := notice{Code: n.Code, Next: "wait.unsent.next", Wait: web.span(n.Wait)}
+	if n.Code == broker.NoticeOften || n.Code == broker.NoticeCrowd {
+		v.Next = "notice." + n.Code + ".next"
+	}
+	return &v
+}
+
+// leave answers POST /wait/{journey}/leave: back to the chooser, or with the
+// field "to" straight on to another provider, by the request in "r".
 func (web *Web) leave(w http.ResponseWriter, r *http.Request) {
+	if err := readForm(w, r, maxForm); err != nil {
+		web.fail(w, r, err)
+		return
+	}
 	s, err := web.cfg.Flow.Leave(w, r, r.PathValue("journey"))
+	if to := r.PostForm.Get("to"); err == nil && to != "" && strings.HasPrefix(s.Redirect, "/login?") {
+		s, err = web.cfg.Flow.Begin(w, r, r.PostForm.Get("r"), to, nil)
+	}
+	web.step(w, r, s, err)
+}
+
+// resend answers POST /wait/{journey}/resend: the push once more.
+func (web *Web) resend(w http.ResponseWriter, r *http.Request) {
+	s, err := web.cfg.Flow.Resend(w, r, r.PathValue("journey"))
 	web.step(w, r, s, err)
 }

@@ -3,6 +3,8 @@ package web
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,6 +78,87 @@ func TestTheWaitingPageOffersTheNextRouteWhenItDrags(t *testing.T) {
 	}
 }
 
+func TestTheWaitingPageOffersToSendItAgain(t *testing.T) {
+	h := newWeb(t, &fake{step: someWait(nil)}, nil)
+	if !has(byID(t, get(h, "/wait/j").Body.String(), "again"), "hidden") {
+		t.Error("got the button before its time")
+	}
+	h = newWeb(t, &fake{step: someWait(func(j *broker.Wait) { j.Dragging, j.Resend = true, true })}, nil)
+	body := get(h, "/wait/j").Body.String()
+	wellFormed(t, body)
+	form := byID(t, body, "again")
+	if has(form, "hidden") || attr(form, "action") != "/wait/j-1_x/resend" || attr(form, "method") != "post" {
+		t.Errorf("got form %v", form.Attr)
+	}
+	f := &fake{step: broker.Step{Redirect: "/wait/k"}}
+	w := post(newWeb(t, f, nil), "/wait/j/resend", nil)
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/wait/k" || !slices.Equal(f.calls, []string{"resend j"}) {
+		t.Errorf("got %d %s after %v", w.Code, w.Header().Get("Location"), f.calls)
+	}
+	h = newWeb(t, &fake{step: someWait(func(j *broker.Wait) { j.Resent = true })}, nil)
+	if got := text(byID(t, get(h, "/wait/k").Body.String(), "resent")); !strings.Contains(got, "먼저 온 알림은 두고") {
+		t.Errorf("got %q, want it to say which notice counts", got)
+	}
+}
+
+func TestTheWaitingPageSaysWhyItWasNotSentAgain(t *testing.T) {
+	for name, c := range map[string]struct{ query, want string }{
+		"the number":         {"notice=often&wait=80", "1분 20초 뒤에 다시 보낼 수 있고"},
+		"the network":        {"notice=crowd&wait=20", "20초 뒤에 다시 보낼 수 있습니다"},
+		"anything else":      {"notice=busy", "먼저 보낸 알림은 그대로 쓸 수 있습니다"},
+		"and in English":     {"notice=often&wait=80&lang=en", "Another can be sent in 1 min 20 s"},
+		"nothing of nobody":  {"notice=nonsense", ""},
+		"nothing to be said": {"", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			body := get(newWeb(t, &fake{step: someWait(nil)}, nil), "/wait/j?"+c.query).Body.String()
+			wellFormed(t, body)
+			if c.want == "" {
+				if strings.Contains(body, `id="unsent"`) {
+					t.Error("got a notice of nothing")
+				}
+				return
+			}
+			if got := text(byID(t, body, "unsent")); !strings.Contains(got, c.want) {
+				t.Errorf("got %q, want %q in it", got, c.want)
+			}
+			meta := nodes(t, body, func(n *html.Node) bool { return attr(n, "http-equiv") == "refresh" })
+			if len(meta) != 1 || attr(meta[0], "content") != "10; url=/wait/j-1_x" {
+				t.Error("without scripts the notice would stay for ever, or not long enough to be read")
+			}
+		})
+	}
+}
+
+func TestTheNextRouteIsOnePressAway(t *testing.T) {
+	board := func(c *Config) {
+		c.Board = boardOf(status("naver", signal.Red), status("kakao", signal.Green), status("toss", signal.Green))
+	}
+	body := get(newWeb(t, &fake{step: someWait(func(j *broker.Wait) { j.Dragging = true })}, board), "/wait/j").Body.String()
+	form := byID(t, body, "next").Parent
+	if attr(form, "action") != "/wait/j-1_x/leave" || !strings.Contains(body, `name="to" value="kakao"`) || !strings.Contains(body, `name="r" value="sealed-r_1"`) {
+		t.Errorf("got form %v", form.Attr)
+	}
+	f := &fake{step: broker.Step{Redirect: "/login?r=x"}}
+	post(newWeb(t, f, nil), "/wait/j/leave", url.Values{"r": {"x"}, "to": {"kakao"}})
+	post(newWeb(t, f, nil), "/wait/j/leave", nil)
+	if want := []string{"leave j", "begin x kakao", "leave j"}; !slices.Equal(f.calls, want) {
+		t.Errorf("got calls %v, want %v", f.calls, want)
+	}
+	f = &fake{step: broker.Step{Redirect: "https://booking.test/cb?code=1"}} // it was approved after all
+	w := post(newWeb(t, f, nil), "/wait/j/leave", url.Values{"r": {"x"}, "to": {"kakao"}})
+	if w.Header().Get("Location") != "https://booking.test/cb?code=1" || len(f.calls) != 1 {
+		t.Errorf("got %s after %v, want the login that is done", w.Header().Get("Location"), f.calls)
+	}
+}
+
+func TestTheWaitingPageSaysThatTheApprovalCame(t *testing.T) {
+	body := get(newWeb(t, &fake{step: someWait(func(j *broker.Wait) { j.Approved = true })}, nil), "/wait/j").Body.String()
+	if got := text(byID(t, body, "say")); !strings.Contains(got, "승인을 확인했습니다") {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestTheStateOfAWait(t *testing.T) {
 	tests := map[string]struct {
 		fake   fake
@@ -84,6 +167,8 @@ func TestTheStateOfAWait(t *testing.T) {
 	}{
 		"still waiting":            {fake{step: someWait(nil)}, 200, waitState{LeftMS: 283000}},
 		"dragging":                 {fake{step: someWait(func(j *broker.Wait) { j.Dragging = true })}, 200, waitState{Dragging: true, LeftMS: 283000}},
+		"may be sent again":        {fake{step: someWait(func(j *broker.Wait) { j.Dragging, j.Resend = true, true })}, 200, waitState{Dragging: true, Resend: true, LeftMS: 283000}},
+		"approved":                 {fake{step: someWait(func(j *broker.Wait) { j.Approved = true })}, 200, waitState{Approved: true, LeftMS: 283000}},
 		"over to the site":         {fake{step: broker.Step{Redirect: "https://booking.test/cb?code=1&iss=x"}}, 200, waitState{Go: "https://booking.test/cb?code=1&iss=x"}},
 		"back to the chooser":      {fake{step: broker.Step{Redirect: "/login?r=x&notice=expired"}}, 200, waitState{Go: "/login?r=x&notice=expired"}},
 		"over to the site by form": {fake{step: broker.Step{Post: somePost("https://booking.test/cb")}}, 200, waitState{Go: "/wait/j"}},

@@ -35,6 +35,7 @@ type Flow struct {
 	Finish   func(w http.ResponseWriter, r *http.Request, provider string) (broker.Step, error)
 	Waiting  func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
 	Leave    func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
+	Resend   func(w http.ResponseWriter, r *http.Request, journey string) (broker.Step, error)
 	Decline  func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 	Mine     func(w http.ResponseWriter, r *http.Request) (m broker.Mine, live bool, err error)
 	EndMine  func(w http.ResponseWriter, r *http.Request, what, token string) (broker.Step, error)
@@ -79,7 +80,7 @@ type Web struct {
 func New(cfg Config) (*Web, error) {
 	f := cfg.Flow
 	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil ||
-		f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil {
+		f.Resend == nil || f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil {
 		return nil, errors.New("new web: Config.Flow is incomplete")
 	}
 	if cfg.Log == nil {
@@ -127,6 +128,7 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("GET /wait/{journey}", web.wait)
 	mux.HandleFunc("GET /wait/{journey}/state", web.waitState)
 	mux.HandleFunc("POST /wait/{journey}/leave", web.leave)
+	mux.HandleFunc("POST /wait/{journey}/resend", web.resend)
 	mux.HandleFunc("GET /logged-out", web.loggedOut)
 	mux.HandleFunc("GET /static/{file}", web.static)
 	mux.HandleFunc("GET /embed/lights.js", web.lights)
@@ -143,6 +145,7 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/state", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
+	mux.HandleFunc("/wait/{journey}/resend", web.only("POST"))
 	mux.HandleFunc("/sessions", web.only("GET, HEAD"))
 	mux.HandleFunc("/sessions/{what}", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))

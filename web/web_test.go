@@ -58,6 +58,10 @@ func (f *fake) flow() Flow {
 			f.calls = append(f.calls, "leave "+journey)
 			return f.step, f.err
 		},
+		Resend: func(_ http.ResponseWriter, _ *http.Request, journey string) (broker.Step, error) {
+			f.calls = append(f.calls, "resend "+journey)
+			return f.step, f.err
+		},
 		Decline: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
 			f.calls = append(f.calls, "decline "+sealed)
 			return f.step, f.err

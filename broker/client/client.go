@@ -90,6 +90,9 @@ type Client struct {
 	RefreshTTL time.Duration
 	// SessionRule is one of the Session constants. Empty means shared.
 	SessionRule string
+	// PushRule is one of the Push constants: whether its people may use a provider
+	// that reaches a phone whose number they type. Empty means allowed.
+	PushRule string
 	// Consent asks people before claims go out: for sites that are not the
 	// operator's own.
 	Consent bool
@@ -157,6 +160,12 @@ const (
 const (
 	SessionShared = "shared" // a login at one site serves at others
 	SessionNone   = "none"   // every login is proven at a provider
+)
+
+// Push rules.
+const (
+	PushAllowed = "allowed"
+	PushNone    = "none" // no provider that reaches a phone by a number that is typed
 )
 
 // Scopes that are not given to everybody.

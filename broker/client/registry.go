@@ -43,7 +43,7 @@ type Registry struct {
 }
 
 // NewRegistry checks every client and fills in defaults: Name, Sector,
-// MinAssurance, Algorithm, AssertionAudience, Refresh, RefreshTTL, SessionRule; a
+// MinAssurance, Algorithm, AssertionAudience, Refresh, RefreshTTL, SessionRule, PushRule; a
 // public client has AuthNone and RequirePKCE. The error joins one *Mistake for each thing that is
 // wrong. No clients at all is a valid registry.
 func NewRegistry(clients ...Client) (*Registry, error) {

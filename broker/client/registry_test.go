@@ -51,7 +51,7 @@ func TestRegistryFindsClientsWithTheirDefaults(t *testing.T) {
 	}
 	want := shop()
 	want.Sector, want.Algorithm, want.MinAssurance = "shop.example.kr", ES256, providers.Asserted
-	want.Refresh, want.SessionRule = RefreshNone, SessionShared
+	want.Refresh, want.SessionRule, want.PushRule = RefreshNone, SessionShared, PushAllowed
 	got, ok := r.Lookup("shop")
 	if diff := cmp.Diff(want, got); diff != "" || !ok {
 		t.Errorf("shop: %v (-want +got):\n%s", ok, diff)

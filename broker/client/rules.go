@@ -107,6 +107,13 @@ func (k *check) sessions() {
 	default:
 		k.wrong("session", "%q is not %s or %s", c.SessionRule, SessionShared, SessionNone)
 	}
+	switch c.PushRule {
+	case "":
+		c.PushRule = PushAllowed
+	case PushAllowed, PushNone:
+	default:
+		k.wrong("push", "%q is not %s or %s", c.PushRule, PushAllowed, PushNone)
+	}
 }
 
 // logout checks where a site hears of the end of a session.

@@ -124,6 +124,8 @@ func TestOneMistakeOfARuleAtATime(t *testing.T) {
 		{"offline_access without refresh", with(func(c *Client) { c.Scopes = []string{"openid", ScopeOffline} }), "shop scopes[1]"},
 		{"offline_access with refresh", with(func(c *Client) { c.Scopes, c.Refresh = []string{"openid", ScopeOffline}, RefreshRotating }), ""},
 		{"another session rule", with(func(c *Client) { c.SessionRule = "always" }), "shop session"},
+		{"no push", with(func(c *Client) { c.PushRule = PushNone }), ""},
+		{"another push rule", with(func(c *Client) { c.PushRule = "never" }), "shop push"},
 
 		{"logout behind", with(func(c *Client) { c.BackchannelLogoutURI, c.BackchannelSession = "https://logout.a.kr/b?x=1", true }), ""},
 		{"logout behind on loopback", with(func(c *Client) { c.BackchannelLogoutURI = "http://127.0.0.1:3000/b" }), ""},
@@ -180,8 +182,8 @@ func TestRulesHaveTheirDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	bank, _ := r.Lookup("bank")
-	if bank.AssertionAudience != AudienceIssuer || bank.Refresh != RefreshConstant || bank.RefreshTTL != 30*24*time.Hour || bank.SessionRule != SessionShared {
-		t.Errorf("bank: got %+v, want the issuer as audience, refresh for 30 days, shared sessions", bank)
+	if bank.AssertionAudience != AudienceIssuer || bank.Refresh != RefreshConstant || bank.RefreshTTL != 30*24*time.Hour || bank.SessionRule != SessionShared || bank.PushRule != PushAllowed {
+		t.Errorf("bank: got %+v, want the issuer as audience, refresh for 30 days, shared sessions, pushes allowed", bank)
 	}
 	app, _ := r.Lookup("app")
 	if app.AuthMethod != AuthNone || !app.RequirePKCE || app.Refresh != RefreshNone || app.AssertionAudience != "" {

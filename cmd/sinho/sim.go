@@ -196,6 +196,8 @@ listen: ["127.0.0.1:%s"]
 store: ./data/sinho.db
 keys_dir: ./keys
 pushes_per_minute: 1000
+pushes_per_address: 60000
+pushes_per_network: 60000
 clients:
   - id: playground
     name: {ko: 놀이터, en: Playground}

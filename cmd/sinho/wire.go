@@ -90,7 +90,7 @@ type front struct {
 	adapters []providers.Provider // in the order in which they are shown
 	lights   *lights
 	clock    *clock.Clock
-	pushes   int                // a phone number and minute
+	pushes   [3]int             // a minute, by phone number, address and network; 0: the broker's own bounds
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
 	metrics  *metrics           // nil: none
@@ -104,7 +104,8 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(hooks(f.lights.Live, f.telling))), Log: f.log, PushesPerMinute: f.pushes,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(hooks(f.lights.Live, f.telling))), Log: f.log,
+		PushesPerMinute: f.pushes[0], PushesPerAddress: f.pushes[1], PushesPerNetwork: f.pushes[2],
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
 		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
@@ -115,7 +116,7 @@ func newFront(f front) (http.Handler, error) {
 	pages, err = web.New(web.Config{
 		Flow: web.Flow{
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
-			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave,
+			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave, Resend: b.Resend,
 			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
 		},
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
@@ -269,7 +270,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	first := sim.People()[0]
 	h.serving[placeBroker.name], err = newFront(front{
 		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
-		pushes:  60_000, // the crowd is eight people
+		pushes:  [3]int{60_000, 60_000, 60_000}, // the crowd is eight people
 		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
 		stage:   h.stage.Handler(), telling: h.telling, log: log,
 	})
@@ -357,7 +358,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 	}
 	handler, err := newFront(front{
 		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock,
-		pushes: cfg.PushesPerMinute, metrics: out.metrics, telling: out.telling, log: log,
+		pushes: [3]int{cfg.PushesPerMinute, cfg.PushesPerAddress, cfg.PushesPerNetwork}, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -1,4 +1,5 @@
-// Waiting for a phone: asks once a second how it goes, counts down, moves on.
+// Waiting for a phone: asks once a second how it goes, counts down, moves on,
+// and offers to send it again once it takes long.
 (function (root) {
   "use strict";
   var sinho = root.sinho, main = document.getElementById("wait");
@@ -27,7 +28,8 @@
         misses = 0;
         if (s.go) { status.textContent = say("wait.going"); leaving = true; location.replace(s.go); return; }
         if (s.problem) { leaving = true; location.reload(); return; }
-        if (status.textContent) status.textContent = "";
+        status.textContent = s.approved ? say("wait.approved") : "";
+        document.getElementById("again").hidden = !s.resend;
         if (s.left_ms) end = Date.now() + s.left_ms;
         if (s.dragging) drag();
         next();
@@ -51,8 +53,10 @@
   function count() { left.textContent = sinho.duration(say, Math.max(0, end - Date.now())); }
   setInterval(count, 1000);
 
-  // Leaving is a choice: a late answer must not race it.
-  document.getElementById("leave").form.addEventListener("submit", function () { leaving = true; });
+  // Leaving or sending again is a choice: a late answer must not race it.
+  main.querySelectorAll("form").forEach(function (form) {
+    form.addEventListener("submit", function () { leaving = true; });
+  });
   root.addEventListener("pageshow", function (e) { if (e.persisted) { leaving = false; ask(); } });
   document.addEventListener("visibilitychange", function () { if (!document.hidden && !leaving) { misses = 0; ask(); } });
   next();

@@ -41,6 +41,7 @@ type person struct {
 	green, leaves                       bool
 	measured                            bool // counts in figures
 	tries                               int16
+	open                                *open // at the guard
 	fate                                fate
 }
 
@@ -161,6 +162,11 @@ func (w *world) seen(p *person) *board {
 // send takes the person to a provider.
 func (w *world) send(p *person, where int) {
 	at := &w.providers[where]
+	if !w.unguarded && at.line.guard.TurnsAway() {
+		p.where = int8(where) //nolint:gosec // a handful
+		w.again(p)
+		return
+	}
 	p.where, p.tries, p.leg = int8(where), p.tries+1, 0 //nolint:gosec // a handful
 	p.sent = unix(w.now)
 	p.green = w.latest().statuses[where].Light == signal.Green
@@ -204,7 +210,7 @@ func count(b bool) uint32 {
 func (w *world) answered(who int32) {
 	p := &w.people[who]
 	m := &w.providers[p.where].meter
-	w.landed(p)
+	w.landed(p, true)
 	took := w.now + distance - p.asked
 	m.leg(took)
 	if p.leg++; p.leg < legs {
@@ -225,11 +231,19 @@ func (w *world) legFailed(e *event, class signal.Class) {
 		return
 	}
 	m := &w.providers[p.where].meter
-	w.landed(p)
+	w.landed(p, false)
 	m.leg(w.now - p.asked)
 	m.bucket.Errors[class]++
 	m.tookSum += timeout - (w.now - p.asked) // least latency counts a failure as a time-out
 	m.ended(p.green, true, false)
+	w.score.failed(p)
+	w.again(p)
+}
+
+// shed is somebody whose leg the guard did not let through: no failure of the
+// provider's, and back at the chooser all the same.
+func (w *world) shed(p *person) {
+	w.providers[p.where].meter.ended(p.green, true, false)
 	w.score.failed(p)
 	w.again(p)
 }

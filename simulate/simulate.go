@@ -91,10 +91,12 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 	"grain": func(r *signal.Rules, _ *world) { r.Capacity.Grain = 0 },
 	// Where somebody has just failed weighs as much as elsewhere.
 	"memory": func(_ *signal.Rules, w *world) { w.forgetful = true },
+	// Nothing bounds what is under way at a provider (providers/guard).
+	"guard": func(_ *signal.Rules, w *world) { w.unguarded = true },
 }
 
 // Ablations are what a run can be made without.
-func Ablations() []string { return []string{"capacity", "weights", "prior", "grain", "memory"} }
+func Ablations() []string { return []string{"capacity", "weights", "prior", "grain", "memory", "guard"} }
 
 // Result is what became of everybody.
 type Result struct {

@@ -3,6 +3,7 @@ package simulate
 import (
 	"hash/fnv"
 	"math/rand/v2"
+	"time"
 
 	"sinho/signal"
 )
@@ -21,6 +22,7 @@ const (
 type provider struct {
 	state   state
 	station station
+	line    line
 	away    int // people there who will come back
 
 	flight [slots]uint32 // legs under way by the quarter second they began in
@@ -34,6 +36,7 @@ type world struct {
 	rules     signal.Rules
 	bounds    []signal.Bounds
 	forgetful bool // see Ablations
+	unguarded bool
 	providers []provider
 	people    []person
 	agenda    agenda
@@ -59,7 +62,7 @@ func newWorld(c Config) *world {
 		takes := size * c.Capacity
 		servers := max(int(takes*legs*service+0.5), 1)
 		w.bounds = append(w.bounds, signal.Bounds{Prior: takes})
-		w.providers = append(w.providers, provider{state: well, station: station{
+		w.providers = append(w.providers, provider{state: well, line: newLine(w.clock), station: station{
 			servers: servers, mean: service, speed: 1, most: backlog * int(float64(servers)/service),
 		}})
 	}
@@ -72,6 +75,11 @@ func newWorld(c Config) *world {
 	w.tick()
 	w.nextArrival(0)
 	return w
+}
+
+// clock is the time on the wall.
+func (w *world) clock() time.Time {
+	return time.Unix(epoch0, int64(w.now*float64(time.Second)))
 }
 
 // run handles every event up to the end.
@@ -132,6 +140,12 @@ func (w *world) ask(who int32) {
 	at := &w.providers[p.where]
 	p.gen++
 	p.asked = w.now
+	if !w.unguarded {
+		if p.open = at.line.enter(); p.open == nil {
+			w.shed(p)
+			return
+		}
+	}
 	at.flight[slot(w.now)]++
 	e := event{at: w.now + distance, kind: fails, who: who, gen: p.gen, where: p.where}
 	out := event{at: w.now + timeout, kind: timesOut, who: who, gen: p.gen, where: p.where}
@@ -184,10 +198,14 @@ func (w *world) served(e *event) {
 	}
 }
 
-// leg ends: it is under way no more.
-func (w *world) landed(p *person) {
+// landed is a leg that is under way no more.
+func (w *world) landed(p *person, well bool) {
 	w.providers[p.where].flight[slot(p.asked)]--
 	p.gen++
+	if p.open != nil {
+		p.open.leave(well)
+		p.open = nil
+	}
 }
 
 func slot(at float64) int { return int(at*4) % slots }

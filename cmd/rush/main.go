@@ -45,7 +45,7 @@ Only aim it at a server that is yours.`,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(loginCommand(), watchCommand()) //nolint:contextcheck // cobra hands the context over
+	root.AddCommand(loginCommand(), watchCommand(), simulateCommand()) //nolint:contextcheck // cobra hands the context over
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

@@ -90,8 +90,8 @@ func (w *world) boardAt(at float64) *board {
 	return &w.boards[i]
 }
 
-// name is a provider's id.
-func name(i int) string { return string(rune('a' + i)) }
+// name is a provider's id; there are six at most.
+func name(i int) string { return "abcdef"[i : i+1] }
 
 // index is the provider of an id.
 func (w *world) index(id string) int { return int(id[0] - 'a') }

@@ -9,9 +9,12 @@ import (
 )
 
 // Plan is a table to be filled: configurations whose Seed is the first of Seeds.
+// The point of the first is the base point.
 type Plan struct {
 	Seeds int // runs of each, 1 or more
 	Cells []Config
+	// Fewer, if above 0, are the runs of each cell that is not at the base point.
+	Fewer int
 }
 
 // Grid is every policy in every scenario at one point.
@@ -43,7 +46,7 @@ func Factors(point Config, policies []Policy, scenarios []string) []Config {
 	vary(func(c *Config, v float64) { c.Follow = v }, 0.3, 0.45, 0.75, 0.9)
 	vary(func(c *Config, v float64) { c.Refresh = v }, 1, 5, 10, 30)
 	vary(func(c *Config, v float64) { c.Load = v }, 0.7, 0.85, 1.15, 1.3)
-	vary(func(c *Config, v float64) { c.Capacity = v }, 60, 120, 500)
+	vary(func(c *Config, v float64) { c.Capacity = v }, 60, 120)
 	return all
 }
 
@@ -58,9 +61,30 @@ func Removals(point Config, scenarios []string) []Config {
 	return all
 }
 
-// Setting says how c differs from the base point, "base" where it does not.
-func (c Config) Setting() string {
-	base := Base(c.Policy, c.Scenario)
+// Everything is the grid at a point, and by half as many seeds the factors and
+// removals of those policies and scenarios in which they say most.
+func Everything(point Config, seeds int, policies []Policy, scenarios []string) Plan {
+	some := only(policies, TwoChoices, Ours, Oracle)
+	cells := Grid(point, policies, scenarios)
+	cells = append(cells, Factors(point, some, only(scenarios, "steady", "outage", "flash"))...)
+	if slices.Contains(policies, Ours) {
+		cells = append(cells, Removals(point, only(scenarios, "outage", "flash", "square", "dead-page"))...)
+	}
+	return Plan{Seeds: seeds, Fewer: (seeds + 1) / 2, Cells: cells}
+}
+
+// only those of a list that are among some.
+func only[T comparable](list []T, some ...T) (both []T) {
+	for _, x := range list {
+		if slices.Contains(some, x) {
+			both = append(both, x)
+		}
+	}
+	return both
+}
+
+// setting says how c differs from the base point, "base" where it does not.
+func (c Config) setting(base Config) string {
 	number := func(v float64) string { return strconv.FormatFloat(v, 'g', -1, 64) }
 	var words string
 	add := func(differs bool, text string) {
@@ -88,6 +112,7 @@ type Cell struct {
 	Setting  string              `json:"setting"`
 	Scenario string              `json:"scenario"`
 	Policy   string              `json:"policy"`
+	Seeds    int                 `json:"seeds"`
 	Figures  map[string]Estimate `json:"figures"`
 	// Oracle compares with the oracle in the same world and seed, where it was run.
 	Oracle map[string]Estimate `json:"oracle,omitempty"`
@@ -102,7 +127,7 @@ const (
 	SuccessGap   = "success_gap" // oracle's minus own, percentage points
 	P95Times     = "wait_p95_ratio"
 	P99Times     = "wait_p99_ratio"
-	UseTimes = "use_cv_ratio"
+	UseTimes     = "use_cv_ratio"
 )
 
 // Report is a filled plan.
@@ -110,6 +135,9 @@ type Report struct {
 	Seeds    int     `json:"seeds"`
 	First    uint64  `json:"first_seed"`
 	Capacity float64 `json:"capacity"`
+	Follow   float64 `json:"follow"`
+	Refresh  float64 `json:"refresh_s"`
+	Load     float64 `json:"load"`
 	Cells    []Cell  `json:"cells"`
 }
 
@@ -125,12 +153,20 @@ func (p Plan) Fill(ctx context.Context, workers int, progress func(done, total i
 			return Report{}, err
 		}
 	}
-	report := Report{Seeds: p.Seeds, First: p.Cells[0].Seed, Capacity: p.Cells[0].Capacity, Cells: make([]Cell, len(p.Cells))}
+	var runs []job
+	report := p.empty()
 	for i, c := range p.Cells {
-		report.Cells[i] = Cell{Setting: c.Setting(), Scenario: c.Scenario, Policy: c.Policy.String(), config: c, runs: make([]Result, p.Seeds)}
+		cell := Cell{Setting: c.setting(p.Cells[0]), Scenario: c.Scenario, Policy: c.Policy.String(), Seeds: p.Seeds, config: c}
+		if p.Fewer > 0 && cell.Setting != "base" {
+			cell.Seeds = min(p.Fewer, p.Seeds)
+		}
+		cell.runs = make([]Result, cell.Seeds)
+		for k := range cell.Seeds {
+			runs = append(runs, job{i, k})
+		}
+		report.Cells[i] = cell
 	}
-	total := p.Seeds * len(p.Cells)
-	jobs := make(chan int)
+	jobs := make(chan job)
 	var (
 		all  sync.WaitGroup
 		mu   sync.Mutex // guards done and progress
@@ -138,21 +174,21 @@ func (p Plan) Fill(ctx context.Context, workers int, progress func(done, total i
 	)
 	for range max(workers, 1) {
 		all.Go(func() {
-			for job := range jobs {
-				report.Cells[job/p.Seeds].runs[job%p.Seeds] = p.one(job)
+			for j := range jobs {
+				report.Cells[j.cell].runs[j.seed] = p.one(j)
 				mu.Lock()
 				if done++; progress != nil {
-					progress(done, total)
+					progress(done, len(runs))
 				}
 				mu.Unlock()
 			}
 		})
 	}
-	for job := range total {
+	for _, j := range runs {
 		if ctx.Err() != nil {
 			break
 		}
-		jobs <- job
+		jobs <- j
 	}
 	close(jobs)
 	all.Wait()
@@ -163,14 +199,26 @@ func (p Plan) Fill(ctx context.Context, workers int, progress func(done, total i
 	return report, nil
 }
 
+// empty is the report before any run.
+func (p *Plan) empty() Report {
+	base := p.Cells[0]
+	return Report{
+		Seeds: p.Seeds, First: base.Seed, Capacity: base.Capacity, Follow: base.Follow, Refresh: base.Refresh, Load: base.Load,
+		Cells: make([]Cell, len(p.Cells)),
+	}
+}
+
+// job is one run: a cell's, with so many added to its seed.
+type job struct{ cell, seed int }
+
 // one is a run. Only the first seed's course is kept.
-func (p *Plan) one(job int) Result {
-	c := p.Cells[job/p.Seeds]
-	c.Seed += uint64(job % p.Seeds) //nolint:gosec // not negative
+func (p *Plan) one(j job) Result {
+	c := p.Cells[j.cell]
+	c.Seed += uint64(j.seed) //nolint:gosec // not negative
 	w := newWorld(c)
 	w.run()
 	r := w.result()
-	if job%p.Seeds > 0 {
+	if j.seed > 0 {
 		r.Course = nil
 	}
 	return r
@@ -201,6 +249,10 @@ func removed() (all []string) {
 	return all
 }
 
+// even is an unevenness that nobody would notice: where all are full it is none at
+// all, and no ratio says anything.
+const even = 0.01
+
 func against(own, oracle []Result) map[string]Estimate {
 	times := func(name string) Estimate {
 		return pair(own, oracle, func(a, b map[string]float64) float64 { return ratio(a[name], b[name], 1) })
@@ -210,7 +262,9 @@ func against(own, oracle []Result) map[string]Estimate {
 		SuccessGap:   pair(own, oracle, func(a, b map[string]float64) float64 { return b[Success] - a[Success] }),
 		P95Times:     times(P95),
 		P99Times:     times(P99),
-		UseTimes: times(Unevenness),
+		UseTimes: pair(own, oracle, func(a, b map[string]float64) float64 {
+			return max(a[Unevenness], even) / max(b[Unevenness], even)
+		}),
 	}
 }
 

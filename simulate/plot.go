@@ -104,7 +104,7 @@ type point struct {
 func (r *Report) points(name, scenario string, p Policy) (all []point) {
 	for i := range r.Cells {
 		c := &r.Cells[i]
-		base := Base(p, scenario)
+		base := Config{Policy: p, Scenario: scenario, Seed: r.First, Capacity: r.Capacity, Follow: r.Follow, Refresh: r.Refresh, Load: r.Load}
 		varies := map[string]struct{ own, base *float64 }{
 			"follow":   {&c.config.Follow, &base.Follow},
 			"refresh":  {&c.config.Refresh, &base.Refresh},
@@ -112,7 +112,6 @@ func (r *Report) points(name, scenario string, p Policy) (all []point) {
 			"capacity": {&c.config.Capacity, &base.Capacity},
 		}[name]
 		*varies.base = *varies.own
-		base.Seed = c.config.Seed
 		if c.config == base {
 			all = append(all, point{*varies.own, c})
 		}

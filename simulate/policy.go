@@ -41,7 +41,7 @@ var policyNames = [policies]string{"no-lights", "random", "greens", "least-laten
 func Policies() []Policy {
 	all := make([]Policy, policies)
 	for i := range all {
-		all[i] = Policy(i) //nolint:gosec // a handful
+		all[i] = Policy(i)
 	}
 	return all
 }

@@ -180,7 +180,7 @@ func (w *world) result() Result {
 	}
 	s := &w.score
 	slices.Sort(s.waits)
-	even, _ := moments(s.windows)
+	uneven, _ := moments(s.windows)
 	minutes := (until + drain - warm) / 60 * float64(len(w.providers))
 	r.Figures = map[string]float64{
 		Success:    100 * ratio(float64(s.in), float64(s.came-s.left), 1),
@@ -190,7 +190,7 @@ func (w *world) result() Result {
 		P99:        quantile(s.waits, 0.99),
 		GreenFail:  100 * ratio(float64(s.greenFailed+s.greenVanished), float64(s.greens), 0),
 		Dishonesty: 100 * ratio(float64(s.greenFailed+s.greenVanished+s.greenSlow), float64(s.greens), 0),
-		Unevenness: even,
+		Unevenness: uneven,
 		Attempts:   ratio(float64(s.attempts), float64(s.came), 0),
 		Changes:    float64(changes) / minutes,
 		SelfHonest: 100 * share,

@@ -96,7 +96,9 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 }
 
 // Ablations are what a run can be made without.
-func Ablations() []string { return []string{"capacity", "weights", "prior", "grain", "memory", "guard"} }
+func Ablations() []string {
+	return []string{"capacity", "weights", "prior", "grain", "memory", "guard"}
+}
 
 // Result is what became of everybody.
 type Result struct {

@@ -17,7 +17,7 @@ import (
 
 func small(p Policy, scenario string) Config {
 	c := Base(p, scenario)
-	c.Capacity = 60
+	c.Capacity = 20
 	return c
 }
 
@@ -28,7 +28,7 @@ func TestEverybodyWhoCameIsSomewhere(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r.Came < 1000 || r.In+r.GaveUp+r.Left+r.UnderWay != r.Came {
+			if r.Came < 500 || r.In+r.GaveUp+r.Left+r.UnderWay != r.Came {
 				t.Errorf("%s, %s: %d in, %d gave up, %d left, %d under way of %d", scenario, p, r.In, r.GaveUp, r.Left, r.UnderWay, r.Came)
 			}
 			came, in := 0, 0
@@ -89,10 +89,10 @@ func fill(t *testing.T, workers int, cells ...Config) Report {
 }
 
 func TestOneSeedGivesTheSameBytes(t *testing.T) {
-	cells := append(Grid(small(0, ""), []Policy{Greens, TwoChoices, Ours, Oracle}, []string{"flash", "dead-page"}),
+	cells := append(Grid(small(0, ""), []Policy{Greens, TwoChoices, Ours, Oracle}, []string{"dead-page"}),
 		Removals(small(0, ""), []string{"outage"})...)
 	var want []byte
-	for _, workers := range []int{1, 2, 7} {
+	for _, workers := range []int{1, 3} {
 		r := fill(t, workers, cells...)
 		got, err := json.Marshal(r)
 		if err != nil {
@@ -132,25 +132,24 @@ func TestOneSeedGivesTheSameBytes(t *testing.T) {
 	}
 }
 
-// TestOursIsBetweenRandomAndTheOracle while no provider alone could take what
-// random sends it, though all together could.
+// TestOursIsBetweenRandomAndTheOracle where random overloads the small ones,
+// though all together could take everybody, and where nobody could.
 func TestOursIsBetweenRandomAndTheOracle(t *testing.T) {
-	point := Base(0, "")
-	point.Load, point.Capacity = 1.2, 120
-	r := fill(t, 2, Grid(point, []Policy{Random, Ours, Oracle}, []string{"steady"})...)
-	// Later is worse: each one's best is no better than the next one's worst.
-	for _, figure := range []string{Goodput, P95} {
-		random := r.Cells[0].Figures[figure]
-		ours, oracle := r.Cells[1].Figures[figure], r.Cells[2].Figures[figure]
-		if figure == P95 {
-			random, oracle = oracle, random
+	for scenario, load := range map[string]float64{"steady": 1.2, "overload": 1} {
+		point := Base(0, "")
+		point.Load, point.Capacity = load, 120
+		r := fill(t, 2, Grid(point, []Policy{Random, Ours, Oracle}, []string{scenario})...)
+		at := func(p Policy, figure string) Estimate { return r.Cell("base", scenario, p).Figures[figure] }
+		// Each one's best is not below the worst of the next one down.
+		for _, figure := range []string{Goodput, Success} {
+			if at(Oracle, figure).High < at(Ours, figure).Low || at(Ours, figure).High < at(Random, figure).Low {
+				t.Errorf("%s, %s of oracle, ours and random: got %v, %v, %v, want no less than the next", scenario, figure,
+					at(Oracle, figure), at(Ours, figure), at(Random, figure))
+			}
 		}
-		if oracle.High < ours.Low || ours.High < random.Low {
-			t.Errorf("%s: random to oracle, or for waits the other way: got %v, %v, %v", figure, random, ours, oracle)
+		if ours, random := at(Ours, P95), at(Random, P95); scenario == "steady" && ours.High >= random.Low {
+			t.Errorf("%s, p95 wait: got %v, want clearly below random's %v", scenario, ours, random)
 		}
-	}
-	if random, ours := r.Cells[0].Figures[P95], r.Cells[1].Figures[P95]; ours.High >= random.Low {
-		t.Errorf("p95 wait: got %v, want clearly below random's %v", ours, random)
 	}
 }
 

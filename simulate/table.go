@@ -21,7 +21,8 @@ var columns = []struct{ figure, title string }{
 
 // Table writes the report for people: means and half of their 95 % intervals.
 func (r *Report) Table(out io.Writer) error {
-	fmt.Fprintf(out, "%d seeds from %d, providers together take %g logins/s when well. Mean ± half of the 95 %% interval.\n", r.Seeds, r.First, r.Capacity)
+	fmt.Fprintf(out, "Seeds from %d on, %d at the base point: providers together take %g logins/s when well, %g of people\nfollow the first suggestion, boards are renewed every %g s, load ×%g. Mean ± half of the 95 %% interval.\n",
+		r.First, r.Seeds, r.Capacity, r.Follow, r.Refresh, r.Load)
 	fmt.Fprintf(out, "Waiting leaves out people's own pace; who did not get in counts as %d s.\n", never)
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	setting, scenario := "", ""

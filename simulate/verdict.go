@@ -8,7 +8,9 @@ type Verdict struct {
 	Target   string   `json:"target"`
 	Scenario string   `json:"scenario"`
 	Reached  Estimate `json:"reached"`
-	Met      bool     `json:"met"`
+	// Oracle is what the oracle reaches by the same figure, where it is no ratio.
+	Oracle *Estimate `json:"oracle,omitempty"`
+	Met    bool      `json:"met"`
 }
 
 // String is the verdict in a line.
@@ -17,16 +19,20 @@ func (v Verdict) String() string {
 	if v.Met {
 		word = "met"
 	}
-	return fmt.Sprintf("%s: %s: %s (%.4g to %.4g): %s", v.Scenario, v.Target, v.Reached, v.Reached.Low, v.Reached.High, word)
+	beside := ""
+	if v.Oracle != nil {
+		beside = fmt.Sprintf(" (oracle %s)", *v.Oracle)
+	}
+	return fmt.Sprintf("%s: %s: %s, %s%s", v.Scenario, v.Target, v.Reached, word, beside)
 }
 
 // Verdicts are the targets that a report's base point can judge.
 func (r *Report) Verdicts() (all []Verdict) {
 	atMost := func(target, scenario string, e Estimate, limit float64) {
-		all = append(all, Verdict{fmt.Sprintf("%s at most %g", target, limit), scenario, e, e.High <= limit})
+		all = append(all, Verdict{Target: fmt.Sprintf("%s at most %g", target, limit), Scenario: scenario, Reached: e, Met: e.High <= limit})
 	}
 	atLeast := func(target, scenario string, e Estimate, limit float64) {
-		all = append(all, Verdict{fmt.Sprintf("%s at least %g", target, limit), scenario, e, e.Low >= limit})
+		all = append(all, Verdict{Target: fmt.Sprintf("%s at least %g", target, limit), Scenario: scenario, Reached: e, Met: e.Low >= limit})
 	}
 	if c := r.Cell("base", "steady", Ours); c != nil && c.Oracle != nil {
 		atLeast("goodput as a part of the oracle's", c.Scenario, c.Oracle[GoodputShare], 0.995)
@@ -48,6 +54,10 @@ func (r *Report) Verdicts() (all []Verdict) {
 			continue
 		}
 		atMost("% of green picks that fail", scenario, c.Figures[GreenFail], 1)
+		if oracle := r.Cell("base", scenario, Oracle); oracle != nil {
+			figure := oracle.Figures[GreenFail]
+			all[len(all)-1].Oracle = &figure
+		}
 		if c.Oracle != nil {
 			atMost("unevenness of use as times of the oracle's", scenario, c.Oracle[UseTimes], 2)
 		}

@@ -43,7 +43,6 @@ type world struct {
 	now       float64
 	boards    []board // latest last
 	entered   float64 // when the gate let in the last one
-	honest    signal.Honesty
 	score     score
 	course    []Moment
 	// Each has its own stream, so that the same people come whatever the policy.
@@ -70,7 +69,7 @@ func newWorld(c Config) *world {
 		change(&w.rules, w)
 	}
 	for i, p := range w.scene.phases {
-		w.agenda.plan(event{at: p.at, kind: turnsOver, who: int32(i)}) //nolint:gosec // a handful
+		w.agenda.plan(event{at: p.at, kind: turnsOver, who: int32(i)})
 	}
 	w.tick()
 	w.nextArrival(0)

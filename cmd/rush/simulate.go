@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -58,7 +57,7 @@ What the model holds, and what it leaves out, is in docs/signal.md.`,
 	f.Float64Var(&o.point.Refresh, "refresh", o.point.Refresh, "seconds between renewals of the board a person sees, 1 to 60")
 	f.Float64Var(&o.point.Load, "load", o.point.Load, "times the scenario's arrivals, 0 to 10")
 	f.StringVar(&o.point.Without, "without", "", "leave a part out: "+strings.Join(simulate.Ablations(), ", "))
-	f.BoolVar(&o.all, "all", false, "also one factor at a time, and without each part")
+	f.BoolVar(&o.all, "all", false, "also one factor at a time, and without each part, by half as many seeds")
 	f.IntVar(&o.workers, "workers", runtime.NumCPU(), "runs at once; no figure depends on it")
 	f.BoolVar(&o.json, "json", false, "write the report as JSON to standard output")
 	f.StringVar(&o.plot, "plot", "", "write plots (SVG) to this directory")
@@ -80,12 +79,6 @@ func scenarioList() string {
 	return b.String()
 }
 
-// varied are the policies and scenarios whose factors --all varies.
-var (
-	variedPolicies  = []simulate.Policy{simulate.Greens, simulate.TwoChoices, simulate.Ours, simulate.Oracle}
-	variedScenarios = []string{"steady", "outage", "storm-gate"}
-)
-
 func (o *simulateOptions) plan() (simulate.Plan, error) {
 	policies, scenarios := simulate.Policies(), simulate.Scenarios()
 	if len(o.policies) > 0 {
@@ -104,29 +97,10 @@ func (o *simulateOptions) plan() (simulate.Plan, error) {
 	if o.seeds < 1 || o.seeds > 1000 {
 		return simulate.Plan{}, fmt.Errorf("--seeds %d: it must be from 1 to 1000", o.seeds)
 	}
-	plan := simulate.Plan{Seeds: o.seeds, Cells: simulate.Grid(o.point, policies, scenarios)}
-	if !o.all {
-		return plan, nil
+	if o.all {
+		return simulate.Everything(o.point, o.seeds, policies, scenarios), nil
 	}
-	vary := func(all []simulate.Policy) (some []simulate.Policy) {
-		for _, p := range all {
-			if slices.Contains(policies, p) {
-				some = append(some, p)
-			}
-		}
-		return some
-	}
-	var some []string
-	for _, s := range variedScenarios {
-		if slices.Contains(scenarios, s) {
-			some = append(some, s)
-		}
-	}
-	plan.Cells = append(plan.Cells, simulate.Factors(o.point, vary(variedPolicies), some)...)
-	if slices.Contains(policies, simulate.Ours) {
-		plan.Cells = append(plan.Cells, simulate.Removals(o.point, scenarios)...)
-	}
-	return plan, nil
+	return simulate.Plan{Seeds: o.seeds, Cells: simulate.Grid(o.point, policies, scenarios)}, nil
 }
 
 func runSimulate(ctx context.Context, o simulateOptions, stdout, stderr io.Writer) error {

@@ -122,11 +122,10 @@ func (r *Report) points(name, scenario string, p Policy) (all []point) {
 
 // The drawing, in pixels.
 const (
-	wide, tall               = 760, 380
-	leftOf, rightOf, topOf   = 60, 130, 40
-	bottomOf                 = 45
-	plotWide, plotTall       = wide - leftOf - rightOf, tall - topOf - bottomOf
-	ticksAcross, ticksUpward = 6, 5
+	wide, tall             = 760, 380
+	leftOf, rightOf, topOf = 60, 130, 40
+	bottomOf               = 45
+	plotWide, plotTall     = wide - leftOf - rightOf, tall - topOf - bottomOf
 )
 
 // axis maps values to pixels.
@@ -156,8 +155,8 @@ func draw(title, across, upward string, all []curve) string {
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" font-family="sans-serif" font-size="12" role="img" aria-label="%s">`+"\n", wide, tall, html.EscapeString(title))
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" fill="#fff"/><text x="%d" y="22" font-size="15">%s</text>`+"\n", wide, tall, leftOf, html.EscapeString(title))
 	grid(&b, x, y)
-	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text><text x="8" y="%d">%s</text>`+"\n",
-		leftOf+plotWide/2, tall-8, across, topOf-6, upward)
+	fmt.Fprintf(&b, `<text x="%d" y="%d" text-anchor="middle">%s</text><text x="8" y="%d" fill="#5f6368">%s</text>`+"\n",
+		leftOf+plotWide/2, tall-8, across, topOf-8, upward)
 	for i, c := range all {
 		c.draw(&b, x, y)
 		at := topOf + 16*i
@@ -168,16 +167,32 @@ func draw(title, across, upward string, all []curve) string {
 	return b.String()
 }
 
+// grid is at round numbers.
 func grid(b *strings.Builder, x, y axis) {
-	for i := range ticksAcross + 1 {
-		v := x.low + (x.high-x.low)*float64(i)/ticksAcross
-		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#5f6368">%s</text>`+"\n", x.at(v), topOf+plotTall+18, short(v))
+	every := step(x.high - x.low)
+	for k := math.Ceil(x.low / every); k*every <= x.high; k++ {
+		fmt.Fprintf(b, `<text x="%.1f" y="%d" text-anchor="middle" fill="#5f6368">%s</text>`+"\n", x.at(k*every), topOf+plotTall+18, short(k*every))
 	}
-	for i := range ticksUpward + 1 {
-		v := y.high * float64(i) / ticksUpward
+	every = step(y.high)
+	for k := 0.0; k*every <= y.high; k++ {
+		at := y.at(k * every)
 		fmt.Fprintf(b, `<path d="M%d %.1fH%d" stroke="#e0e0e0"/><text x="%d" y="%.1f" text-anchor="end" fill="#5f6368">%s</text>`+"\n",
-			leftOf, y.at(v), leftOf+plotWide, leftOf-6, y.at(v)+4, short(v))
+			leftOf, at, leftOf+plotWide, leftOf-6, at+4, short(k*every))
 	}
+}
+
+// step divides a span into three to eight, at 1, 2 or 5 times a power of ten.
+func step(span float64) float64 {
+	if !(span > 0) {
+		return 1
+	}
+	power := math.Pow(10, math.Floor(math.Log10(span)))
+	for _, times := range []float64{0.2, 0.5, 1} {
+		if span/(times*power) <= 8 {
+			return times * power
+		}
+	}
+	return 2 * power
 }
 
 func short(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"golang.org/x/net/dns/dnsmessage"
+
+	"sinho/reach"
 )
 
 // Attack: SSRF through back-channel URIs (CVE-2021-26715 and its like). A site
@@ -47,15 +49,15 @@ func TestAttackSSRFThroughANameThatLeadsInside(t *testing.T) {
 		"224.0.0.1": false, "ff02::1": false, "::ffff:127.0.0.1": false, "::ffff:169.254.169.254": false, "fd00:ec2::254": false,
 		"64:ff9b::7f00:1": false, "203.0.113.7": true, "10.1.2.3": true, "2001:db8::1": true,
 	} {
-		if got := mayLead("site.example", netip.MustParseAddr(address)); got != want {
+		if got := reach.May("site.example", netip.MustParseAddr(address)); got != want {
 			t.Errorf("a name that leads to %s: got %v, want %v", address, got, want)
 		}
 	}
 	for _, host := range []string{"127.0.0.1", "localhost", "::1"} { // as registered, for one machine
-		if !mayLead(host, netip.MustParseAddr("127.0.0.1")) {
+		if !reach.May(host, netip.MustParseAddr("127.0.0.1")) {
 			t.Errorf("%s may not lead to this machine", host)
 		}
-		if mayLead(host, netip.MustParseAddr("169.254.169.254")) {
+		if reach.May(host, netip.MustParseAddr("169.254.169.254")) {
 			t.Errorf("%s may lead away from it", host)
 		}
 	}
@@ -73,7 +75,7 @@ func TestAttackSSRFThroughANameThatLeadsInside(t *testing.T) {
 	if !is {
 		t.Fatalf("got a transport %T", w.http.Transport)
 	}
-	carrier.Proxy, carrier.DialContext = nil, guarded(leadingTo([4]byte{127, 0, 0, 1}))
+	carrier.Proxy, carrier.DialContext = nil, reach.Guarded(leadingTo([4]byte{127, 0, 0, 1}), callWait)
 	w.tell(t, "booking", "sid")
 	w.run(t, 1)
 	if n := asked.Load(); n != 0 || w.told()[0] != "booking retry" {
@@ -100,7 +102,7 @@ func TestAttackSSRFByTheTransportThatIsUsed(t *testing.T) {
 	if err == nil {
 		resp.Body.Close()
 	}
-	if !errors.Is(err, errInside) {
+	if !errors.Is(err, reach.ErrInside) {
 		t.Errorf("got %v, want it refused before it is dialled", err)
 	}
 }

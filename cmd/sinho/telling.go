@@ -60,7 +60,10 @@ func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	m.watchQueue(t.Waiting, now)
+	m.watchQueue(
+		desc("logout_queue_length", "Messages to sites about ended sessions that wait, of all nodes together."),
+		desc("logout_queue_oldest_age_seconds", "How long the oldest of them has been waiting, 0 for none."), t.Waiting, now,
+	)
 	return t, nil
 }
 
@@ -137,16 +140,12 @@ func (m *metrics) deliveries() *prometheus.CounterVec {
 // queueLook bounds how long a scrape waits for the store.
 const queueLook = time.Second
 
-// watchQueue shows how much waits to be told; while the store is away, nothing.
-func (m *metrics) watchQueue(waiting func(context.Context) (int, time.Time, error), now func() time.Time) {
-	if m == nil {
-		return
+// watchQueue shows how much waits in a queue; while the store is away, nothing.
+// length and oldest are its two figures.
+func (m *metrics) watchQueue(length, oldest *prometheus.Desc, waiting func(context.Context) (int, time.Time, error), now func() time.Time) {
+	if m != nil {
+		m.registry.MustRegister(&queueFigures{waiting: waiting, now: now, length: length, age: oldest})
 	}
-	m.registry.MustRegister(&queueFigures{
-		waiting: waiting, now: now,
-		length: desc("logout_queue_length", "Messages to sites about ended sessions that wait, of all nodes together."),
-		age:    desc("logout_queue_oldest_age_seconds", "How long the oldest of them has been waiting, 0 for none."),
-	})
 }
 
 type queueFigures struct {

@@ -135,6 +135,9 @@ func (a *Alerts) look(ctx context.Context, s *speaker, t Target, board signal.Bo
 	if err := a.swap(ctx, t.ID, raw, next); err != nil {
 		return err
 	}
+	if !there {
+		a.cfg.Log.InfoContext(ctx, "alerts begin", "alert", t.ID)
+	}
 	if len(next.Waiting) > 0 && (sweep || len(next.Waiting) > len(l.Waiting)) {
 		return a.push(ctx, t)
 	}

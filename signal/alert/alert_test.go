@@ -48,9 +48,9 @@ func TestMessagesAreRetriedInTheirOrder(t *testing.T) {
 		e := newEndpoint(t, http.StatusInternalServerError, http.StatusFound, http.StatusNotFound, http.StatusNoContent)
 		n := w.node(e.target())
 		w.begun(n)
+		var once sync.Once
+		e.then = func() { once.Do(func() { w.shows("naver red, kakao grey") }) } // while the first one fails
 		w.shows("naver red, kakao green")
-		e.hears(t, "naver green-red")
-		w.shows("naver red, kakao grey")
 		e.hears(t, "naver green-red", "naver green-red", "naver green-red", "naver green-red", "kakao green-grey")
 		w.idle(n)
 		all := e.all()
@@ -87,7 +87,7 @@ func TestAMessageOlderThanADayIsGivenUp(t *testing.T) {
 		n := w.node(e.target())
 		w.begun(n)
 		w.shows("naver red, kakao green")
-		e.hears(t, "naver green-red")
+		redistest.Eventually(t, "a first try", func() bool { return len(e.said()) > 0 })
 		n.stop()
 		w.ahead.Store(int64(giveUp + time.Hour))
 		n = w.node(e.target())

@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"sinho/config"
+	"sinho/console"
 	"sinho/signal"
 	"sinho/signal/alert"
 	"sinho/store"
@@ -16,21 +19,18 @@ import (
 // settings of the current generation. It lives as long as its node.
 type alerting struct {
 	*alert.Alerts
+	*tally
 
-	counts *prometheus.CounterVec // nil: nobody counts
+	ids atomic.Pointer[[]string] // of those that are told
 }
 
 // newAlerting tells nobody before use.
 func newAlerting(issuer string, board func() signal.Board, st store.Store, queue store.Queue, m *metrics, now func() time.Time, log *slog.Logger) (*alerting, error) {
-	a := &alerting{counts: m.alerts()}
+	a := &alerting{tally: newTally(m.alerts(), now)}
+	a.ids.Store(&[]string{})
 	var err error
 	a.Alerts, err = alert.New(alert.Config{
-		Issuer: issuer, Board: board, Store: st, Queue: queue, Log: log, Now: now,
-		Delivered: func(target, result string) {
-			if a.counts != nil {
-				a.counts.WithLabelValues(target, result).Inc()
-			}
-		},
+		Issuer: issuer, Board: board, Store: st, Queue: queue, Log: log, Now: now, Delivered: a.count,
 	})
 	if err != nil {
 		return nil, err
@@ -46,14 +46,29 @@ func newAlerting(issuer string, board func() signal.Board, st store.Store, queue
 // from zero.
 func (a *alerting) use(cfg *config.Config) {
 	targets := cfg.Targets()
-	a.Use(targets)
-	if a.counts == nil {
-		return
-	}
+	var ids []string
 	for _, t := range targets {
-		for _, result := range alert.Results() {
-			a.counts.WithLabelValues(t.ID, result)
+		a.expect(t.ID, alert.Results())
+		ids = append(ids, t.ID)
+	}
+	a.ids.Store(&ids)
+	a.Use(targets)
+}
+
+// beside adds to how telling sites goes how telling endpoints does.
+func (a *alerting) beside(sites func(context.Context) (console.Sites, error)) func(context.Context) (console.Sites, error) {
+	return func(ctx context.Context) (console.Sites, error) {
+		s, err := sites(ctx)
+		ids := *a.ids.Load()
+		if err != nil || len(ids) == 0 {
+			return s, err
 		}
+		s.Alerts = &console.Alerts{}
+		for _, id := range ids {
+			s.Alerts.Told = append(s.Alerts.Told, console.SiteTold{ID: id, Results: a.of(id, alert.Results())})
+		}
+		s.Alerts.Waiting, s.Alerts.Oldest, err = a.Waiting(ctx)
+		return s, err
 	}
 }
 

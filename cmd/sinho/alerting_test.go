@@ -1,18 +1,28 @@
 package main
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"sinho/config"
+	"sinho/console"
+	"sinho/signal"
+	"sinho/signal/alert"
+	"sinho/store/embedded"
 )
 
 const alertSecret = "a secret of thirty-two bytes ....."
@@ -65,5 +75,39 @@ func TestANodeTellsThatALightHasChanged(t *testing.T) {
 	r.log.waitFor(t, `"result":"told"`, 2)
 	if n := r.log.count("127.0.0.1:" + strings.Split(address, ":")[2]); n > 0 {
 		t.Errorf("the log has the address of the alert %d times; it may have a token in it", n)
+	}
+}
+
+func TestOperatorsAreShownHowAlertsGo(t *testing.T) {
+	st, err := embedded.Open(filepath.Join(t.TempDir(), "sinho.db"), embedded.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer st.Close()
+	at := time.Now().Truncate(time.Second)
+	a, err := newAlerting("https://login.example", func() signal.Board { return signal.Board{} }, st, st, nil, func() time.Time { return at }, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	show := a.beside(func(context.Context) (console.Sites, error) { return console.Sites{Waiting: 3}, nil })
+	if got, err := show(t.Context()); err != nil || got.Alerts != nil || got.Waiting != 3 {
+		t.Errorf("without alerts: got %+v %v", got, err)
+	}
+	a.use(&config.Config{Alerts: []config.Alert{{ID: "ops"}, {ID: "night"}}})
+	a.count("ops", alert.ResultTold)
+	a.count("gone", alert.ResultTold)
+	if err := st.Push(t.Context(), "alerts", "ops", nil, at); err != nil {
+		t.Fatal(err)
+	}
+	got, err := show(t.Context())
+	if err != nil || got.Alerts == nil || got.Alerts.Waiting != 1 || got.Alerts.Oldest.IsZero() {
+		t.Fatalf("got %+v %v, want one that waits", got.Alerts, err)
+	}
+	want := []console.SiteTold{
+		{ID: "ops", Results: []console.SiteResult{{Result: "told", Count: 1, Last: at}, {Result: "refused"}, {Result: "retry"}, {Result: "given_up"}}},
+		{ID: "night", Results: []console.SiteResult{{Result: "told"}, {Result: "refused"}, {Result: "retry"}, {Result: "given_up"}}},
+	}
+	if diff := cmp.Diff(want, got.Alerts.Told); diff != "" {
+		t.Errorf("alerts (-want +got):\n%s", diff)
 	}
 }

@@ -28,7 +28,7 @@ const queue = "alerts"
 // How endpoints are told.
 const (
 	callWait  = 5 * time.Second // one request, from dialling to the answer's end
-	atOnce    = 16              // endpoints a node has under way
+	mostUnder = 16              // endpoints a node has under way
 	inARow    = 8               // messages of one lease: all of them end within it
 	lastRetry = time.Hour
 	giveUp    = 24 * time.Hour

@@ -64,6 +64,24 @@ func TestMessagesAreRetriedInTheirOrder(t *testing.T) {
 	})
 }
 
+func TestAnEndpointThatHangsHoldsUpNoOther(t *testing.T) {
+	stores(t, func(t *testing.T, w *world) {
+		hangs, e := newEndpoint(t, http.StatusOK), newEndpoint(t, http.StatusOK)
+		release := make(chan struct{})
+		hangs.then = func() { <-release }
+		n := w.node(hangs.target(func(t *Target) { t.ID = "hangs" }), e.target())
+		w.begun(n, "hangs")
+		w.shows("naver red, kakao green")
+		redistest.Eventually(t, "one to hang", func() bool { return len(hangs.said()) == 1 })
+		e.hears(t, "naver green-red")
+		w.shows("naver red, kakao red")
+		e.hears(t, "naver green-red", "kakao green-red")
+		close(release)
+		hangs.hears(t, "naver green-red", "kakao green-red")
+		w.idle(n)
+	})
+}
+
 func TestAnEndpointThatIsGoneIsLeftAlone(t *testing.T) {
 	stores(t, func(t *testing.T, w *world) {
 		e := newEndpoint(t, http.StatusGone, http.StatusOK)

@@ -3,6 +3,8 @@ package alert
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
@@ -117,6 +119,47 @@ func TestWhatIsNews(t *testing.T) {
 				t.Errorf("messages (-want +got):\n%s", d)
 			}
 		})
+	}
+}
+
+// Whoever applies every message in turn knows what the ledger says, and no
+// message ever contradicts the ones before; in quiet hours there are none.
+func TestWhoeverFollowsTheMessagesKnowsTheLights(t *testing.T) {
+	lights := []string{"green", "yellow", "yellow?", "red", "grey"}
+	for seed := range uint64(200) {
+		rng := rand.New(rand.NewPCG(seed, 1))
+		target, at := Target{}, time.Date(2026, 7, 1, 0, 0, 0, 0, time.UTC)
+		if seed%2 == 1 {
+			target.Quiet = night()
+		}
+		show := func() signal.Board {
+			var all []string
+			for i := range 10 {
+				all = append(all, fmt.Sprintf("p%d %s", i, lights[rng.IntN(len(lights))]))
+			}
+			return boardOf(strings.Join(all, ", "))
+		}
+		l := first(target, show())
+		follower := maps.Clone(l.Lights)
+		for range 100 {
+			at = at.Add(time.Duration(rng.IntN(120)) * time.Minute)
+			before := len(l.Waiting)
+			l, _ = l.after(target, show(), at)
+			if target.quiet(at) && len(l.Waiting) > before {
+				t.Fatalf("seed %d: a message at %v, within quiet hours", seed, at)
+			}
+			for _, m := range l.Waiting[before:] {
+				for _, c := range m.Changes {
+					if follower[c.Provider] != c.From || c.From == c.To {
+						t.Fatalf("seed %d: told %s %s-%s after %s", seed, c.Provider, c.From, c.To, follower[c.Provider])
+					}
+					follower[c.Provider] = c.To
+				}
+			}
+			if d := cmp.Diff(l.Lights, follower); d != "" {
+				t.Fatalf("seed %d: ledger and follower (-want +got):\n%s", seed, d)
+			}
+		}
 	}
 }
 

@@ -16,24 +16,35 @@ import (
 	"sinho/store"
 )
 
-// send tells whom it is time to tell, until ctx ends.
+// send tells whom it is time to tell, until ctx ends. An endpoint that is slow
+// holds up no other.
 func (a *Alerts) send(ctx context.Context) {
-	for ctx.Err() == nil {
-		if len(a.targets()) == 0 {
-			wait(ctx, a.pace.look, nil)
-			continue
-		}
-		items, err := a.cfg.Queue.Lease(ctx, queue, atOnce, a.pace.lease)
-		a.note(ctx, err)
-		var all sync.WaitGroup
+	var under sync.WaitGroup
+	defer under.Wait()
+	places := make(chan struct{}, mostUnder)
+	for {
+		items := a.lease(ctx, cap(places)-len(places))
 		for _, item := range items {
-			all.Go(func() { a.attend(context.WithoutCancel(ctx), item) })
+			places <- struct{}{}
+			under.Go(func() {
+				a.attend(context.WithoutCancel(ctx), item)
+				<-places
+			})
 		}
-		all.Wait()
-		if len(items) == 0 {
-			wait(ctx, a.pace.poll, a.nudge)
+		if len(items) == 0 && !wait(ctx, a.pace.poll, a.nudge) || ctx.Err() != nil {
+			return
 		}
 	}
+}
+
+// lease takes some endpoints that are due.
+func (a *Alerts) lease(ctx context.Context, most int) []store.Leased {
+	if most == 0 || len(a.targets()) == 0 {
+		return nil
+	}
+	items, err := a.cfg.Queue.Lease(ctx, queue, most, a.pace.lease)
+	a.note(ctx, err)
+	return items
 }
 
 // attend sends what waits for one endpoint, in order, up to a few messages, and
@@ -75,7 +86,8 @@ func (a *Alerts) serve(ctx context.Context, item store.Leased) error {
 			return err
 		}
 	}
-	return a.later(ctx, item, a.cfg.Now())
+	defer a.wake()
+	return a.later(ctx, item, atOnce())
 }
 
 // ledger reads and opens an endpoint's ledger.
@@ -127,7 +139,7 @@ func (a *Alerts) finish(ctx context.Context, item store.Leased) error {
 	if err != nil || len(l.Waiting) == 0 {
 		return err
 	}
-	return a.again(ctx, item.ID, a.cfg.Now())
+	return a.again(ctx, item.ID, atOnce())
 }
 
 // backOff has the endpoint tried again after a while; the first one if it has

@@ -147,18 +147,29 @@ func (a *Alerts) look(ctx context.Context, s *speaker, t Target, board signal.Bo
 // push puts the endpoint's item into the queue, unless it is there.
 func (a *Alerts) push(ctx context.Context, t Target) error {
 	now := a.cfg.Now()
-	return a.again(ctx, t.ID, t.loud(now))
+	if due := t.loud(now); due.After(now) {
+		return a.again(ctx, t.ID, due)
+	}
+	return a.again(ctx, t.ID, atOnce())
 }
+
+// atOnce is a time that has passed by any clock.
+func atOnce() time.Time { return time.Unix(0, 0) }
 
 func (a *Alerts) again(ctx context.Context, target string, due time.Time) error {
 	if err := a.cfg.Queue.Push(ctx, queue, target, []byte(target), due); err != nil {
 		return err
 	}
+	a.wake()
+	return nil
+}
+
+// wake has this node look at once whether there is something to send.
+func (a *Alerts) wake() {
 	select {
 	case a.nudge <- struct{}{}:
 	default:
 	}
-	return nil
 }
 
 // read is an endpoint's ledger as it is kept, nil for none.

@@ -169,18 +169,29 @@ func TestWhatFailedBeforeQuietHoursIsSentAfterThem(t *testing.T) {
 	})
 }
 
+// What a node measures by itself is no light; and as long as it does it leaves
+// speaking to others.
 func TestNobodySpeaksOfALightOfOneNodeAlone(t *testing.T) {
 	stores(t, func(t *testing.T, w *world) {
 		e := newEndpoint(t, http.StatusOK)
-		n := w.node(e.target())
-		w.begun(n)
-		local := boardOf("naver red, kakao red")
-		local.Local = true
-		w.board.Store(&local)
+		first := w.node(e.target())
+		w.begun(first)
+		first.store.alone.Store(true)
 		before := w.looks.Load()
-		redistest.Eventually(t, "it to have looked at it", func() bool { return w.looks.Load() >= before+5 })
+		redistest.Eventually(t, "it to have looked", func() bool { return w.looks.Load() >= before+2 })
+		w.shows("naver red, kakao red")
+		before = w.looks.Load()
+		redistest.Eventually(t, "it to have looked again", func() bool { return w.looks.Load() >= before+5 })
+		if all := e.said(); all != nil {
+			t.Fatalf("got %v", all)
+		}
 		w.shows("naver green, kakao red")
+		second := w.node(e.target())
 		e.hears(t, "kakao green-red")
+		second.stop()
+		first.store.alone.Store(false)
+		w.shows("naver green, kakao green")
+		e.hears(t, "kakao green-red", "kakao red-green")
 	})
 }
 

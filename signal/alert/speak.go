@@ -37,15 +37,15 @@ func (a *Alerts) speak(ctx context.Context) {
 	s := &speaker{known: map[string][]byte{}}
 	defer func() { a.resign(context.WithoutCancel(ctx), s) }()
 	for wait(ctx, a.pace.look, nil) {
-		targets := a.targets()
-		if len(targets) == 0 {
+		targets, board := a.targets(), a.cfg.Board()
+		if len(targets) == 0 || board.Local {
+			a.resign(ctx, s) // nobody is silent in another's place
 			continue
 		}
 		if time.Since(s.asked) >= a.pace.renew || s.asked.IsZero() {
 			a.note(ctx, a.renew(ctx, s))
 		}
-		board := a.cfg.Board()
-		if board.Local || !time.Now().Before(s.until) {
+		if !time.Now().Before(s.until) {
 			continue
 		}
 		sweep := s.pushed.IsZero() || time.Since(s.pushed) >= a.pace.sweep
@@ -92,6 +92,7 @@ func (a *Alerts) resign(ctx context.Context, s *speaker) {
 	if s.until.IsZero() {
 		return
 	}
+	s.until, s.asked = time.Time{}, time.Time{}
 	ctx, cancel := context.WithTimeout(ctx, callWait)
 	defer cancel()
 	_, _ = a.cfg.Store.Apply(ctx, speakers, attempt(), false,

@@ -129,9 +129,10 @@ type kept interface {
 type mortal struct {
 	kept
 
-	dead atomic.Bool
-	mute atomic.Bool  // it finds nothing to send
-	push func() error // before each Push, unless nil
+	dead  atomic.Bool
+	mute  atomic.Bool  // it finds nothing to send
+	alone atomic.Bool  // its board is its own measurement
+	push  func() error // before each Push, unless nil
 }
 
 var errDead = fmt.Errorf("killed: %w", store.ErrUnavailable)
@@ -259,7 +260,9 @@ func (w *world) hurried(change func(*rhythm, *mortal), targets ...Target) *node 
 		Issuer: "https://id.example.kr", Store: m, Queue: m, Now: w.now,
 		Board: func() signal.Board {
 			w.looks.Add(1)
-			return *w.board.Load()
+			b := *w.board.Load()
+			b.Local = m.alone.Load()
+			return b
 		},
 		Delivered: func(target, result string) {
 			w.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -113,50 +114,54 @@ func begun(s signal.Status) signal.Light {
 // after is the ledger once the board has been compared with it, and whether that
 // is another one. In quiet hours a difference is marked, and no more.
 func (l ledger) after(t Target, board signal.Board, now time.Time) (next ledger, changed bool) {
+	lights, news, more := t.compare(l.Lights, board)
+	quiet := t.quiet(now)
 	next = l
-	next.Lights = map[string]signal.Light{}
-	var news []change
-	more := false
+	next.Lights = lights
+	switch {
+	case len(news) > 0 && quiet:
+		next.Lights = without(lights, l.Lights, news)
+		if l.Held.IsZero() {
+			next.Held = now.UTC().Truncate(time.Second)
+		}
+	case len(news) > 0:
+		next.Waiting = append(slices.Clone(l.Waiting), message{
+			ID: rand.Text(), At: now.UTC().Truncate(time.Second), Quiet: l.Held, Changes: news,
+		})
+		if !more {
+			next.Held = time.Time{}
+		}
+		return next, true
+	case !quiet: // all as it was before the night
+		next.Held = time.Time{}
+	}
+	return next, !next.Held.Equal(l.Held) || !maps.Equal(next.Lights, l.Lights)
+}
+
+// compare gives the lights as they are once news are told; more is left when
+// there is no room in one message.
+func (t Target) compare(told map[string]signal.Light, board signal.Board) (lights map[string]signal.Light, news []change, more bool) {
+	lights = map[string]signal.Light{}
 	for _, s := range board.Providers {
 		if !t.hears(s.ID) {
 			continue
 		}
-		told, known := l.Lights[s.ID]
+		from, known := told[s.ID]
 		switch {
 		case !known:
-			next.Lights[s.ID], changed = begun(s), true
-		case told == s.Light || unsaid(told, s):
-			next.Lights[s.ID] = told
-		case !t.wants(told) && !t.wants(s.Light):
-			next.Lights[s.ID], changed = s.Light, true
+			lights[s.ID] = begun(s)
+		case from == s.Light || unsaid(from, s):
+			lights[s.ID] = from
+		case !t.wants(from) && !t.wants(s.Light): // passed over
+			lights[s.ID] = s.Light
 		case len(news) == maxChanges:
-			next.Lights[s.ID], more = told, true
+			lights[s.ID], more = from, true
 		default:
-			next.Lights[s.ID] = s.Light
-			news = append(news, change{s.ID, s.Name, told, s.Light, s.Since, s.Until, s.Reason})
+			lights[s.ID] = s.Light
+			news = append(news, change{s.ID, s.Name, from, s.Light, s.Since, s.Until, s.Reason})
 		}
 	}
-	changed = changed || len(next.Lights) != len(l.Lights)
-	if len(news) == 0 {
-		if !l.Held.IsZero() && !t.quiet(now) { // all as it was before the night
-			next.Held, changed = time.Time{}, true
-		}
-		return next, changed
-	}
-	if t.quiet(now) {
-		next.Lights = without(next.Lights, l.Lights, news)
-		if l.Held.IsZero() {
-			next.Held, changed = now.UTC().Truncate(time.Second), true
-		}
-		return next, changed
-	}
-	next.Waiting = append(slices.Clone(l.Waiting), message{
-		ID: rand.Text(), At: now.UTC().Truncate(time.Second), Quiet: l.Held, Changes: news,
-	})
-	if !more {
-		next.Held = time.Time{}
-	}
-	return next, true
+	return lights, news, more
 }
 
 // without has the lights of news as they were.

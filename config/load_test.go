@@ -37,6 +37,8 @@ func environment(name string) (string, bool) {
 		return "", true
 	case "NARA_KEY":
 		return aKey(), true
+	case "ALERT_SECRET":
+		return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true
 	}
 	return "secret of " + name, slices.Contains(known, name)
 }

@@ -52,7 +52,7 @@ func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more cons
 
 // consoleOf makes the console that cfg names for a generation, nil when there
 // is none.
-func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
+func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.Sites, error), l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
 	c := cfg.Console
 	if c == nil {
 		return nil, nil //nolint:nilnil // no console is none
@@ -76,14 +76,14 @@ func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.
 		}
 	}
 	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Sites: told.sites, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+		Origin: cfg.Origin(), Sites: told, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
 }
 
 // furnish gives a generation its console, and tells its lights every operator's
 // word before anybody is sent to them.
 func (n *node) furnish(g *generation) (err error) {
-	if g.console, err = consoleOf(g.cfg, n.desk, n.telling, g.lights, g.secrets.ring, n.log); err != nil {
+	if g.console, err = consoleOf(g.cfg, n.desk, n.alerts.beside(n.telling.sites), g.lights, g.secrets.ring, n.log); err != nil {
 		return err
 	}
 	g.operators = http.NotFoundHandler()

@@ -14,15 +14,19 @@ func TestAMinuteSumsItsSecondsUnderTheWorstLight(t *testing.T) {
 		b.Errors[TimedOut] = 1
 		return b
 	}
-	if closed := h.Take([]Bucket{second(120, 100*time.Millisecond), second(121, 2*time.Second)}, Green, false); closed != nil {
+	if closed := h.Take([]Bucket{second(120, 100*time.Millisecond), second(121, 2*time.Second)}, Shown{Light: Green}); closed != nil {
 		t.Fatalf("got %v closed, want none yet", closed)
 	}
-	h.Take([]Bucket{second(121, time.Second), second(179, 100*time.Millisecond)}, Red, true)
-	closed := h.Take([]Bucket{second(180, time.Second)}, Yellow, false)
+	h.Take([]Bucket{second(121, time.Second), second(179, 100*time.Millisecond)}, Shown{Light: Red, Overruled: true})
+	closed := h.Take([]Bucket{second(180, time.Second)}, Shown{Light: Yellow})
 	if len(closed) != 1 {
 		t.Fatalf("got %d closed, want 1", len(closed))
 	}
-	got := closed[0]
+	sum, measured := closed[0].Sum()
+	got := MinuteOf(closed[0].At, sum)
+	if measured != 3 {
+		t.Errorf("got %d seconds, want 3", measured)
+	}
 	if got.At != 2 || got.Light != Red || !got.Override || got.Started != 6 || got.Returned != 3 || got.Legs != 3 || got.Failed != 3 {
 		t.Errorf("got %+v, want three seconds, each once, under red", got)
 	}
@@ -38,7 +42,7 @@ func TestAHistoryForgetsAfterADayAndKeepsItsOwn(t *testing.T) {
 	var h History
 	const first = int64(10_000)
 	for at := first; at < first+HistoryMinutes+5; at++ {
-		h.Take([]Bucket{{Second: at * 60}}, Green, false)
+		h.Take([]Bucket{{Second: at * 60}}, Shown{Light: Green})
 	}
 	last := first + HistoryMinutes + 4
 	all := h.Minutes(0, last)

@@ -39,7 +39,10 @@ func newDesk(st store.Store, known func(string) bool, now func() time.Time, log 
 func (d desk) write(ctx context.Context, current func() *lights) error {
 	return d.days.Run(ctx, func() operator.Source {
 		l := current()
-		return operator.Source{Board: l.Board, Since: l.Since}
+		return operator.Source{Board: l.Board, Since: l.Since, Vanished: func(id string) float64 {
+			_, byID := l.Honesty()
+			return byID[id].Vanished
+		}}
 	})
 }
 

@@ -49,7 +49,10 @@ func (d desk) write(ctx context.Context, current func() *lights) error {
 // newConsole is the console over a desk and lights.
 func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more console.Config) (*console.Console, error) {
 	more.Desk, more.Ways, more.Ring, more.Version, more.Now = d.Desk, ways, ring, version, d.now
-	more.Lights = console.Lights{Board: l.Board, Insights: l.Insights, Minutes: d.days.Minutes, Rules: signal.DefaultRules(), Guard: l.guards.reading}
+	more.Lights = console.Lights{
+		Board: l.Board, Insights: l.Insights, Rules: signal.DefaultRules(), Guard: l.guards.reading,
+		Minutes: d.days.Minutes, Hours: d.days.Hours, Past: d.days.Past,
+	}
 	return console.New(more)
 }
 

@@ -129,7 +129,7 @@ func (c *Chronicle) take(s signal.Status, board signal.Board, source Source) {
 	}
 	seconds := source.Since(s.ID, d.Seen())
 	shown := signal.Shown{
-		Light:     s.Light,
+		Light: s.Light, Since: s.Since.Unix(),
 		Overruled: s.Reason.Code == signal.CodeOperator || s.Reason.Code == signal.CodeDisabled,
 		Planned:   s.Reason.Code == signal.CodeMaintenance,
 	}

@@ -48,6 +48,9 @@ func count(n int64) uint32 { return uint32(min(max(n, 0), math.MaxUint32)) }
 // Shown is what a provider's light showed in a second.
 type Shown struct {
 	Light Light
+	// Since is the Unix second in which it turned; what was shown before that is not
+	// known.
+	Since int64
 	// Overruled: an operator said so; Planned: the settings did.
 	Overruled, Planned bool
 	// Run is 0 where all nodes are known to have shown the same, else the process

@@ -38,6 +38,27 @@ func TestAMinuteSumsItsSecondsUnderTheWorstLight(t *testing.T) {
 	}
 }
 
+func TestANodeThatStartsDoesNotPaintThePastInTodaysLight(t *testing.T) {
+	var old, young History
+	var seconds []Bucket
+	for at := int64(600); at <= 665; at++ {
+		seconds = append(seconds, Bucket{Second: at, Started: 1})
+	}
+	closed := old.Take(seconds[:31], Shown{Light: Green})
+	closed = append(closed, old.Take(seconds[31:], Shown{Light: Grey, Since: 631, Overruled: true})...)
+	late := young.Take(seconds, Shown{Light: Grey, Since: 631, Overruled: true})
+	if len(closed) != 1 || len(late) != 1 {
+		t.Fatalf("got %d and %d minutes, want one each", len(closed), len(late))
+	}
+	if got, _ := late[0].Sum(); got.Lights[Grey] != 30 || got.Overruled != 30 || got.Started != 60 {
+		t.Errorf("got %+v, want grey since it was", got)
+	}
+	got, _ := late[0].Merge(closed[0].Parts).Sum()
+	if got.Lights[Green] != 31 || got.Lights[Grey] != 29 || got.Started != 60 {
+		t.Errorf("got %+v, want the node that knows more to stand", got)
+	}
+}
+
 func TestAHistoryForgetsAfterADayAndKeepsItsOwn(t *testing.T) {
 	var h History
 	const first = int64(10_000)

@@ -69,18 +69,10 @@ func HourOf(at int64, first, second Chapter) Hour {
 // Fuller is the hour of which more is known: commutative, associative and
 // idempotent.
 func (h Hour) Fuller(o Hour) Hour {
-	if cmp.Or(cmp.Compare(o.Seconds, h.Seconds), cmp.Compare(o.shown(), h.shown()), o.compare(&h.Rollup), slices.Compare(o.Marks[:], h.Marks[:]), cmp.Compare(o.At, h.At)) > 0 {
+	if cmp.Or(cmp.Compare(o.Seconds, h.Seconds), cmp.Compare(o.lit(), h.lit()), o.compare(&h.Rollup), slices.Compare(o.Marks[:], h.Marks[:]), cmp.Compare(o.At, h.At)) > 0 {
 		return o
 	}
 	return h
-}
-
-// shown is how many seconds all that measured have shown a light.
-func (h *Hour) shown() (n int64) {
-	for _, k := range h.Lights {
-		n += k
-	}
-	return n
 }
 
 // dayV1 is the format of a record of hours.

@@ -31,12 +31,18 @@ type Parts []Part
 // different seconds and none has all; then the emptiest go.
 const mostParts = 8
 
-// order is fuller parts first; it is total.
+// order is fuller parts first, then those that know more of the light, then the
+// worse light; it is total.
 func order(a, b Part) int {
-	return cmp.Or(
-		cmp.Compare(b.Seconds(), a.Seconds()), cmp.Compare(a.Run, b.Run), cmp.Compare(b.Mask, a.Mask),
-		b.compare(&a.Rollup),
-	)
+	if c := cmp.Or(cmp.Compare(b.Seconds(), a.Seconds()), cmp.Compare(a.Run, b.Run), cmp.Compare(b.Mask, a.Mask), cmp.Compare(b.lit(), a.lit())); c != 0 {
+		return c
+	}
+	for l := Grey; l > Green; l-- {
+		if c := cmp.Compare(b.Lights[l], a.Lights[l]); c != 0 {
+			return c
+		}
+	}
+	return b.compare(&a.Rollup)
 }
 
 // Merge is both readings together: commutative and idempotent, and associative

@@ -90,14 +90,8 @@ func (r *Rollup) clamp() {
 
 // take adds a second as it was shown.
 func (r *Rollup) take(b *Bucket, shown Shown) {
-	if shown.Light >= Green && shown.Light <= Grey {
-		r.Lights[shown.Light]++
-	}
-	if shown.Overruled {
-		r.Overruled++
-	}
-	if shown.Planned {
-		r.Planned++
+	if b.Second >= shown.Since-1 { // the second in which it turned is of the new light
+		r.show(shown)
 	}
 	r.Started += int64(b.Started)
 	r.Returned += int64(b.Returned())
@@ -112,6 +106,27 @@ func (r *Rollup) take(b *Bucket, shown Shown) {
 	for i, n := range b.Legs {
 		r.Legs[i] += int64(n)
 	}
+}
+
+// show adds a second of a light.
+func (r *Rollup) show(shown Shown) {
+	if shown.Light >= Green && shown.Light <= Grey {
+		r.Lights[shown.Light]++
+	}
+	if shown.Overruled {
+		r.Overruled++
+	}
+	if shown.Planned {
+		r.Planned++
+	}
+}
+
+// lit is how many seconds of a light are known, by all that measured.
+func (r *Rollup) lit() (n int64) {
+	for _, k := range r.Lights {
+		n += k
+	}
+	return n
 }
 
 // vanish adds logins begun on green and given up for lost.

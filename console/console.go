@@ -56,6 +56,8 @@ type Config struct {
 	Origin string
 	// Session is how long a sign-in lasts; 0 is 8 h.
 	Session time.Duration
+	// Readers may read the history with a token, and nothing else.
+	Readers []operator.TokenHash
 	// Sites says how telling sites of log-outs goes; nil: nobody is told here.
 	Sites   func(context.Context) (Sites, error)
 	Zone    *time.Location // of the times shown; nil: UTC

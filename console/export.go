@@ -169,8 +169,9 @@ type incidentDoc struct {
 // export serves the history to whoever may have it: as CSV, or as JSON.
 func (c *Console) export(asCSV bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if _, err := c.visitor(r); err != nil {
-			refuse(w, http.StatusUnauthorized, "sign in at the console first")
+		if !c.reads(r) {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			refuse(w, http.StatusUnauthorized, "sign in at the console first, or send a token that may read")
 			return
 		}
 		a, err := askedOf(r.URL.Query(), c.cfg.Now(), func(id string) bool { _, ok := c.called(id); return ok })
@@ -201,6 +202,20 @@ func (c *Console) export(asCSV bool) http.HandlerFunc {
 		w.Header().Set("Content-Type", kind)
 		_, _ = w.Write(body)
 	}
+}
+
+// reads reports whether somebody may have an export: a machine with a token, else
+// whoever is signed in.
+func (c *Console) reads(r *http.Request) bool {
+	if scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " "); scheme != "" {
+		found := false
+		for _, h := range c.cfg.Readers {
+			found = h.Matches(token) || found
+		}
+		return found && strings.EqualFold(scheme, "bearer")
+	}
+	_, err := c.visitor(r)
+	return err == nil
 }
 
 func documentOf(a asked, all []stretch, hours map[string][]signal.Hour) ([]byte, error) {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"sinho/operator"
 	"sinho/signal"
 )
 
@@ -113,6 +114,36 @@ func TestOnlyOperatorsReadTheHistory(t *testing.T) {
 	for _, path := range []string{"/api/history", "/api/history.csv?step=day"} {
 		if got := b.get(path); got.status != http.StatusUnauthorized || got.header.Get("Content-Type") != "application/json; charset=utf-8" {
 			t.Errorf("%s: got %d as %s, want 401 in JSON", path, got.status, got.header.Get("Content-Type"))
+		}
+	}
+}
+
+func TestATokenReadsTheHistoryAndNothingElse(t *testing.T) {
+	r := newRoom(t, jimin())
+	token, hash := operator.NewToken()
+	r.cfg.Readers = []operator.TokenHash{{1}, hash}
+	b := r.browser()
+	ask := func(path, authorization string) answer {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, b.server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", authorization)
+		return b.do(req)
+	}
+	for _, path := range []string{"/api/history", "/api/history.csv"} {
+		if got := ask(path, "Bearer "+token); got.status != http.StatusOK {
+			t.Errorf("%s: got %d %s, want it read", path, got.status, got.body)
+		}
+		for _, wrong := range []string{"Bearer ", "Bearer " + token[1:], "Basic " + token, token, "Bearer  " + token} {
+			if got := ask(path, wrong); got.status != http.StatusUnauthorized || got.header.Get("WWW-Authenticate") != "Bearer" {
+				t.Errorf("%s with %q: got %d, want 401", path, wrong, got.status)
+			}
+		}
+	}
+	for _, path := range []string{"/", "/history", "/audit", "/providers/kakao"} {
+		if got := ask(path, "Bearer "+token); !strings.HasPrefix(got.at, "/sign-in") {
+			t.Errorf("%s: got %s, want to be asked to sign in", path, got.at)
 		}
 	}
 }

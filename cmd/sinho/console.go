@@ -81,8 +81,16 @@ func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.
 			return nil, err
 		}
 	}
+	var readers []operator.TokenHash
+	for _, text := range c.ReadTokens {
+		hash, err := operator.ParseTokenHash(text)
+		if err != nil {
+			return nil, err // Validate has told
+		}
+		readers = append(readers, hash)
+	}
 	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Sites: told.sites, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+		Origin: cfg.Origin(), Readers: readers, Sites: told.sites, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
 }
 

@@ -175,7 +175,7 @@ func TestAnExportIsAsItIsWritten(t *testing.T) {
 	}
 }
 
-func TestCellsAreNoFormulas(t *testing.T) {
+func TestAttackFormulasInAnExport(t *testing.T) {
 	for in, want := range map[string]string{
 		"naver": "naver", "=1+1": "'=1+1", "+1": "'+1", "-1": "'-1", "@SUM(A1)": "'@SUM(A1)", "\tx": "'\tx", "\rx": "'\rx", "": "",
 	} {

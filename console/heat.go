@@ -6,14 +6,16 @@ import (
 	"sinho/signal"
 )
 
-// heat is a drawing of lights by the hour: one row of hours, or a column for each
-// day. The worse a light, the taller its bar, so that colour is not needed.
+// heat is a drawing of lights by the hour: a row for each day of a week, or a
+// column for each day of a longer time. The worse a light, the taller its bar, so
+// that colour is not needed.
 type heat struct {
 	Width, Height int
 	Cells         []run
-	// Marks are where a light was red or grey, in a row of their own at the foot.
+	// Marks are where a light was red or grey: below each row, or for each day in a
+	// row of their own at the foot.
 	Marks []run
-	Axis  []time.Time
+	Rows  []time.Time // days beside the rows; none by day
 	Worst signal.Light
 	Known bool
 	ByDay bool
@@ -21,18 +23,14 @@ type heat struct {
 
 // Heights of the drawing, in its own units.
 const (
-	rowHigh  = 24 // a row of hours alone
-	cellHigh = 10 // one of 24 rows
-	markHigh = 4
+	cellHigh = 10
+	markHigh = 3
+	rowHigh  = cellHigh + markHigh + 3 // with the mark below it and a gap
 )
 
-// Foot is where the row of marks begins.
-func (h heat) Foot() int { return h.Height - markHigh }
-
-// high is how tall a light's bar is in a row.
-func high(l signal.Light, row int) int {
-	share := map[signal.Light]int{signal.Green: 30, signal.Yellow: 55, signal.Red: 80, signal.Grey: 100}
-	return max(row*share[l]/100, 1)
+// high is how tall a light's bar is.
+func high(l signal.Light) int {
+	return map[signal.Light]int{signal.Green: 3, signal.Yellow: 6, signal.Red: 8, signal.Grey: cellHigh}[l]
 }
 
 // cell is an hour in its place.
@@ -42,26 +40,45 @@ type cell struct {
 	at       time.Time
 }
 
-// heatByHour is one row.
-func heatByHour(from time.Time, hours int, all []signal.Hour) heat {
-	row := make([]cell, hours)
+// put adds an hour; one that the clock repeats is the worse of the two.
+func (c *cell) put(h signal.Hour, at time.Time) {
+	if l := h.Worst(); l.Worse(c.light) {
+		c.light, c.at = l, at
+	}
+	c.override = c.override || h.Overruled > 0
+}
+
+// heatByHour is a row for each day of zone, its hours from left to right.
+func heatByHour(zone *time.Location, from time.Time, days int, all []signal.Hour) heat {
+	place := daysFrom(zone, from, days)
+	rows := make([][24]cell, days)
 	for _, h := range all {
-		if i := h.At - from.Unix()/3600; i >= 0 && i < int64(hours) {
-			row[i] = cell{h.Worst(), h.Overruled > 0, h.Begin()}
+		at := h.Begin().In(zone)
+		if i, ok := place[dayKey(at)]; ok {
+			rows[i][at.Hour()].put(h, at)
 		}
 	}
-	out := heat{Width: hours, Height: rowHigh + markHigh + 2}
-	out.draw(row, 0, rowHigh, time.Hour)
-	out.mark(row, time.Hour)
+	out := heat{Width: 24, Height: days * rowHigh}
+	for i := range rows {
+		out.Rows = append(out.Rows, from.In(zone).AddDate(0, 0, i))
+		out.draw(rows[i][:], i*rowHigh)
+		out.mark(rows[i][:], i*rowHigh+cellHigh+1)
+	}
 	return out
 }
 
-// heatByDay is a column for each day of zone, its hours from top to bottom.
-func heatByDay(zone *time.Location, from time.Time, days int, all []signal.Hour) heat {
+// daysFrom is where the days of zone stand.
+func daysFrom(zone *time.Location, from time.Time, days int) map[string]int {
 	place := map[string]int{}
 	for i := range days {
 		place[dayKey(from.In(zone).AddDate(0, 0, i))] = i
 	}
+	return place
+}
+
+// heatByDay is a column for each day of zone, its hours from top to bottom.
+func heatByDay(zone *time.Location, from time.Time, days int, all []signal.Hour) heat {
+	place := daysFrom(zone, from, days)
 	rows := make([][]cell, 24)
 	for i := range rows {
 		rows[i] = make([]cell, days)
@@ -69,28 +86,21 @@ func heatByDay(zone *time.Location, from time.Time, days int, all []signal.Hour)
 	worst := make([]cell, days)
 	for _, h := range all {
 		at := h.Begin().In(zone)
-		i, ok := place[dayKey(at)]
-		if !ok {
-			continue
-		}
-		for _, c := range []*cell{&rows[at.Hour()][i], &worst[i]} {
-			if l := h.Worst(); l.Worse(c.light) { // an hour that the clock repeats is the worse one
-				c.light, c.at = l, at
-			}
-			c.override = c.override || h.Overruled > 0
+		if i, ok := place[dayKey(at)]; ok {
+			rows[at.Hour()][i].put(h, at)
+			worst[i].put(h, at)
 		}
 	}
-	out := heat{Width: days, Height: 24*cellHigh + markHigh + 2, ByDay: true}
+	out := heat{Width: days, Height: 24*cellHigh + 2*markHigh, ByDay: true}
 	for i, row := range rows {
-		out.draw(row, i*cellHigh, cellHigh, 0)
+		out.draw(row, i*cellHigh)
 	}
-	out.mark(worst, 0)
+	out.mark(worst, 24*cellHigh+markHigh)
 	return out
 }
 
-// draw adds a row of cells whose top is at y; equal neighbours are one bar. each
-// is how long a column is, 0 for a day of which it has an hour.
-func (h *heat) draw(row []cell, y, tall int, each time.Duration) {
+// draw adds a row of cells whose top is at y; equal neighbours are one bar.
+func (h *heat) draw(row []cell, y int) {
 	for x, c := range row {
 		if c.light == 0 {
 			continue
@@ -99,36 +109,33 @@ func (h *heat) draw(row []cell, y, tall int, each time.Duration) {
 		if c.light.Worse(h.Worst) {
 			h.Worst = c.light
 		}
-		to := c.at.Add(max(each, time.Hour))
-		if n := len(h.Cells) - 1; n >= 0 {
-			last := &h.Cells[n]
-			if last.Light == c.light && last.Override == c.override && last.X+last.W == x && last.Y+last.H == y+tall {
-				last.W, last.To = last.W+1, to
-				continue
-			}
-		}
-		high := high(c.light, tall)
-		h.Cells = append(h.Cells, run{X: x, W: 1, Y: y + tall - high, H: high, Light: c.light, Override: c.override, From: c.at, To: to})
+		tall := high(c.light)
+		h.Cells = join(h.Cells, run{X: x, W: 1, Y: y + cellHigh - tall, H: tall, Light: c.light, Override: c.override, From: c.at, To: c.at.Add(time.Hour)})
 	}
 }
 
-// mark notes where a light was red or grey.
-func (h *heat) mark(row []cell, each time.Duration) {
+// mark notes at y where a light was red or grey.
+func (h *heat) mark(row []cell, y int) {
 	for x, c := range row {
-		if c.light != signal.Red && c.light != signal.Grey {
-			continue
+		if c.light == signal.Red || c.light == signal.Grey {
+			h.Marks = join(h.Marks, run{X: x, W: 1, Y: y, H: markHigh, From: c.at, To: c.at.Add(time.Hour)})
 		}
-		if n := len(h.Marks) - 1; n >= 0 && h.Marks[n].X+h.Marks[n].W == x {
-			h.Marks[n].W++
-			h.Marks[n].To = c.at.Add(max(each, time.Hour))
-			continue
-		}
-		h.Marks = append(h.Marks, run{X: x, W: 1, Y: h.Foot(), H: markHigh, Light: c.light, From: c.at, To: c.at.Add(max(each, time.Hour))})
 	}
 }
 
-// axisOf are the days below the drawing, at equal distances: each of a week, else
-// six.
+// join adds a bar, or lengthens the last one where it goes on.
+func join(all []run, r run) []run {
+	if n := len(all) - 1; n >= 0 {
+		last := &all[n]
+		if last.X+last.W == r.X && last.Y == r.Y && last.Light == r.Light && last.Override == r.Override {
+			last.W, last.To = last.W+r.W, r.To
+			return all
+		}
+	}
+	return append(all, r)
+}
+
+// axisOf are days at equal distances: each of a week, else six.
 func axisOf(zone *time.Location, from time.Time, days int) (all []time.Time) {
 	every := max(days/6, 1)
 	for i := 0; i < days; i += every {

@@ -293,8 +293,11 @@ func TestHoursAndDaysStandWhereTheyBelong(t *testing.T) {
 	if len(d.Marks) != 1 || d.Marks[0].X != 1 || d.Worst != signal.Red {
 		t.Errorf("by day: got marks %+v, want the second day", d.Marks)
 	}
-	h := heatByHour(from, 7*24, all)
-	if len(h.Cells) != 3 || h.Cells[2].X != 44 || h.Cells[2].H <= h.Cells[0].H || len(h.Marks) != 1 {
-		t.Errorf("by hour: got %+v, want three bars, red the tallest", h.Cells)
+	h := heatByHour(seoul, from, 7, all)
+	if len(h.Cells) != 3 || h.Cells[1].X != 0 || h.Cells[2].X != 20 || h.Cells[2].H <= h.Cells[0].H || h.Cells[2].Y+h.Cells[2].H != rowHigh+cellHigh {
+		t.Errorf("by hour: got %+v, want midnight of two days and 20:00 of the second, red the tallest", h.Cells)
+	}
+	if len(h.Marks) != 1 || h.Marks[0].X != 20 || h.Marks[0].Y <= rowHigh+cellHigh || len(h.Rows) != 7 {
+		t.Errorf("by hour: got marks %+v, want one below that hour", h.Marks)
 	}
 }

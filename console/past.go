@@ -10,8 +10,8 @@ import (
 	"sinho/signal"
 )
 
-// past is how far back the page of history looks: hours side by side for a week,
-// days side by side, with their hours one below the other, for longer.
+// past is how far back the page of history looks: a row for each day of a week, a
+// column for each day of a longer time.
 type past struct {
 	Key  string
 	Name signal.Text
@@ -50,6 +50,7 @@ type pastProvider struct {
 	ID     string
 	Name   signal.Text
 	Heat   heat
+	Axis   []time.Time // of the days
 	Times  chart
 	Honest honesty
 	Whole  stretch
@@ -138,7 +139,7 @@ func (c *Console) pastProvider(whole stretch, hours []signal.Hour, p past, a ask
 			columns = append(columns, byDay[dayKey(a.From.In(c.cfg.Zone).AddDate(0, 0, i))])
 		}
 	} else {
-		one.Heat = heatByHour(a.From, p.Days*24, hours)
+		one.Heat = heatByHour(c.cfg.Zone, a.From, p.Days, hours)
 		byHour := map[int64]bin{}
 		for _, h := range hours {
 			byHour[h.At] = binOf(h.Begin(), h.Seconds, h.Rollup)
@@ -147,7 +148,7 @@ func (c *Console) pastProvider(whole stretch, hours []signal.Hour, p past, a ask
 			columns = append(columns, byHour[a.From.Unix()/3600+i])
 		}
 	}
-	one.Heat.Axis = axisOf(c.cfg.Zone, a.From, p.Days)
+	one.Axis = axisOf(c.cfg.Zone, a.From, p.Days)
 	one.Times = percentiles(columns)
 	slices.Reverse(days)
 	one.Days = days

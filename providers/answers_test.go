@@ -91,10 +91,9 @@ func wantNormal(t *testing.T, kind string, id Identity) {
 			t.Errorf("%s: %s is not in normal form: %+v", kind, what, id)
 		}
 	}
-	values := id.values()
 	for _, a := range EveryAttribute() {
-		if _, from := id.Origins.Of(a); from != (values[a] != "") {
-			t.Errorf("%s: %s is there %v, and its origin is told %v", kind, a, values[a] != "", from)
+		if _, from := id.Origins.Of(a); from != id.has(a) {
+			t.Errorf("%s: %s is there %v, and its origin is told %v", kind, a, id.has(a), from)
 		}
 		if id.AssuranceOf(a) > id.Assurance || (kind == "naver" || kind == "kakao") && id.AssuranceOf(a) != Asserted {
 			t.Errorf("%s: %s is vouched for beyond its provider", kind, a)

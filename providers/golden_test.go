@@ -138,12 +138,11 @@ func told(id Identity, err error) outcome {
 	}
 	o.Identity, o.CI, o.DI = &id, id.CI.Reveal(), id.DI.Reveal()
 	o.From = map[Attribute]string{}
-	values := id.values()
 	for _, a := range EveryAttribute() {
 		if from, told := id.Origins.Of(a); told {
 			o.From[a] = from.Source.String() + ", " + from.Assurance.String()
 		}
-		if _, told := id.Origins.Of(a); told != (values[a] != "") {
+		if _, told := id.Origins.Of(a); told != id.has(a) {
 			o.From[a] = "is it there or not"
 		}
 	}

@@ -1,8 +1,8 @@
 package providers
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 )
 
 // Attribute is one value of an Identity, by the name its claim has.
@@ -32,15 +32,25 @@ const (
 	AttrAddress    Attribute = "address"
 )
 
-// EveryAttribute is all of them. Their places are those in Origins: new ones go to
+// attributes are all of them. Their places are those in Origins: new ones go to
 // the end.
-func EveryAttribute() []Attribute {
-	return []Attribute{
-		AttrName, AttrBirthdate, AttrGender, AttrPhone, AttrCarrier, AttrForeigner, AttrEmail, AttrCI, AttrDI,
-		AttrNickname, AttrPicture, AttrGivenName, AttrFamilyName, AttrMiddleName, AttrUsername, AttrProfile,
-		AttrWebsite, AttrZoneInfo, AttrLocale, AttrAddress,
-	}
+var attributes = [...]Attribute{
+	AttrName, AttrBirthdate, AttrGender, AttrPhone, AttrCarrier, AttrForeigner, AttrEmail, AttrCI, AttrDI,
+	AttrNickname, AttrPicture, AttrGivenName, AttrFamilyName, AttrMiddleName, AttrUsername, AttrProfile,
+	AttrWebsite, AttrZoneInfo, AttrLocale, AttrAddress,
 }
+
+// places of attributes, for every login asks.
+var places = func() map[Attribute]int {
+	all := map[Attribute]int{}
+	for i, a := range attributes {
+		all[a] = i
+	}
+	return all
+}()
+
+// EveryAttribute is all of them.
+func EveryAttribute() []Attribute { return slices.Clone(attributes[:]) }
 
 // vouchable are those an identity verification agency can stand for, CI and DI
 // apart.
@@ -94,8 +104,8 @@ const noOrigin = '.'
 
 // Of is the origin of one attribute; false where it is not told.
 func (o Origins) Of(a Attribute) (Origin, bool) {
-	i := slices.Index(EveryAttribute(), a)
-	if i < 0 || i >= len(o) || o[i] < 'A' || o[i] > 'Z' {
+	i, known := places[a]
+	if !known || i >= len(o) || o[i] < 'A' || o[i] > 'Z' {
 		return Origin{}, false
 	}
 	n := o[i] - 'A'
@@ -104,24 +114,26 @@ func (o Origins) Of(a Attribute) (Origin, bool) {
 
 // With says where some attributes are from.
 func (o Origins) With(from Origin, some ...Attribute) Origins {
-	all := EveryAttribute()
-	places := []byte(strings.Repeat(string(noOrigin), len(all)))
-	copy(places, o)
+	all := o.spread()
 	for _, a := range some {
-		if i := slices.Index(all, a); i >= 0 {
-			places[i] = 'A' + byte(from.Source-1)*2 + byte(from.Assurance-1)
+		if i, known := places[a]; known {
+			all[i] = 'A' + byte(from.Source-1)*2 + byte(from.Assurance-1)
 		}
 	}
-	return Origins(strings.TrimRight(string(places), string(noOrigin)))
+	return joined(all)
 }
 
-// without forgets where an attribute is from.
-func (o Origins) without(a Attribute) Origins {
-	i := slices.Index(EveryAttribute(), a)
-	if i < 0 || i >= len(o) {
-		return o
+// spread is one character for each attribute.
+func (o Origins) spread() (all [len(attributes)]byte) {
+	for i := range all {
+		all[i] = noOrigin
 	}
-	return Origins(strings.TrimRight(string(o[:i])+string(noOrigin)+string(o[i+1:]), string(noOrigin)))
+	copy(all[:], o)
+	return all
+}
+
+func joined(all [len(attributes)]byte) Origins {
+	return Origins(bytes.TrimRight(all[:], string(noOrigin)))
 }
 
 // AssuranceOf is how far one attribute is vouched for: never more than the whole
@@ -144,37 +156,76 @@ func (id *Identity) AssuranceOf(a Attribute) Assurance {
 
 // from notes where attributes are from, as far as they are there.
 func (id *Identity) from(s Source, assurance Assurance, some ...Attribute) {
-	values := id.values()
-	there := slices.DeleteFunc(slices.Clone(some), func(a Attribute) bool { return values[a] == "" })
-	id.Origins = id.Origins.With(Origin{Source: s, Assurance: assurance}, there...)
+	all := id.Origins.spread()
+	for _, a := range some {
+		if id.has(a) {
+			all[places[a]] = 'A' + byte(s-1)*2 + byte(assurance-1)
+		}
+	}
+	id.Origins = joined(all)
 }
 
 // settle forgets where values were from that have gone since.
 func (id *Identity) settle() {
-	values := id.values()
-	for _, a := range EveryAttribute() {
-		if values[a] == "" {
-			id.Origins = id.Origins.without(a)
+	all := id.Origins.spread()
+	for i, a := range attributes {
+		if !id.has(a) {
+			all[i] = noOrigin
 		}
 	}
+	id.Origins = joined(all)
 }
 
-// values are the attributes as text, "" where they are not given; of those that
-// are no text, that they are there.
-func (id *Identity) values() map[Attribute]string {
-	values := map[Attribute]string{
-		AttrName: id.Name, AttrBirthdate: id.Birthdate, AttrGender: id.Gender, AttrPhone: id.Phone,
-		AttrCarrier: id.Carrier, AttrEmail: id.Email, AttrCI: id.CI.Reveal(), AttrDI: id.DI.Reveal(),
-		AttrNickname: id.Nickname, AttrPicture: id.Picture,
-		AttrGivenName: id.GivenName, AttrFamilyName: id.FamilyName, AttrMiddleName: id.MiddleName,
-		AttrUsername: id.Username, AttrProfile: id.Profile, AttrWebsite: id.Website,
-		AttrZoneInfo: id.ZoneInfo, AttrLocale: id.Locale,
+// has says that an attribute is there.
+func (id *Identity) has(a Attribute) bool {
+	switch a { //nolint:exhaustive // the others are texts
+	case AttrCI:
+		return id.CI != CI{}
+	case AttrDI:
+		return id.DI != DI{}
+	case AttrForeigner:
+		return id.Foreigner != nil
+	case AttrAddress:
+		return id.Address != nil
 	}
-	if id.Foreigner != nil {
-		values[AttrForeigner] = "told"
+	return id.text(a) != ""
+}
+
+// text is an attribute that is a text, "" where it is not given or none.
+func (id *Identity) text(a Attribute) string {
+	switch a { //nolint:exhaustive // the others are none
+	case AttrName:
+		return id.Name
+	case AttrBirthdate:
+		return id.Birthdate
+	case AttrGender:
+		return id.Gender
+	case AttrPhone:
+		return id.Phone
+	case AttrCarrier:
+		return id.Carrier
+	case AttrEmail:
+		return id.Email
+	case AttrNickname:
+		return id.Nickname
+	case AttrPicture:
+		return id.Picture
+	case AttrGivenName:
+		return id.GivenName
+	case AttrFamilyName:
+		return id.FamilyName
+	case AttrMiddleName:
+		return id.MiddleName
+	case AttrUsername:
+		return id.Username
+	case AttrProfile:
+		return id.Profile
+	case AttrWebsite:
+		return id.Website
+	case AttrZoneInfo:
+		return id.ZoneInfo
+	case AttrLocale:
+		return id.Locale
 	}
-	if id.Address != nil {
-		values[AttrAddress] = "told"
-	}
-	return values
+	return ""
 }

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -22,15 +23,25 @@ func TestOrigins(t *testing.T) {
 		if want, is := all[a]; got != want || told != is {
 			t.Errorf("%s: got %v, %v, want %v, %v", a, got, told, want, is)
 		}
-		if _, told := o.without(a).Of(a); told {
-			t.Errorf("%s is not forgotten", a)
-		}
 	}
 	if _, told := o.Of("shoe size"); told || len(o) > len(EveryAttribute()) {
 		t.Errorf("got %d characters for %d attributes", len(o), len(EveryAttribute()))
 	}
-	if got := o.without(AttrAddress).without(AttrLocale); len(got) >= len(EveryAttribute())-1 {
-		t.Errorf("got %q, want the end cut off", got)
+}
+
+// What has gone is from nowhere any more, and the end is cut off.
+func TestOriginsOfWhatHasGone(t *testing.T) {
+	id := Identity{Name: "홍길동", Locale: "ko", Address: &Address{Region: "서울"}, CI: NewCI(strings.Repeat("Q0kx", 22))}
+	id.from(FromProfile, Asserted, EveryAttribute()...)
+	for _, a := range EveryAttribute() {
+		if _, told := id.Origins.Of(a); told != id.has(a) {
+			t.Errorf("%s is there %v, and its origin is told %v", a, id.has(a), told)
+		}
+	}
+	id.Locale, id.Address, id.Name = "", nil, ""
+	id.settle()
+	if want := Origins("").With(Origin{FromProfile, Asserted}, AttrCI); id.Origins != want {
+		t.Errorf("got %q, want %q", id.Origins, want)
 	}
 }
 

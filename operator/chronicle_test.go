@@ -264,7 +264,7 @@ func TestARecordOfANewerVersionIsLeftAsItIs(t *testing.T) {
 }
 
 // onRedis opens a store as another node of the same broker does.
-func onRedis(t *testing.T, sv *redistest.Server) store.Store {
+func onRedis(t testing.TB, sv *redistest.Server) store.Store {
 	t.Helper()
 	s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{sv.Addr}})
 	if err != nil {
@@ -303,5 +303,33 @@ func TestTwoNodesOnRedisWriteOneHistory(t *testing.T) {
 	// 1261 seconds of all, and the 20 that a counted by itself beside them.
 	if got.Seconds != 1261 || got.Started != 1281 {
 		t.Errorf("got %d s with %d starts, want 1261 and 1281", got.Seconds, got.Started)
+	}
+}
+
+// BenchmarkReadNinetyDays is what a page of 90 days asks of the store, for one
+// provider.
+func BenchmarkReadNinetyDays(b *testing.B) {
+	for name, s := range map[string]store.Store{"file": fresh(b), "redis": onRedis(b, redistest.Start(b, "--maxmemory-policy", "noeviction"))} {
+		c, first := NewChronicle(s, nil), began()/3600-90*24
+		for day := first / 24; day <= first/24+90; day++ {
+			var hours signal.Day
+			for i := range hours {
+				hours[i] = signal.Hour{At: day*24 + int64(i), Seconds: 3600}
+				hours[i].Lights[signal.Green] = 3600
+				for k := range 25 {
+					hours[i].Legs[15+k] = int64(1000 * (k + 1))
+				}
+			}
+			if err := c.update(b.Context(), "kakao", hoursKey(day), HoursKept, func([]byte) ([]byte, error) { return hours.Encode() }); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				if hours, err := c.Hours(b.Context(), "kakao", first, first+90*24-1); err != nil || len(hours) != 90*24 {
+					b.Fatalf("got %d hours and %v", len(hours), err)
+				}
+			}
+		})
 	}
 }

@@ -30,7 +30,7 @@ func (c *Chronicle) Hours(ctx context.Context, id string, first, last int64) ([]
 		hour := signal.HourOf(at, kept[one].Merge(chapters[0]), kept[two].Merge(chapters[1]))
 		hours[at] = hours[at].Fuller(hour)
 	}
-	var all []signal.Hour
+	all := make([]signal.Hour, 0, len(hours))
 	for _, at := range slices.Sorted(maps.Keys(hours)) {
 		if at >= first && at <= last && hours[at].Seconds > 0 {
 			all = append(all, hours[at])

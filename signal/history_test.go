@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -122,5 +123,57 @@ func TestAViewHasTheNumbersTheLightIsJudgedBy(t *testing.T) {
 	}
 	if empty := (Lamp{}).View(r, Sample{}); empty.N != 0 || empty.LeastSlow != 0 {
 		t.Errorf("got %+v, want nothing", empty)
+	}
+}
+
+// TestTheHistorysHonestyIsTheLights lets a light and a history see the same hour,
+// in which a page dies: what each says of green is the same.
+func TestTheHistorysHonestyIsTheLights(t *testing.T) {
+	r := DefaultRules()
+	var l Lamp
+	var h History
+	var chapters [2]Chapter
+	note := func(closed []Recorded) {
+		for _, m := range closed {
+			n, place := ChapterOf(m.At)
+			chapters[n%2][place] = m.Parts
+		}
+	}
+	const first = int64(3600 * 400_000)
+	var seconds []Bucket
+	for at := first; at < first+3600; at++ {
+		green := uint32(0)
+		if l.Light == Green {
+			green = 5
+		}
+		b := Bucket{Second: at, Started: 5, StartedGreen: green}
+		if dead := at > first+1800 && at < first+2100; !dead {
+			b.Came(at-10, 5, green)
+			b.GreenEnded, b.GreenSlow = green, min(green, uint32(at%97/96))
+			for range 5 {
+				b.Legs.Observe(150 * time.Millisecond)
+			}
+		} else if at%3 == 0 {
+			b.GreenEnded, b.GreenFailed = min(green, 1), min(green, 1)
+		}
+		seconds = append(seconds, b)
+		before := l.Honest.Vanished
+		l = l.Step(r, Sample{Buckets: seconds[max(len(seconds)-60, 0):]}, time.Unix(at+1, 0))
+		note(h.Take([]Bucket{b}, Shown{Light: l.Light, Vanished: l.Honest.Vanished - before}))
+	}
+	note(h.Close())
+	hour := HourOf(first/3600, chapters[0], chapters[1])
+	got, want := hour.Honest(), l.Honest
+	if want.Vanished == 0 || want.Failed == 0 || want.Slow == 0 {
+		t.Fatalf("got %+v of the light, want something of everything", want)
+	}
+	if math.Abs(got.Vanished-want.Vanished) > 0.001*want.Vanished {
+		t.Errorf("got %v vanished, want %v", got.Vanished, want.Vanished)
+	}
+	if got.Vanished = want.Vanished; got != want {
+		t.Errorf("got %+v, want the light's %+v", got, want)
+	}
+	if hour.Seconds != 3600 || hour.lit() != 3600 || hour.Lights[Red]+hour.Lights[Grey] == 0 || len(Incidents([]Hour{hour})) == 0 {
+		t.Errorf("got %d s of %v, want the dead page as an incident", hour.Seconds, hour.Lights)
 	}
 }

@@ -146,6 +146,9 @@ type Console struct {
 	// The organisation's own OpenID Provider. What is registered there as redirect
 	// URI is public_url/callback.
 	OIDC *ConsoleOIDC `yaml:"oidc"`
+	// Machines that may read the history (/api/history) and nothing else: the hashes
+	// that `sinho operators token` has printed.
+	ReadTokens []string `yaml:"read_tokens"`
 }
 
 // Operator is one person at the console.

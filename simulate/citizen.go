@@ -141,7 +141,6 @@ func (w *world) decide(who int32) {
 		after := shutAgain
 		if where >= 0 {
 			after = againHalf
-			w.score.refused++
 		}
 		p.looked, p.follow = w.now, w.later.Float64()
 		w.agenda.plan(event{at: w.now + float64(after), kind: decides, who: who})

@@ -12,7 +12,7 @@ const never = 300
 
 // score counts what became of those who came after the warm-up.
 type score struct {
-	came, in, gaveUp, left, attempts, refused int
+	came, in, gaveUp, left, attempts int
 	// Begun on green by them and judged, and of those what went wrong.
 	greens, greenFailed, greenVanished, greenSlow int
 	waits                                         []float64

@@ -78,6 +78,8 @@ type Config struct {
 	// one's own machine: public_url must be a loopback host.
 	InsecureSample bool `yaml:"insecure_sample"`
 
+	// Whom to tell when lights change, 20 at most (docs/alerts.md).
+	Alerts []Alert `yaml:"alerts"`
 	// The sites that may ask. With none, nobody can log in anywhere.
 	Clients []Client `yaml:"clients"`
 	// The identity providers people may choose. One enabled at least.
@@ -144,6 +146,9 @@ type Console struct {
 	// The organisation's own OpenID Provider. What is registered there as redirect
 	// URI is public_url/callback.
 	OIDC *ConsoleOIDC `yaml:"oidc"`
+	// Machines that may read the history (/api/history) and nothing else: the hashes
+	// that `sinho operators token` has printed.
+	ReadTokens []string `yaml:"read_tokens"`
 }
 
 // Operator is one person at the console.

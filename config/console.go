@@ -43,6 +43,11 @@ func (r *review) console() {
 	if o.OIDC != nil {
 		r.consoleOIDC(o.OIDC)
 	}
+	for i, one := range o.ReadTokens {
+		if _, err := operator.ParseTokenHash(one); err != nil { // it may be the token itself, so it is not quoted
+			r.wrong(fmt.Sprintf("console.read_tokens[%d]", i), err.Error(), "write the hash that this prints, not the token: sinho operators token")
+		}
+	}
 }
 
 func (r *review) consoleAddress(o *Console) {

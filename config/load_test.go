@@ -21,6 +21,8 @@ import (
 
 	"sinho/broker/client"
 	"sinho/providers"
+
+	"sinho/operator"
 )
 
 var update = flag.Bool("update", false, "write the golden files and docs/config.md anew")
@@ -37,6 +39,8 @@ func environment(name string) (string, bool) {
 		return "", true
 	case "NARA_KEY":
 		return aKey(), true
+	case "ALERT_SECRET":
+		return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", true
 	}
 	return "secret of " + name, slices.Contains(known, name)
 }
@@ -258,6 +262,18 @@ func TestSamplesMayHoldSecrets(t *testing.T) {
 	c := load(t, write(t, "b.yaml", "insecure_sample: true\n"+text))
 	if got := c.Providers[0].Settings().ClientSecret; got != "open ${secret}" {
 		t.Errorf("got %q, want the secret of the file", got)
+	}
+}
+
+func TestAReadTokenItselfIsRefusedAndNotQuoted(t *testing.T) {
+	token, hash := operator.NewToken()
+	const one = "console:\n  operators: [{name: jimin, password_hash: \"$argon2id$v=19$m=19456,t=2,p=1$b75mXA0sIv7OVAFX6hTXdQ$sFeWjpdShIpNxZ6D8pxhLL2Zm7qvG5w5xsrcmAV6qZM\"}]\n"
+	if c := load(t, write(t, "a.yaml", smallest+one+"  read_tokens: [\""+hash.String()+"\"]\n")); len(c.Console.ReadTokens) != 1 {
+		t.Errorf("got %v, want the hash", c.Console.ReadTokens)
+	}
+	_, err := Load(write(t, "b.yaml", smallest+one+"  read_tokens: [\""+hash.String()+"\", "+token+"]\n"), environment)
+	if err == nil || !strings.Contains(err.Error(), "console.read_tokens[1]") || strings.Contains(err.Error(), token) {
+		t.Errorf("got %v, want the second refused without being quoted", err)
 	}
 }
 

@@ -104,6 +104,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("? a\n: b\n<<: c\n\"\": d\n1: 2\n")
 	f.Add("listen: [\"${\", \"${A}\", \"$${\", \"${EMPTY}\"]\n")
 	f.Add("providers: [{id: a, clients: [b], maintenance: [{every: sun 23:30-01:00, zone: UTC}, {from: 2026-08-09 02:00, to: 2026-08-09 04:00}]}]\n")
+	f.Add("alerts: [{id: ops, url: https://a, secret: whsec_, quiet: [daily 22:00-07:00], lights: [red], providers: [], zone: UTC, language: en}]\n")
 	f.Add("%YAML 1.2\n---\nx: |2\n  a\n...\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		d := newDocument("f.yaml", environment)

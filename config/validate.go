@@ -34,6 +34,7 @@ func (c *Config) Validate() error {
 	r.store()
 	r.numbers()
 	r.traces()
+	r.alerts()
 	r.clients()
 	r.providers()
 	if len(r.mistakes) == 0 {

@@ -200,12 +200,16 @@ func (c *Console) funcs() template.FuncMap {
 		"seconds":  seconds,
 		"percent":  percent,
 		"rounded":  func(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) },
+		"date":     func(t time.Time) string { return t.In(c.cfg.Zone).Format("01-02") },
+		"dated":    func(t time.Time) string { return t.In(c.cfg.Zone).Format("01-02 15:04") },
 		"clock":    func(t time.Time) string { return t.In(c.cfg.Zone).Format("15:04") },
 		"exact":    func(t time.Time) string { return t.In(c.cfg.Zone).Format("15:04:05") },
 		"day":      func(t time.Time) string { return t.In(c.cfg.Zone).Format("2006-01-02 15:04:05") },
 		"iso":      func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 		"when":     func(t time.Time) string { return c.when(t) },
 		"left":     func(t time.Time) signal.Text { return spanText(t.Sub(c.cfg.Now())) },
+		"grouped":  grouped,
+		"lasted":   func(from, to time.Time) signal.Text { return spanText(to.Sub(from)) },
 		"ago":      func(t time.Time) signal.Text { return spanText(c.cfg.Now().Sub(t)) },
 		"per":      func(n uint32, seconds int) string { return rate(float64(n), seconds) },
 		"pern":     func(n, seconds int) string { return rate(float64(n), seconds) },
@@ -223,6 +227,15 @@ func (c *Console) when(t time.Time) string {
 		return t.Format("15:04:05")
 	}
 	return t.Format("01-02 15:04")
+}
+
+// grouped writes a count with a comma before every three figures.
+func grouped(n int64) string {
+	s := strconv.FormatInt(n, 10)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
 }
 
 // seconds writes a duration as seconds with two or three figures.

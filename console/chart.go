@@ -44,6 +44,7 @@ type bin struct {
 	Started, Returned, Cancelled int
 	Legs, Failed                 int
 	P95                          time.Duration // of its slowest minute
+	P50, P99                     time.Duration // of an hour or more, where P95 is of all of it too
 }
 
 // fitting is the shortest span that shows everything since first, a Unix

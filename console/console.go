@@ -35,6 +35,11 @@ type Lights struct {
 	// Minutes of a provider, both ends in Unix minutes, oldest first.
 	Minutes func(provider string, first, last int64) []signal.Minute
 	Rules   signal.Rules
+	// Hours and Past are what the store has of a provider, in Unix hours and Unix
+	// minutes, both ends in it, oldest first. Nil: there is no page of it. They may
+	// wait for the store.
+	Hours func(ctx context.Context, provider string, first, last int64) ([]signal.Hour, error)
+	Past  func(ctx context.Context, provider string, first, last int64) ([]signal.Recorded, error)
 	// Guard is what this node keeps from a provider; nil where nothing is guarded.
 	Guard func(provider string) (r guard.Reading, most int)
 }
@@ -51,6 +56,8 @@ type Config struct {
 	Origin string
 	// Session is how long a sign-in lasts; 0 is 8 h.
 	Session time.Duration
+	// Readers may read the history with a token, and nothing else.
+	Readers []operator.TokenHash
 	// Sites says how telling sites of log-outs goes; nil: nobody is told here.
 	Sites   func(context.Context) (Sites, error)
 	Zone    *time.Location // of the times shown; nil: UTC
@@ -105,7 +112,7 @@ func New(cfg Config) (*Console, error) {
 		sessions: cfg.Ring.Box("console session"), trips: cfg.Ring.Box("console sign-in"),
 		limits: newLimiter(cfg.Now), watchers: make(chan struct{}, mostWatchers), done: make(chan struct{}),
 	}
-	for _, name := range []string{"signin", "board", "provider", "audit", "sites", "problem"} {
+	for _, name := range []string{"signin", "board", "provider", "history", "audit", "sites", "problem"} {
 		t, err := template.New("layout.html").Funcs(c.funcs()).
 			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
@@ -133,6 +140,11 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /audit", c.signedIn(c.audit))
 	if c.cfg.Sites != nil {
 		mux.HandleFunc("GET /sites", c.signedIn(c.sites))
+	}
+	if c.keepsHistory() {
+		mux.HandleFunc("GET /history", c.signedIn(c.historyPage))
+		mux.HandleFunc("GET /api/history.csv", c.export(true))
+		mux.HandleFunc("GET /api/history", c.export(false))
 	}
 	mux.HandleFunc("GET /ws", c.watch)
 	mux.HandleFunc("GET /static/{file}", c.static)
@@ -175,13 +187,14 @@ type frame struct {
 	Lost    time.Time
 	Blind   bool
 	Telling bool // there is a page of sites
+	Past    bool // there is a page of history
 	Version string
 }
 
 func (c *Console) frame(r *http.Request, v visitor, here string, ko, en string) frame {
 	return frame{
 		Title: signal.Text{KO: ko, EN: en}, By: v.By, How: v.How, At: r.URL.RequestURI(), Here: here,
-		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Version: c.cfg.Version,
+		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Past: c.keepsHistory(), Version: c.cfg.Version,
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,7 @@ type room struct {
 	lights *live.Live
 	now    atomic.Int64 // added to the clock
 	told   Sites
+	past   map[string][]signal.Hour // by provider; nil: what the store has
 	*Console
 	server *httptest.Server
 }
@@ -93,7 +95,15 @@ func newRoom(t *testing.T, ways Ways) *room {
 	r.server = httptest.NewUnstartedServer(nil)
 	r.Console, err = New(Config{
 		Desk: r.desk, Ways: ways, Ring: ring, Origin: "http://" + r.server.Listener.Addr().String(), Session: time.Hour,
-		Lights: Lights{Board: r.lights.Board, Insights: r.lights.Insights, Minutes: days.Minutes, Rules: signal.DefaultRules()},
+		Lights: Lights{
+			Board: r.lights.Board, Insights: r.lights.Insights, Minutes: days.Minutes, Rules: signal.DefaultRules(), Past: days.Past,
+			Hours: func(ctx context.Context, id string, first, last int64) ([]signal.Hour, error) {
+				if r.past == nil {
+					return days.Hours(ctx, id, first, last)
+				}
+				return slices.DeleteFunc(slices.Clone(r.past[id]), func(h signal.Hour) bool { return h.At < first || h.At > last }), nil
+			},
+		},
 		Sites: func(context.Context) (Sites, error) {
 			if r.store.gone.Load() {
 				return Sites{}, store.ErrUnavailable

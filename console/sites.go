@@ -14,16 +14,26 @@ type Sites struct {
 	Waiting int       // messages, of all nodes together
 	Oldest  time.Time // since when the oldest of them waits
 	Told    []SiteTold
+	Alerts  *Alerts // nil: no endpoint is told of changed lights
 }
 
-// SiteTold is what became of telling one site, by this node since its start.
+// Alerts is what has become of telling endpoints that lights have changed. Their
+// names are their ids.
+type Alerts struct {
+	Waiting int       // endpoints, of all nodes together
+	Oldest  time.Time // since when the first of them waits
+	Told    []SiteTold
+}
+
+// SiteTold is what became of telling one site or endpoint, by this node since its
+// start.
 type SiteTold struct {
-	ID      string // of the client
+	ID      string // of the client, or the alert
 	Name    signal.Text
 	Results []SiteResult
 }
 
-// SiteResult is one end of a try, as package broker/logout names them.
+// SiteResult is one end of a try, as broker/logout and signal/alert name them.
 type SiteResult struct {
 	Result string
 	Count  int
@@ -45,7 +55,7 @@ func (r SiteResult) Word() signal.Text {
 	return signal.Text{KO: r.Result, EN: r.Result}
 }
 
-// Bad says that a person may still be logged in at the site.
+// Bad says that it may not have been told: a person may still be logged in there.
 func (r SiteResult) Bad() bool { return r.Count > 0 && r.Result != "told" }
 
 type sitesView struct {

@@ -148,6 +148,15 @@ func TestTheConsoleFromSignInToSignOut(t *testing.T) {
 	press(t, desk, "take back", "#take-back")
 	turnedAt(t, chooser, "the chooser has Kakao back")
 
+	for _, span := range []string{"7d", "90d"} {
+		do(t, desk, "the history at a phone", chromedp.EmulateViewport(360, 800), chromedp.Navigate(d.url(atConsole, "/history?span="+span)), chromedp.WaitVisible(chromedp.CSS("#past-kakao .strip")))
+		demandTidy(t, desk, "history at a phone, "+span)
+		shoot(t, desk, "console-history-"+span)
+		if !eval[bool](t, desk, `document.body.innerText.includes("카카오 점검 중입니다.")`) {
+			t.Errorf("the history: got %s, want the operator's word in it", pageText(desk))
+		}
+	}
+	do(t, desk, "a desk's width again", chromedp.EmulateViewport(1280, 900))
 	do(t, desk, "read the trail", chromedp.Navigate(d.url(atConsole, "/audit")), chromedp.WaitVisible(chromedp.CSS(".trail")))
 	demandTidy(t, desk, "audit")
 	shoot(t, desk, "console-audit")

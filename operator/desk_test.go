@@ -18,7 +18,7 @@ import (
 	"sinho/store/embedded"
 )
 
-func open(t *testing.T, path string) store.Store {
+func open(t testing.TB, path string) store.Store {
 	t.Helper()
 	s, err := embedded.Open(path, embedded.Options{})
 	if err != nil {
@@ -28,7 +28,7 @@ func open(t *testing.T, path string) store.Store {
 	return s
 }
 
-func fresh(t *testing.T) store.Store {
+func fresh(t testing.TB) store.Store {
 	t.Helper()
 	return open(t, filepath.Join(t.TempDir(), "sinho.db"))
 }

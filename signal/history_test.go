@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"math"
 	"testing"
 	"time"
 )
@@ -14,15 +15,19 @@ func TestAMinuteSumsItsSecondsUnderTheWorstLight(t *testing.T) {
 		b.Errors[TimedOut] = 1
 		return b
 	}
-	if closed := h.Take([]Bucket{second(120, 100*time.Millisecond), second(121, 2*time.Second)}, Green, false); closed != nil {
+	if closed := h.Take([]Bucket{second(120, 100*time.Millisecond), second(121, 2*time.Second)}, Shown{Light: Green}); closed != nil {
 		t.Fatalf("got %v closed, want none yet", closed)
 	}
-	h.Take([]Bucket{second(121, time.Second), second(179, 100*time.Millisecond)}, Red, true)
-	closed := h.Take([]Bucket{second(180, time.Second)}, Yellow, false)
+	h.Take([]Bucket{second(121, time.Second), second(179, 100*time.Millisecond)}, Shown{Light: Red, Overruled: true})
+	closed := h.Take([]Bucket{second(180, time.Second)}, Shown{Light: Yellow})
 	if len(closed) != 1 {
 		t.Fatalf("got %d closed, want 1", len(closed))
 	}
-	got := closed[0]
+	sum, measured := closed[0].Sum()
+	got := MinuteOf(closed[0].At, sum)
+	if measured != 3 {
+		t.Errorf("got %d seconds, want 3", measured)
+	}
 	if got.At != 2 || got.Light != Red || !got.Override || got.Started != 6 || got.Returned != 3 || got.Legs != 3 || got.Failed != 3 {
 		t.Errorf("got %+v, want three seconds, each once, under red", got)
 	}
@@ -34,11 +39,32 @@ func TestAMinuteSumsItsSecondsUnderTheWorstLight(t *testing.T) {
 	}
 }
 
+func TestANodeThatStartsDoesNotPaintThePastInTodaysLight(t *testing.T) {
+	var old, young History
+	var seconds []Bucket
+	for at := int64(600); at <= 665; at++ {
+		seconds = append(seconds, Bucket{Second: at, Started: 1})
+	}
+	closed := old.Take(seconds[:31], Shown{Light: Green})
+	closed = append(closed, old.Take(seconds[31:], Shown{Light: Grey, Since: 631, Overruled: true})...)
+	late := young.Take(seconds, Shown{Light: Grey, Since: 631, Overruled: true})
+	if len(closed) != 1 || len(late) != 1 {
+		t.Fatalf("got %d and %d minutes, want one each", len(closed), len(late))
+	}
+	if got, _ := late[0].Sum(); got.Lights[Grey] != 30 || got.Overruled != 30 || got.Started != 60 {
+		t.Errorf("got %+v, want grey since it was", got)
+	}
+	got, _ := late[0].Merge(closed[0].Parts).Sum()
+	if got.Lights[Green] != 31 || got.Lights[Grey] != 29 || got.Started != 60 {
+		t.Errorf("got %+v, want the node that knows more to stand", got)
+	}
+}
+
 func TestAHistoryForgetsAfterADayAndKeepsItsOwn(t *testing.T) {
 	var h History
 	const first = int64(10_000)
 	for at := first; at < first+HistoryMinutes+5; at++ {
-		h.Take([]Bucket{{Second: at * 60}}, Green, false)
+		h.Take([]Bucket{{Second: at * 60}}, Shown{Light: Green})
 	}
 	last := first + HistoryMinutes + 4
 	all := h.Minutes(0, last)
@@ -97,5 +123,57 @@ func TestAViewHasTheNumbersTheLightIsJudgedBy(t *testing.T) {
 	}
 	if empty := (Lamp{}).View(r, Sample{}); empty.N != 0 || empty.LeastSlow != 0 {
 		t.Errorf("got %+v, want nothing", empty)
+	}
+}
+
+// TestTheHistorysHonestyIsTheLights lets a light and a history see the same hour,
+// in which a page dies: what each says of green is the same.
+func TestTheHistorysHonestyIsTheLights(t *testing.T) {
+	r := DefaultRules()
+	var l Lamp
+	var h History
+	var chapters [2]Chapter
+	note := func(closed []Recorded) {
+		for _, m := range closed {
+			n, place := ChapterOf(m.At)
+			chapters[n%2][place] = m.Parts
+		}
+	}
+	const first = int64(3600 * 400_000)
+	var seconds []Bucket
+	for at := first; at < first+3600; at++ {
+		green := uint32(0)
+		if l.Light == Green {
+			green = 5
+		}
+		b := Bucket{Second: at, Started: 5, StartedGreen: green}
+		if dead := at > first+1800 && at < first+2100; !dead {
+			b.Came(at-10, 5, green)
+			b.GreenEnded, b.GreenSlow = green, min(green, uint32(at%97/96))
+			for range 5 {
+				b.Legs.Observe(150 * time.Millisecond)
+			}
+		} else if at%3 == 0 {
+			b.GreenEnded, b.GreenFailed = min(green, 1), min(green, 1)
+		}
+		seconds = append(seconds, b)
+		before := l.Honest.Vanished
+		l = l.Step(r, Sample{Buckets: seconds[max(len(seconds)-60, 0):]}, time.Unix(at+1, 0))
+		note(h.Take([]Bucket{b}, Shown{Light: l.Light, Vanished: l.Honest.Vanished - before}))
+	}
+	note(h.Close())
+	hour := HourOf(first/3600, chapters[0], chapters[1])
+	got, want := hour.Honest(), l.Honest
+	if want.Vanished == 0 || want.Failed == 0 || want.Slow == 0 {
+		t.Fatalf("got %+v of the light, want something of everything", want)
+	}
+	if math.Abs(got.Vanished-want.Vanished) > 0.001*want.Vanished {
+		t.Errorf("got %v vanished, want %v", got.Vanished, want.Vanished)
+	}
+	if got.Vanished = want.Vanished; got != want {
+		t.Errorf("got %+v, want the light's %+v", got, want)
+	}
+	if hour.Seconds != 3600 || hour.lit() != 3600 || hour.Lights[Red]+hour.Lights[Grey] == 0 || len(Incidents([]Hour{hour})) == 0 {
+		t.Errorf("got %d s of %v, want the dead page as an incident", hour.Seconds, hour.Lights)
 	}
 }

@@ -36,7 +36,7 @@ func (w *wire) fail(what string) {
 }
 
 // format writes the byte, or demands it.
-func (w *wire) format(version byte) {
+func (w *wire) format(version byte) { //nolint:unparam // each format has its own version; all are in their first
 	switch {
 	case !w.reading:
 		w.buf = append(w.buf, version)

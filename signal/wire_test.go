@@ -59,6 +59,8 @@ func fill(v reflect.Value, next *int64, without ...string) {
 		v.SetInt(*next)
 	case reflect.Uint32:
 		v.SetUint(uint64(*next))
+	case reflect.Uint8:
+		v.SetUint(uint64(*next % 256))
 	default:
 		panic("a field of kind " + v.Kind().String() + ", which the wire does not know")
 	}

@@ -9,7 +9,6 @@ package logout
 import (
 	"context"
 	"crypto/sha256"
-	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	"net/http"
 	"time"
 
+	"sinho/reach"
 	"sinho/seal"
 	"sinho/store"
 )
@@ -64,7 +64,7 @@ type Config struct {
 	// Queue keeps what has not been told yet.
 	Queue store.Queue
 	// Transport carries the requests (nil: one of TLS 1.2 and 1.3 that reaches sites
-	// only, see mayLead).
+	// only, see package reach).
 	Transport http.RoundTripper
 	// Delivered counts what became of a try, by client and Result (nil: nobody).
 	Delivered func(client, result string)
@@ -84,14 +84,6 @@ func New(cfg Config) (*Deliveries, error) {
 	if cfg.Issuer == "" || cfg.Site == nil || cfg.Sign == nil || cfg.Ring == nil || cfg.Queue == nil {
 		return nil, errors.New("new deliveries: Issuer, Site, Sign, Ring and Queue are needed")
 	}
-	if cfg.Transport == nil {
-		t := http.DefaultTransport.(*http.Transport).Clone()
-		t.DialContext = guarded(nil)
-		t.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12}
-		t.MaxResponseHeaderBytes = 16 << 10
-		t.MaxIdleConnsPerHost = 4
-		cfg.Transport = t
-	}
 	if cfg.Delivered == nil {
 		cfg.Delivered = func(string, string) {}
 	}
@@ -103,11 +95,7 @@ func New(cfg Config) (*Deliveries, error) {
 	}
 	return &Deliveries{
 		cfg: cfg, nudge: make(chan struct{}, 1),
-		http: &http.Client{
-			Transport: cfg.Transport, Timeout: callWait,
-			// A site that answers with a redirect would have us ask whom it names.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		http: reach.Client(cfg.Transport, callWait),
 	}, nil
 }
 

@@ -1,7 +1,9 @@
 // Command rush puts load on a running Sinho the way people do: `rush login`
 // sends complete logins at a rate that does not wait for answers, `rush watch`
-// holds thousands of watchers of the lights. It knows the broker by its public
-// faces alone: OpenID Connect, its pages, and the board's WebSocket.
+// holds thousands of watchers of the lights. Those know the broker by its public
+// faces alone: OpenID Connect, its pages, and the board's WebSocket. `rush
+// simulate` needs no broker: it runs the lights and the recommendation against a
+// model.
 package main
 
 import (
@@ -33,19 +35,19 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	root := &cobra.Command{
 		Use:   "rush",
-		Short: "load for a running Sinho: complete logins, and watchers of the lights",
+		Short: "load for a running Sinho, and a simulation of its lights",
 		Long: `rush measures a running Sinho from outside. Arrivals keep their own time: a
 server that slows down is not asked less, and every latency counts from the
 moment a person meant to begin.
 
-Only aim it at a server that is yours.`,
+Only aim it at a server that is yours. rush simulate asks none.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(loginCommand(), watchCommand()) //nolint:contextcheck // cobra hands the context over
+	root.AddCommand(loginCommand(), watchCommand(), simulateCommand()) //nolint:contextcheck // cobra hands the context over
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

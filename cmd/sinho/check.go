@@ -81,6 +81,9 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 	if cert != nil {
 		line("tls", "%s, until %s", strings.Join(cert.leaf.DNSNames, ", "), cert.leaf.NotAfter.In(cfg.TimeZone.Location()).Format(readable))
 	}
+	for _, a := range cfg.Targets() {
+		line("alert", "%s", a.ID)
+	}
 	line("store", "%s", cfg.Store)
 	line("keys_dir", "%s, pepper %s", cfg.KeysDir, fingerprint(sec.pepper))
 	var clients, shown []string

@@ -39,20 +39,26 @@ func newDesk(st store.Store, known func(string) bool, now func() time.Time, log 
 func (d desk) write(ctx context.Context, current func() *lights) error {
 	return d.days.Run(ctx, func() operator.Source {
 		l := current()
-		return operator.Source{Board: l.Board, Since: l.Since}
+		return operator.Source{Board: l.Board, Since: l.Since, Vanished: func(id string) float64 {
+			_, byID := l.Honesty()
+			return byID[id].Vanished
+		}}
 	})
 }
 
 // newConsole is the console over a desk and lights.
 func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more console.Config) (*console.Console, error) {
 	more.Desk, more.Ways, more.Ring, more.Version, more.Now = d.Desk, ways, ring, version, d.now
-	more.Lights = console.Lights{Board: l.Board, Insights: l.Insights, Minutes: d.days.Minutes, Rules: signal.DefaultRules(), Guard: l.guards.reading}
+	more.Lights = console.Lights{
+		Board: l.Board, Insights: l.Insights, Rules: signal.DefaultRules(), Guard: l.guards.reading,
+		Minutes: d.days.Minutes, Hours: d.days.Hours, Past: d.days.Past,
+	}
 	return console.New(more)
 }
 
 // consoleOf makes the console that cfg names for a generation, nil when there
 // is none.
-func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
+func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.Sites, error), l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
 	c := cfg.Console
 	if c == nil {
 		return nil, nil //nolint:nilnil // no console is none
@@ -75,15 +81,23 @@ func consoleOf(cfg *config.Config, d desk, told *telling, l *lights, ring *seal.
 			return nil, err
 		}
 	}
+	var readers []operator.TokenHash
+	for _, text := range c.ReadTokens {
+		hash, err := operator.ParseTokenHash(text)
+		if err != nil {
+			return nil, err // Validate has told
+		}
+		readers = append(readers, hash)
+	}
 	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Sites: told.sites, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+		Origin: cfg.Origin(), Readers: readers, Sites: told, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
 }
 
 // furnish gives a generation its console, and tells its lights every operator's
 // word before anybody is sent to them.
 func (n *node) furnish(g *generation) (err error) {
-	if g.console, err = consoleOf(g.cfg, n.desk, n.telling, g.lights, g.secrets.ring, n.log); err != nil {
+	if g.console, err = consoleOf(g.cfg, n.desk, n.alerts.beside(n.telling.sites), g.lights, g.secrets.ring, n.log); err != nil {
 		return err
 	}
 	g.operators = http.NotFoundHandler()

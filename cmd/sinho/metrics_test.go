@@ -57,7 +57,7 @@ func (w *world) watched() (*running, func() string) {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { w.aside.Close() })
-	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String(),
+	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String()+w.alert(w.site.URL+"/alerts"),
 		"    sector: booking\n", "    sector: booking\n    backchannel_logout_uri: "+w.site.URL+"/backchannel\n"))
 	return w.serve(), func() string {
 		resp, err := w.client.Get("http://" + w.aside.Addr().String() + "/metrics")
@@ -112,6 +112,8 @@ func TestANodeTellsPrometheusWhatItDoes(t *testing.T) {
 	}
 	got.want(t, `sinho_logout_deliveries_total{client="booking",result="told"}`, 0, 0)
 	got.want(t, `sinho_logout_queue_length`, 0, 0)
+	got.want(t, `sinho_alert_deliveries_total{alert="ops",result="given_up"}`, 0, 0)
+	got.want(t, `sinho_alert_queue_length`, 0, 1)
 	// Which site somebody came from is told nowhere; that a site is told of ended
 	// sessions says nothing about anybody.
 	rest := strings.ReplaceAll(text, `sinho_logout_deliveries_total{client="booking"`, "")

@@ -15,6 +15,7 @@ import (
 
 	"sinho/config"
 	"sinho/providers"
+	"sinho/signal"
 	"sinho/store"
 	"sinho/store/shared"
 )
@@ -38,6 +39,7 @@ type node struct {
 	traces  *traces  // nil: none
 	desk    desk
 	telling *telling
+	alerts  *alerting
 	health  *health
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
@@ -85,6 +87,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if err == nil {
 		n.telling, err = newTelling(cfg.PublicURL, kept, n.metrics, n.stands.clock.Now, n.log)
 	}
+	if err == nil {
+		board := func() signal.Board { return n.current.Load().lights.Board() }
+		n.alerts, err = newAlerting(cfg.PublicURL, board, n.store, kept, n.metrics, n.stands.clock.Now, n.log)
+	}
 	var first *generation
 	if err == nil {
 		first, err = nextGeneration(ctx, cfg, nil, sec, n.outside(), n.log)
@@ -96,6 +102,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		return nil, errors.Join(err, n.traces.close(ctx), n.store.Close())
 	}
 	n.telling.use(first.clients, first.secrets)
+	n.alerts.use(cfg)
 	n.current.Store(first)
 	for _, path := range exposed(cfg.KeysDir) {
 		n.log.WarnContext(ctx, "a key file can be read by everybody on this machine", "file", path, "do", "chmod o= "+path)
@@ -134,6 +141,7 @@ func (n *node) start(behind context.Context) {
 	n.light(first) //nolint:contextcheck // lights live as long as the node
 	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
 	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
+	n.running.Go(func() error { return settle(behind, n.alerts.Run(behind)) })
 	n.running.Go(func() error {
 		return settle(behind, n.desk.write(behind, func() *lights { return n.current.Load().lights }))
 	})
@@ -207,6 +215,7 @@ func (n *node) reload(ctx context.Context, why string) {
 	}
 	n.level.Set(slog.Level(next.cfg.Log.Level))
 	n.telling.use(next.clients, next.secrets)
+	n.alerts.use(next.cfg)
 	n.current.Store(next)
 	if next.lights != old.lights {
 		end() // whoever watches comes again and finds the new ones

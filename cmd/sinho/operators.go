@@ -21,7 +21,7 @@ func operatorsCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(operatorsHashCommand())
+	cmd.AddCommand(operatorsHashCommand(), operatorsTokenCommand())
 	return cmd
 }
 
@@ -51,6 +51,24 @@ func operatorsHash(password string, stdout io.Writer) error {
 	}
 	fmt.Fprintln(stdout, h)
 	return nil
+}
+
+func operatorsTokenCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "token",
+		Short: "make a token by which a machine reads the history",
+		Long: `Prints a new random token, for the machine, and its hash, for console.read_tokens
+in sinho.yaml. The token is kept nowhere. It reads /api/history and
+/api/history.csv at the console's listener, sent as "Authorization: Bearer ...",
+and nothing else. To revoke it, remove the hash.`,
+		Example: "  sinho operators token",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			token, hash := operator.NewToken()
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "token  %s\nhash   %s\n", token, hash)
+			return err
+		},
+	}
 }
 
 // readPassword asks at a terminal and reads a line from anything else.

@@ -8,6 +8,20 @@ import (
 	"sinho/operator"
 )
 
+func TestATokenIsPrintedWithItsHash(t *testing.T) {
+	var stdout bytes.Buffer
+	if err := run(t.Context(), []string{"operators", "token"}, &stdout, &stdout); err != nil {
+		t.Fatal(err)
+	}
+	words := strings.Fields(stdout.String())
+	if len(words) != 4 || words[0] != "token" || words[2] != "hash" {
+		t.Fatalf("got %q, want the token and its hash", stdout.String())
+	}
+	if h, err := operator.ParseTokenHash(words[3]); err != nil || !h.Matches(words[1]) {
+		t.Errorf("got %q (%v), want the hash of the token", words[3], err)
+	}
+}
+
 func TestAHashFromAPipeMatchesItsPassword(t *testing.T) {
 	var stdout bytes.Buffer
 	password, err := readPassword(strings.NewReader("correct horse battery\r\nmore\n"), &stdout)

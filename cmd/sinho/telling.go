@@ -5,7 +5,6 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -26,12 +25,9 @@ import (
 type telling struct {
 	*logout.Deliveries
 
-	voice  atomic.Pointer[voice]
-	counts *prometheus.CounterVec // nil: nobody counts
-	now    func() time.Time
+	*tally
 
-	mu   sync.Mutex                               // guards book
-	book map[string]map[string]console.SiteResult // by client and result
+	voice atomic.Pointer[voice]
 }
 
 // voice is who is told, and with which keys.
@@ -43,7 +39,7 @@ type voice struct {
 
 // newTelling tells nobody before it has a voice.
 func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Time, log *slog.Logger) (*telling, error) {
-	t := &telling{counts: m.deliveries(), now: now, book: map[string]map[string]console.SiteResult{}}
+	t := &telling{tally: newTally(m.deliveries(), now)}
 	t.voice.Store(&voice{})
 	var err error
 	t.Deliveries, err = logout.New(logout.Config{
@@ -60,7 +56,10 @@ func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Ti
 	if err != nil {
 		return nil, err
 	}
-	m.watchQueue(t.Waiting, now)
+	m.watchQueue(
+		desc("logout_queue_length", "Messages to sites about ended sessions that wait, of all nodes together."),
+		desc("logout_queue_oldest_age_seconds", "How long the oldest of them has been waiting, 0 for none."), t.Waiting, now,
+	)
 	return t, nil
 }
 
@@ -68,29 +67,11 @@ func newTelling(issuer string, queue store.Queue, m *metrics, now func() time.Ti
 // wants to be told are shown from zero.
 func (t *telling) use(clients *client.Registry, s secrets) {
 	t.voice.Store(&voice{clients: clients, keys: s.keys, ring: s.ring})
-	if t.counts == nil {
-		return
-	}
 	for c := range clients.All() {
-		if c.BackchannelLogoutURI == "" {
-			continue
-		}
-		for _, result := range logout.Results() {
-			t.counts.WithLabelValues(c.ID, result)
+		if c.BackchannelLogoutURI != "" {
+			t.expect(c.ID, logout.Results())
 		}
 	}
-}
-
-func (t *telling) count(client, result string) {
-	if t.counts != nil {
-		t.counts.WithLabelValues(client, result).Inc()
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.book[client] == nil {
-		t.book[client] = map[string]console.SiteResult{}
-	}
-	t.book[client][result] = console.SiteResult{Result: result, Count: t.book[client][result].Count + 1, Last: t.now()}
 }
 
 // sites is how telling goes, for operators.
@@ -98,19 +79,13 @@ func (t *telling) sites(ctx context.Context) (s console.Sites, err error) {
 	if s.Waiting, s.Oldest, err = t.Waiting(ctx); err != nil {
 		return s, err
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	for c := range t.voice.Load().clients.All() {
 		if c.BackchannelLogoutURI == "" {
 			continue
 		}
-		one := console.SiteTold{ID: c.ID, Name: signal.Text{KO: c.Name.KO, EN: c.Name.EN}}
-		for _, result := range logout.Results() {
-			r := t.book[c.ID][result]
-			r.Result = result
-			one.Results = append(one.Results, r)
-		}
-		s.Told = append(s.Told, one)
+		s.Told = append(s.Told, console.SiteTold{
+			ID: c.ID, Name: signal.Text{KO: c.Name.KO, EN: c.Name.EN}, Results: t.of(c.ID, logout.Results()),
+		})
 	}
 	slices.SortFunc(s.Told, func(a, b console.SiteTold) int { return strings.Compare(a.ID, b.ID) })
 	return s, nil
@@ -137,16 +112,12 @@ func (m *metrics) deliveries() *prometheus.CounterVec {
 // queueLook bounds how long a scrape waits for the store.
 const queueLook = time.Second
 
-// watchQueue shows how much waits to be told; while the store is away, nothing.
-func (m *metrics) watchQueue(waiting func(context.Context) (int, time.Time, error), now func() time.Time) {
-	if m == nil {
-		return
+// watchQueue shows how much waits in a queue; while the store is away, nothing.
+// length and oldest are its two figures.
+func (m *metrics) watchQueue(length, oldest *prometheus.Desc, waiting func(context.Context) (int, time.Time, error), now func() time.Time) {
+	if m != nil {
+		m.registry.MustRegister(&queueFigures{waiting: waiting, now: now, length: length, age: oldest})
 	}
-	m.registry.MustRegister(&queueFigures{
-		waiting: waiting, now: now,
-		length: desc("logout_queue_length", "Messages to sites about ended sessions that wait, of all nodes together."),
-		age:    desc("logout_queue_oldest_age_seconds", "How long the oldest of them has been waiting, 0 for none."),
-	})
 }
 
 type queueFigures struct {

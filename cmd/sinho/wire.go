@@ -125,11 +125,15 @@ func newFront(f front) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), f.stage), nil
+	feed, err := live.NewFeed(f.lights.Live, f.issuer, f.secrets.signFeed)
+	if err != nil {
+		return nil, err
+	}
+	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), feed.Handler(), f.stage), nil
 }
 
 // brokerRoutes puts the rooms of the broker's listener side by side.
-func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
+func brokerRoutes(op, pages, lights, feed, stage http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/authorize", "/par", "/token", "/introspect", "/revoke", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
 		mux.Handle(path, op)
@@ -137,6 +141,7 @@ func brokerRoutes(op, pages, lights, stage http.Handler) http.Handler {
 	for _, path := range []string{"/signal", "/signal/"} {
 		mux.Handle(path, lights)
 	}
+	mux.Handle("/signal.jws", feed)
 	if stage != nil {
 		for _, path := range []string{"/{$}", "/stage/"} {
 			mux.Handle(path, stage)

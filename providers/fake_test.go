@@ -69,9 +69,19 @@ var testKeys = sync.OnceValue(func() map[string]any {
 
 func sign(t testing.TB, alg, kid string, key any, claims map[string]any) string {
 	t.Helper()
+	return signWith(t, alg, key, kid, claims)
+}
+
+// signWith signs with more headers, given as names and values.
+func signWith(t testing.TB, alg string, key any, kid string, claims map[string]any, headers ...any) string {
+	t.Helper()
+	o := &jose.SignerOptions{}
+	for i := 0; i < len(headers); i += 2 {
+		o = o.WithHeader(jose.HeaderKey(headers[i].(string)), headers[i+1])
+	}
 	s, err := jose.NewSigner(jose.SigningKey{
 		Algorithm: jose.SignatureAlgorithm(alg), Key: jose.JSONWebKey{Key: key, KeyID: kid},
-	}, nil)
+	}, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -158,14 +158,7 @@ func (m *memory) do(k string, op store.Op) {
 }
 
 func (m *memory) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
-	values, err := m.ReadAll(ctx, shard, key)
-	if err == nil && values[0] == nil {
-		err = store.ErrAbsent
-	}
-	if err != nil {
-		return nil, err
-	}
-	return values[0], nil
+	return store.One(m.ReadAll(ctx, shard, key))
 }
 
 func (m *memory) ReadAll(_ context.Context, shard store.Shard, keys ...string) ([][]byte, error) {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"syscall"
 	"time"
 )
@@ -81,4 +82,13 @@ func May(host string, to netip.Addr) bool {
 		return to.IsLoopback()
 	}
 	return !to.IsLoopback() && !to.IsUnspecified() && !to.IsLinkLocalUnicast() && !to.IsMulticast() && to != metadata6
+}
+
+// Cause is what kept a request from being answered, without the address, which may
+// carry what its owner put into it.
+func Cause(err error) string {
+	if asked, is := errors.AsType[*url.Error](err); is {
+		return asked.Err.Error()
+	}
+	return err.Error()
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"slices"
 )
 
@@ -34,4 +35,15 @@ func Appended(list, entry []byte, keep, same int) ([]byte, bool) {
 	}
 	next = append(next, entry...)
 	return next[max(0, len(next)-keep*len(entry)):], true
+}
+
+// One is the answer of a Read, made of that of a ReadAll of one key.
+func One(values [][]byte, err error) ([]byte, error) {
+	switch {
+	case err != nil:
+		return nil, err
+	case values[0] == nil:
+		return nil, fmt.Errorf("read: %w", ErrAbsent)
+	}
+	return values[0], nil
 }

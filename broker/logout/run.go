@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"sinho/reach"
 	"sinho/store"
 )
 
@@ -117,7 +118,7 @@ func (d *Deliveries) try(ctx context.Context, m message) (result, why string) {
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	resp, err := d.http.Do(req)
 	if err != nil {
-		return ResultRetry, "no answer: " + harmless(err)
+		return ResultRetry, "no answer: " + reach.Cause(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
@@ -128,15 +129,6 @@ func (d *Deliveries) try(ctx context.Context, m message) (result, why string) {
 		return ResultRefused, "it answered 400"
 	}
 	return ResultRetry, fmt.Sprintf("it answered %d", resp.StatusCode)
-}
-
-// harmless is the cause without the address, which may carry what a site put
-// into it.
-func harmless(err error) string {
-	if asked, is := errors.AsType[*url.Error](err); is {
-		return asked.Err.Error()
-	}
-	return err.Error()
 }
 
 // logoutToken is Back-Channel Logout 1.0 §2.4. It has no nonce.

@@ -8,11 +8,11 @@ import (
 	"io"
 	randv2 "math/rand/v2"
 	"net/http"
-	"net/url"
 	"strconv"
 	"sync"
 	"time"
 
+	"sinho/reach"
 	"sinho/store"
 )
 
@@ -199,7 +199,7 @@ func (a *Alerts) try(ctx context.Context, t Target, m message) (result, why stri
 	req.Header.Set("Webhook-Signature", signature(t.Secrets, m.ID, now, body))
 	resp, err := a.http.Do(req)
 	if err != nil {
-		return ResultRetry, "no answer: " + harmless(err)
+		return ResultRetry, "no answer: " + reach.Cause(err)
 	}
 	defer resp.Body.Close()
 	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
@@ -210,12 +210,4 @@ func (a *Alerts) try(ctx context.Context, t Target, m message) (result, why stri
 		return ResultRefused, "it answered 410: it wants no more"
 	}
 	return ResultRetry, fmt.Sprintf("it answered %d", resp.StatusCode)
-}
-
-// harmless is the cause without the address.
-func harmless(err error) string {
-	if asked, is := errors.AsType[*url.Error](err); is {
-		return asked.Err.Error()
-	}
-	return err.Error()
 }

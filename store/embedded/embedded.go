@@ -163,14 +163,7 @@ func (s *Store) prepare(folder string) error {
 
 // Read implements store.Store. It sees every Apply that has been answered.
 func (s *Store) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
-	values, err := s.ReadAll(ctx, shard, key)
-	switch {
-	case err != nil:
-		return nil, err
-	case values[0] == nil:
-		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
-	}
-	return values[0], nil
+	return store.One(s.ReadAll(ctx, shard, key))
 }
 
 // ReadAll implements store.Store.

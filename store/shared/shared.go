@@ -180,14 +180,7 @@ func (s *Store) master(ctx context.Context, key string) (*redis.Client, error) {
 
 // Read implements store.Store. It asks the master, never a replica.
 func (s *Store) Read(ctx context.Context, shard store.Shard, key string) ([]byte, error) {
-	values, err := s.ReadAll(ctx, shard, key)
-	switch {
-	case err != nil:
-		return nil, err
-	case values[0] == nil:
-		return nil, fmt.Errorf("read: %w", store.ErrAbsent)
-	}
-	return values[0], nil
+	return store.One(s.ReadAll(ctx, shard, key))
 }
 
 // ReadAll implements store.Store. A shard's records are of one slot.

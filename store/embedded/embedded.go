@@ -41,7 +41,7 @@ type Options struct {
 type Store struct {
 	path  string
 	db    *bolt.DB
-	run   runID
+	run   runID // the writer's
 	tidy  time.Duration
 	clock clock
 
@@ -51,7 +51,9 @@ type Store struct {
 	closing  sync.Once
 	closeErr error
 
+	fresh   fresh
 	stride  time.Duration // stride, but for tests
+	lag     time.Duration // lag, but for tests
 	commits atomic.Int64
 	commit  func(*bolt.Tx) error // (*bolt.Tx).Commit, but for tests and experiments
 }
@@ -95,6 +97,8 @@ func Open(path string, o Options) (*Store, error) {
 		ended:  make(chan struct{}),
 		commit: (*bolt.Tx).Commit,
 		stride: stride,
+		lag:    lag,
+		fresh:  fresh{records: make(map[string]record)},
 	}
 	if _, err := rand.Read(s.run[:]); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: run id: %w", err), db.Close())
@@ -176,14 +180,12 @@ func (s *Store) ReadAll(ctx context.Context, shard store.Shard, keys ...string) 
 	}
 	now := s.clock.now()
 	values := make([][]byte, len(keys))
-	err := s.db.View(func(tx *bolt.Tx) error {
-		records := tx.Bucket([]byte(bucketRecords))
+	err := s.fresh.view(s.db, func(get func([]byte) (record, bool)) {
 		for i, key := range keys {
-			if r, ok := decodeRecord(records.Get(recordKey(shard, key))); ok && r.live(now) && !r.tombstone {
+			if r, ok := get(recordKey(shard, key)); ok && r.live(now) && !r.tombstone {
 				values[i] = append([]byte{}, r.value...)
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, err)

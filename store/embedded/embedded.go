@@ -1,12 +1,13 @@
 // Package embedded keeps the records of one process in one bbolt file: the
-// default store, for a single node. One goroutine writes; whatever is queued
-// when it is free goes into one transaction, and the next batch forms while
-// that one is being flushed. Transactions keep 2 ms of distance, so that their
-// flushes are shared; a lone Apply is committed at once.
+// default store, for a single node. One goroutine writes, and has one transaction
+// open that is committed 25 ms after its first change at the latest.
 //
-// Every Apply is answered after its transaction has reached the disk, durable
-// or not (docs/decisions/0003-bbolt-group-commit.md says why). It knows
-// nothing of other processes: a second one is refused by the file's lock.
+// An Apply that is not durable is seen and answered at once; what is durable, and
+// every change of a queue, when its commit has reached the disk. A crash takes
+// back the last of what is not durable, and a new run of the store fences the
+// codes of the one before (docs/decisions/0003-bbolt-group-commit.md has the
+// races). It knows nothing of other processes: a second one is refused by the
+// file's lock.
 package embedded
 
 import (

@@ -31,6 +31,8 @@ type evidence struct {
 	pages    row   // failed page probes in a row
 	lastGood int64 // second of the last good leg
 	crowd    *crowd
+	people   compared // with the same hour of a week
+	week     *Week
 	enough   bool // logins to say green
 }
 
@@ -41,6 +43,7 @@ func (r *Rules) judge(e *evidence) finding {
 	if e.enough {
 		worst = finding{light: Green, code: CodeOK, measured: true, n: e.n, limit: e.p90}
 	}
+	perMille, known := e.week.failing()
 	found := false
 	note := func(f finding) {
 		if !found || f.light.Worse(worst.light) {
@@ -53,6 +56,8 @@ func (r *Rules) judge(e *evidence) finding {
 	r.judgeTimes(e, note)
 	r.judgePeople(e, note)
 	r.judgeProbes(e, note)
+	worst.seen, worst.well, worst.within = e.n, max(e.n-max(e.slow, e.failed), 0), Bound(e.th.slow)
+	worst.usual, worst.perMille, worst.perMilleKnown = e.p90, perMille, known
 	return worst
 }
 
@@ -116,14 +121,21 @@ func (r *Rules) judgeTimes(e *evidence, note func(finding)) {
 	}
 }
 
-// judgePeople: the person leg alone turns a light yellow or red, never grey.
+// judgePeople: the person leg alone turns a light yellow or red, never grey. What
+// it takes for usual is first the last minutes', then the same hour's of a week.
 func (r *Rules) judgePeople(e *evidence, note func(finding)) {
 	f := finding{code: CodeMissing, n: int(e.crowd.due + 0.5), k: int(e.crowd.came)}
+	c := &e.people
 	switch {
 	case e.crowd.red >= r.Person.RedEvidence:
 		f.light = Red
 	case e.crowd.yellow >= r.Person.YellowEvidence:
 		f.light = Yellow
+	case c.short(&r.Returns):
+		f = finding{
+			light: Yellow, code: CodeMissing, n: int(c.started), k: c.returned,
+			usualOf100: int(100*c.due/c.started + 0.5), span: time.Duration(c.minutes) * time.Minute,
+		}
 	default:
 		return
 	}

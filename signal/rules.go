@@ -10,8 +10,10 @@ type Rules struct {
 	Objective time.Duration
 	// SlowFloor and VerySlowFloor are the least t1 and t2.
 	SlowFloor, VerySlowFloor time.Duration
-	// BaselineHalfLife is how fast the usual times forget; they are learned only
-	// while green, and used from BaselineNeeds legs on.
+	// The usual times are those of the last seven days (Week) from WeekNeeds legs on.
+	// Until then they are what was learned lately: BaselineHalfLife is how fast that
+	// forgets, and it is used from BaselineNeeds legs on. Both learn only while green.
+	WeekNeeds        int64
 	BaselineHalfLife time.Duration
 	BaselineNeeds    float64
 
@@ -69,6 +71,7 @@ type Rules struct {
 	SilenceFloor              time.Duration
 
 	Person   PersonRules
+	Returns  ReturnRules
 	Capacity CapacityRules
 
 	// What a light leaves of a provider's capacity.
@@ -93,6 +96,20 @@ type PersonRules struct {
 	MostPerSecond float64
 	// Memory is how fast evidence fades.
 	Memory time.Duration
+}
+
+// ReturnRules hold the people of the last minutes against the same hour of the
+// last seven days (docs/decisions/0034-baseline.md).
+type ReturnRules struct {
+	// HourNeeds is how many people must have gone in the same hours of the week.
+	HourNeeds int64
+	// People are judged Settle minutes after the one they left in: the newest
+	// minutes, at least Least, until they hold Needs people, at most Most.
+	Settle, Least, Most int64
+	Needs               float64
+	// The light is yellow when the one-sided upper bound at Z of the share that
+	// came back is below Ratio of the usual one.
+	Ratio, Z float64
 }
 
 // CapacityRules estimate what a provider takes (docs/decisions/0013-capacity.md).
@@ -126,6 +143,7 @@ func DefaultRules() Rules {
 		Objective:        3 * time.Second,
 		SlowFloor:        1 * time.Second,
 		VerySlowFloor:    2 * time.Second,
+		WeekNeeds:        300,
 		BaselineHalfLife: 10 * time.Minute,
 		BaselineNeeds:    50,
 		ShortWindow:      10,
@@ -169,6 +187,15 @@ func DefaultRules() Rules {
 			RedEvidence:    18,
 			MostPerSecond:  2,
 			Memory:         60 * time.Second,
+		},
+		Returns: ReturnRules{
+			HourNeeds: 100,
+			Settle:    2,
+			Least:     2,
+			Most:      10,
+			Needs:     60,
+			Ratio:     0.8,
+			Z:         3,
 		},
 		Capacity: CapacityRules{
 			Window:       5,

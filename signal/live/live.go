@@ -107,6 +107,8 @@ type provider struct {
 	override  *signal.Override // this node's, over whatever the lamp says
 	anew      time.Time        // an override ended then, and no lamp has begun anew since
 	planned   []signal.Maintenance
+	// week is what is usual as the lamp is judged by it, fresh as it was told last.
+	week, fresh signal.Week
 }
 
 // New is a Live that measures nothing until Run. It reports every mistake in

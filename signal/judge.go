@@ -26,6 +26,7 @@ type evidence struct {
 	p90      time.Duration
 	now      int64 // second sealed last
 	overdue  int   // legs in flight longer than 2·t2
+	stuck    int   // and longer than t1
 	legs     row   // failed legs in a row
 	probes   row   // failed server probes in a row
 	pages    row   // failed page probes in a row
@@ -105,6 +106,7 @@ func (r *Rules) judgeTimes(e *evidence, note func(finding)) {
 	if e.slow < r.EventsNeeded {
 		return
 	}
+	stuck := e.stuck >= r.StuckLegs && e.now > e.lastGood
 	slow := finding{code: CodeSlow, n: e.n, k: e.slow, limit: Bound(e.th.slow)}
 	very := finding{code: CodeVerySlow, n: e.n, k: e.verySlow, limit: Bound(e.th.verySlow)}
 	lb := LowerBound(e.slow, e.n)
@@ -115,7 +117,7 @@ func (r *Rules) judgeTimes(e *evidence, note func(finding)) {
 	case e.verySlow >= r.EventsNeeded && LowerBound(e.verySlow, e.n) > r.RedVerySlow:
 		very.light = Red
 		note(very)
-	case lb > r.YellowSlow:
+	case lb > r.YellowSlow, stuck:
 		slow.light = Yellow
 		note(slow)
 	}

@@ -82,6 +82,7 @@ func (l Lamp) Step(r Rules, s Sample, now time.Time) Lamp {
 		tally: r.gather(s.Buckets, &s.InFlight, th, l.from),
 		th:    th, p90: p90, now: l.seen,
 		overdue: s.InFlight.Above(th.overdue),
+		stuck:   s.InFlight.Above(th.slow),
 		legs:    l.legs, probes: l.probes, pages: l.pages,
 		lastGood: l.lastGood,
 		crowd:    &l.crowd,
@@ -171,7 +172,7 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 		return
 	case !l.Measured && !l.trickle:
 		// Not yet known: the first measured light applies at once.
-		if f.known() {
+		if f.known() && (f.light == l.Light || l.changesWithin(r.ChangeSpan, now) < r.MostChanges) {
 			l.turn(f, now)
 			return
 		}
@@ -209,7 +210,7 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 // of them, but to grey only when all say grey.
 func (l *Lamp) worsen(r *Rules, f finding, now time.Time) {
 	mildest := slices.Min(l.targets[len(l.targets)-min(max(r.WorsenTicks, 1), len(l.targets)):])
-	if !mildest.Worse(l.Light) {
+	if !mildest.Worse(l.Light) || l.changesWithin(r.ChangeSpan, now) >= r.MostChanges {
 		return
 	}
 	if f.light == Grey && mildest != Grey {

@@ -35,6 +35,10 @@ type Rules struct {
 	BreakerFailures             int
 	BreakerSpan, BreakerForgets time.Duration
 
+	// StuckLegs in flight for longer than t1 make a light yellow while the newest
+	// second had no good one: a hang, before it fills the window.
+	StuckLegs int
+
 	// Failed probes in a row, of the server legs and of the page.
 	ProbesYellow, PagesYellow, PagesRed int
 
@@ -45,11 +49,12 @@ type Rules struct {
 
 	// A light worsens to what WorsenTicks ticks in a row (1..4) agree on. It
 	// improves by one step after CalmTicks that all say better, when it has stood
-	// for Dwell and changed at most MaxChanges times in the last ChangeSpan.
-	WorsenTicks, CalmTicks int
-	Dwell                  time.Duration
-	MaxChanges             int
-	ChangeSpan             time.Duration
+	// for Dwell and changed at most MaxChanges times in the last ChangeSpan. After
+	// MostChanges (1..4) in that span it does not worsen either.
+	WorsenTicks, CalmTicks  int
+	Dwell                   time.Duration
+	MaxChanges, MostChanges int
+	ChangeSpan              time.Duration
 
 	// A light that gets worse within RelapseSpan of an improvement stands for
 	// RelapseDwell before the next one.
@@ -159,6 +164,7 @@ func DefaultRules() Rules {
 		BreakerFailures:  8,
 		BreakerSpan:      2 * time.Second,
 		BreakerForgets:   60 * time.Second,
+		StuckLegs:        8,
 		ProbesYellow:     3,
 		PagesYellow:      3,
 		PagesRed:         8,
@@ -168,6 +174,7 @@ func DefaultRules() Rules {
 		CalmTicks:        10,
 		Dwell:            15 * time.Second,
 		MaxChanges:       2,
+		MostChanges:      4,
 		ChangeSpan:       time.Minute,
 		RelapseSpan:      45 * time.Second,
 		RelapseDwell:     time.Minute,

@@ -107,7 +107,7 @@ func (s *State) attach() {
 		if l := &s.Lamps[i]; l.Lamp.lately.any() {
 			w.record(tagLately, func(w *wire) {
 				w.text(&l.ID)
-				l.Lamp.lately.walk(w, l.Lamp.seen)
+				l.Lamp.lately.walk(w)
 			})
 		}
 	}
@@ -169,7 +169,7 @@ func (s *State) readLately(w *wire) {
 	}
 	if mine != nil && w.err == nil {
 		mine.lately = lately{}
-		mine.lately.walk(w, mine.seen)
+		mine.lately.walk(w)
 	}
 }
 

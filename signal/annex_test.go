@@ -139,7 +139,7 @@ func TestWhoLeftLatelyFindsItsLamp(t *testing.T) {
 	of := func(id string) func(*wire) {
 		return func(w *wire) {
 			w.text(&id)
-			one.lately.walk(w, one.seen)
+			one.lately.walk(w)
 		}
 	}
 	state := func(ids ...string) []byte {
@@ -147,7 +147,7 @@ func TestWhoLeftLatelyFindsItsLamp(t *testing.T) {
 		annex.record(tagLately, of("kakao"))
 		s := State{Second: 7}
 		for _, id := range ids {
-			s.Lamps = append(s.Lamps, SharedLamp{ID: id, Lamp: Lamp{Light: Yellow, seen: one.seen}})
+			s.Lamps = append(s.Lamps, SharedLamp{ID: id, Lamp: Lamp{Light: Yellow, seen: one.seen + 90}}) // stepped meanwhile
 		}
 		s.Lamps = append(s.Lamps, SharedLamp{ID: annexMark + string(annex.buf), Lamp: Lamp{Light: Yellow, seen: 7}})
 		s.walk(&w)

@@ -88,15 +88,12 @@ func (t *lately) any() bool {
 
 func (t *lately) says(i int) bool { return t[i] != sent{minute: t[i].minute} }
 
-// walk writes minutes as their age; those that say nothing are left out.
-func (t *lately) walk(w *wire, seen int64) {
+// walk leaves out minutes that say nothing. They are written as they are, not as
+// ages: older nodes pass the annex on beside a lamp that has gone on.
+func (t *lately) walk(w *wire) {
 	w.sparse(len(t), t.says, func(i int) {
 		s := &t[i]
-		age := seen/60 - s.minute
-		number(w, &age)
-		if w.reading {
-			s.minute = seen/60 - age
-		}
+		number(w, &s.minute)
 		number(w, &s.started)
 		number(w, &s.returned)
 		w.bool(&s.spoiled)

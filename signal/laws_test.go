@@ -38,7 +38,7 @@ func fickle(seed uint64, seconds int) func(at float64) weather {
 // never unmeasured, and never shown where no leg has ended well lately.
 func TestLawsHoldInAnyWeather(t *testing.T) {
 	const seconds = 900
-	for seed := range uint64(60) {
+	for seed := range uint64(24) {
 		s := newStreet(seed, []float64{0.2, 1, 5, 20}[seed%4])
 		s.noisy = seed%3 == 0
 		s.fault = fickle(seed, seconds)
@@ -111,7 +111,7 @@ func TestProbesAloneNeverMakeGreen(t *testing.T) {
 // bad ones, one by one and in every way there is, and never sees a better judgement.
 func TestAWorseSampleIsNeverJudgedBetter(t *testing.T) {
 	rules := DefaultRules()
-	for seed := range uint64(80) {
+	for seed := range uint64(40) {
 		r := rand.New(rand.NewPCG(seed, 17))
 		s := newStreet(seed, 0.5+10*r.Float64())
 		if r.IntN(2) == 0 {

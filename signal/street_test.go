@@ -73,10 +73,10 @@ func newStreet(seed uint64, rate float64) *street {
 
 // left is what of the people still goes there under a light that is not green.
 func (s *street) left() float64 {
-	switch s.light {
-	case Grey:
+	switch {
+	case s.light == Grey:
 		return 0
-	case Yellow, Red:
+	case s.light.Worse(Green):
 		return 0.4
 	}
 	return 1

@@ -316,6 +316,11 @@ type Provider struct {
 	// takes requests beforehand (PAR, RFC 9126), unless it demands that. For one
 	// whose endpoint for them is slower than its page.
 	PlainRequests bool `yaml:"plain_requests"`
+	// true: where few people log in, its token endpoint is asked too whether it
+	// answers, with a code that nobody was given, which it has to refuse
+	// (invalid_grant). Only if the provider agrees: to its watchmen it may look like
+	// somebody who guesses codes. Not for pass and toss.
+	ProbeToken bool `yaml:"probe_token"`
 
 	// true: naver by its older path, OAuth 2 without an ID token, for an application
 	// that is not open to OpenID Connect. People stay the same when it changes.

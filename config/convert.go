@@ -60,7 +60,7 @@ func (p Provider) Settings() providers.Settings {
 		Scopes: p.Scopes, Algorithms: p.Algorithms, AssertsCI: p.AssertsCI, CIClaim: p.CIClaim,
 		Assurance: providers.Assurance(p.Assurance), TrustFramework: p.TrustFramework, PublicKeyPEM: p.PublicKeyPEM,
 		ResponseMode: p.ResponseMode, AuthMethod: p.AuthMethod, PrivateKeyPEM: string(p.PrivateKey), KeyID: p.KeyID,
-		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, OAuth2: p.OAuth2, ACRValues: p.ACRValues,
+		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, ProbeToken: p.ProbeToken, OAuth2: p.OAuth2, ACRValues: p.ACRValues,
 	}
 	for _, e := range p.Errors {
 		s.Errors = append(s.Errors, providers.ErrorCode(e))

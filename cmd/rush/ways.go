@@ -36,7 +36,9 @@ type fate string
 // provider's fault, left is the person's own, and other ended without anybody's.
 // What Sinho calls slow is by its own bound in force (four times what nine in ten
 // usually take, 2 to 6 s); here it is by --slow. A person whom the broker did not
-// send anywhere (refused) has not begun.
+// send anywhere (refused) has not begun; at a push, one who is told that the vendor
+// is busy before any waiting page counts as failed, though the broker may not have
+// asked it.
 const (
 	fateIn       fate = "in"       // the provider has done its part
 	fateSlow     fate = "slow"     // likewise, but the answer took longer than --slow

@@ -48,6 +48,9 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 		return Step{}, err
 	}
 	http.SetCookie(w, cookie)
+	if a.code != "" || a.proved != (id{}) {
+		step.Proved = j.Provider
+	}
 	if a.session != "" {
 		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))
 	}

@@ -79,6 +79,9 @@ type Step struct {
 	// Post is an answer to the site that travels in a form (form_post), to be
 	// shown as a page that sends it.
 	Post *FormPost
+	// Proved is the provider by which this browser's person has just got in, ""
+	// for every other step. A reload of that one may have none.
+	Proved string
 }
 
 // FormPost is an answer to a site by OAuth 2.0 Form Post Response Mode: a page

@@ -2,7 +2,8 @@
 // that waits for a phone, the problem pages and the page after logging out. It
 // renders what broker decided and signal measured, in Korean and English, with
 // or without JavaScript. It decides nothing itself and keeps nothing: no state
-// of a login, no session, only a cookie for the language.
+// of a login, no session, only two cookies of the device's: its language, and
+// which certificates are on it.
 package web
 
 import (
@@ -112,7 +113,7 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /sessions,
+// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /sessions,
 // /logged-out, /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
@@ -121,6 +122,7 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("POST /login/{provider}", web.begin)
 	mux.HandleFunc("POST /login/continue", web.proceed)
 	mux.HandleFunc("POST /login/decline", web.decline)
+	mux.HandleFunc("POST /certificates", web.certificates)
 	mux.HandleFunc("GET /sessions", web.mine)
 	mux.HandleFunc("POST /sessions/{what}", web.endMine)
 	mux.HandleFunc("GET /callback/{provider}", web.callback)
@@ -146,6 +148,7 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}/state", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
 	mux.HandleFunc("/wait/{journey}/resend", web.only("POST"))
+	mux.HandleFunc("/certificates", web.only("POST"))
 	mux.HandleFunc("/sessions", web.only("GET, HEAD"))
 	mux.HandleFunc("/sessions/{what}", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))
@@ -192,10 +195,12 @@ func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err 
 	case err != nil:
 		web.fail(w, r, err)
 	case s.Redirect != "":
+		web.proved(w, r, s)
 		seeOther(w, s.Redirect)
 	case s.Wait != nil:
 		web.showWait(w, r, s.Wait)
 	case s.Post != nil:
+		web.proved(w, r, s)
 		web.Post(w, r, s.Post)
 	default:
 		web.fail(w, r, errors.New("broker decided nothing"))

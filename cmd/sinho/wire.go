@@ -264,7 +264,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
 		return err
 	}
-	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Console: d.url(placeConsole), Crowd: h.crowd, Log: log}
+	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Console: d.url(placeConsole), Crowd: h.crowd, Twins: demoTwins(d.seed, at.clock.Now), Log: log}
 	for i, p := range simulatedProviders() {
 		name := adapters[i].Info().Name
 		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})

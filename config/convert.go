@@ -32,7 +32,7 @@ func (c Client) client() client.Client {
 		Scopes: c.Scopes, Algorithm: c.Algorithm, Native: c.Native, Support: c.Support,
 		AuthMethod: c.AuthMethod, Keys: keys, AssertionAudience: c.AssertionAudience,
 		RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest,
-		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, PushRule: c.Push, Consent: c.Consent, TellProvider: c.TellProvider,
+		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, PushRule: c.Push, Rota: c.Rota, Consent: c.Consent, TellProvider: c.TellProvider,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelSession,
 		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelSession: c.FrontchannelSession,
 		Resources: c.Resources, Serves: c.Serves, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,

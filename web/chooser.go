@@ -29,6 +29,7 @@ type chooserView struct {
 	Host     string // where the answer will go, for who looks twice
 	Notice   *notice
 	InApp    *inApp
+	Rota     *providers.Text // whose turn it is
 	Cards    []card
 	Favour   string
 	Epoch    int64
@@ -101,7 +102,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	v := chooserView{
 		page: web.page(w, r, l.Locale), Login: l, Site: siteName(l.Site), Host: host(l.Site.Origin),
 		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n), Failed: letDown(n),
-		Local: board.Local, Legend: legend(), LeftMS: "0",
+		Local: board.Local, Legend: legend(), LeftMS: "0", Rota: web.rotaLine(l.Today),
 	}
 	v.Self = chooserURL(l.Sealed, n, "")
 	v.Switch = chooserURL(l.Sealed, n, v.Other)

@@ -139,6 +139,9 @@ func (v *chooserView) frameKey() string {
 	if v.Notice != nil {
 		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint + "\x00" + v.Notice.Wait.KO)
 	}
+	if v.Rota != nil {
+		b.WriteString("\x00" + v.Rota.KO + "\x00" + v.Rota.EN)
+	}
 	for _, p := range v.Login.Routes {
 		b.WriteString("\x00" + p.ID)
 	}

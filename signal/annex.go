@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -20,6 +21,7 @@ const annexMark = "\x00"
 const (
 	tagCounts   = 1 // of a report: what completed, for each provider in its order
 	tagCapacity = 2 // of a state: one provider's capacity
+	tagAdvice   = 3 // of a state: what is recommended of one provider
 )
 
 // record writes one record.
@@ -107,6 +109,7 @@ func (s *State) attach() {
 	var w wire
 	for i := range s.Capacities {
 		w.record(tagCapacity, s.Capacities[i].walk)
+		w.record(tagAdvice, s.Capacities[i].walkAdvice)
 	}
 	s.Lamps = append(slices.Clone(s.Lamps), SharedLamp{
 		ID: annexMark + string(w.buf), Lamp: Lamp{Light: Yellow, seen: s.Second},
@@ -128,19 +131,46 @@ func (s *State) detach(w *wire) {
 	}
 	for _, annex := range annexes {
 		w.records(annex, func(tag int) func(*wire) {
-			if tag != tagCapacity {
+			switch tag {
+			case tagCapacity:
+				return func(w *wire) {
+					var c SharedCapacity
+					c.walk(w)
+					s.Capacities = append(s.Capacities, c)
+				}
+			case tagAdvice:
+				return s.readAdvice
+			default:
 				return nil
 			}
-			return func(w *wire) {
-				var c SharedCapacity
-				c.walk(w)
-				s.Capacities = append(s.Capacities, c)
-			}
 		})
+	}
+}
+
+// readAdvice puts what is recommended of a provider beside its capacity, which
+// stands before it; without one it says nothing.
+func (s *State) readAdvice(w *wire) {
+	var c SharedCapacity
+	c.walkAdvice(w)
+	for i := range s.Capacities {
+		if s.Capacities[i].ID == c.ID {
+			s.Capacities[i].Capacity.advice = c.Capacity.advice
+		}
 	}
 }
 
 func (c *SharedCapacity) walk(w *wire) {
 	w.text(&c.ID)
 	c.Capacity.walk(w)
+}
+
+func (c *SharedCapacity) walkAdvice(w *wire) {
+	w.text(&c.ID)
+	a := &c.Capacity.advice
+	for _, f := range []*float64{&a.backlog, &a.doubt, &a.share} {
+		w.float(f)
+		if w.reading && (*f < 0 || math.IsInf(*f, 0)) {
+			w.fail("an amount")
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package signal
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -21,6 +22,7 @@ const (
 	tagCounts   = 1 // of a report: what completed, for each provider in its order
 	tagCapacity = 2 // of a state: one provider's capacity
 	tagLately   = 3 // of a state: who one provider's lamp saw leave lately
+	tagAdvice   = 4 // of a state: what is recommended of one provider
 )
 
 // record writes one record.
@@ -113,6 +115,7 @@ func (s *State) attach() {
 	}
 	for i := range s.Capacities {
 		w.record(tagCapacity, s.Capacities[i].walk)
+		w.record(tagAdvice, s.Capacities[i].walkAdvice)
 	}
 	if len(w.buf) == 0 {
 		return
@@ -146,6 +149,8 @@ func (s *State) detach(w *wire) {
 				}
 			case tagLately:
 				return s.readLately
+			case tagAdvice:
+				return s.readAdvice
 			}
 			return nil
 		})
@@ -173,7 +178,30 @@ func (s *State) readLately(w *wire) {
 	}
 }
 
+// readAdvice puts what is recommended of a provider beside its capacity, which
+// stands before it; without one it says nothing.
+func (s *State) readAdvice(w *wire) {
+	var c SharedCapacity
+	c.walkAdvice(w)
+	for i := range s.Capacities {
+		if s.Capacities[i].ID == c.ID {
+			s.Capacities[i].Capacity.advice = c.Capacity.advice
+		}
+	}
+}
+
 func (c *SharedCapacity) walk(w *wire) {
 	w.text(&c.ID)
 	c.Capacity.walk(w)
+}
+
+func (c *SharedCapacity) walkAdvice(w *wire) {
+	w.text(&c.ID)
+	a := &c.Capacity.advice
+	for _, f := range []*float64{&a.backlog, &a.doubt, &a.share} {
+		w.float(f)
+		if w.reading && (*f < 0 || math.IsInf(*f, 0)) {
+			w.fail("an amount")
+		}
+	}
 }

@@ -53,15 +53,22 @@ func TestWhatOlderNodesWriteIsRead(t *testing.T) {
 	if err := s.UnmarshalBinary(kept(t, "state-v1-annex")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fullState("heldArrivals", "lately"), s, everything); diff != "" {
+	if diff := cmp.Diff(fullState("heldArrivals", "lately", "advice"), s, everything); diff != "" {
 		t.Errorf("a state with an annex (-want +got):\n%s", diff)
 	}
 	// state-v1-contracts was written before returns were held against a week's.
 	if err := s.UnmarshalBinary(kept(t, "state-v1-contracts")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fullState("lately"), s, everything); diff != "" {
+	if diff := cmp.Diff(fullState("lately", "advice"), s, everything); diff != "" {
 		t.Errorf("a state with contracts (-want +got):\n%s", diff)
+	}
+	// state-v1-lately was written before there was a recommendation to share.
+	if err := s.UnmarshalBinary(kept(t, "state-v1-lately")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullState("advice"), s, everything); diff != "" {
+		t.Errorf("a state with who left lately (-want +got):\n%s", diff)
 	}
 }
 
@@ -166,14 +173,18 @@ func TestWhoLeftLatelyFindsItsLamp(t *testing.T) {
 }
 
 func TestABrokenAnnexIsRefused(t *testing.T) {
-	var good, negative wire
+	var good, negative, unfair wire
 	one := SharedCapacity{ID: "kakao", Capacity: Capacity{Estimate: 4}}
 	good.record(tagCapacity, one.walk)
+	good.record(tagAdvice, one.walkAdvice)
 	one.Capacity.Estimate = -4
 	negative.record(tagCapacity, one.walk)
+	one.Capacity.advice.share = -1
+	unfair.record(tagAdvice, one.walkAdvice)
 	for name, annex := range map[string][]byte{
 		"cut": good.buf[:len(good.buf)-1], "a tag alone": {4}, "an empty record": {4, 0}, "a negative amount": negative.buf,
-		"no varint": bytes.Repeat([]byte{255}, 12),
+		"a negative share": unfair.buf,
+		"no varint":        bytes.Repeat([]byte{255}, 12),
 	} {
 		if err := new(State).UnmarshalBinary(annexed(annex)); !errors.Is(err, ErrFormat) {
 			t.Errorf("%s: got %v, want ErrFormat", name, err)

@@ -51,6 +51,8 @@ type Capacity struct {
 	// What the shares go by: they follow in steps, so that a board is not another
 	// one each second.
 	heldEstimate, heldMost, heldArrivals float64
+
+	advice advice // what is recommended, and by what
 }
 
 // Seen is the Unix second the capacity has taken in last, 0 for none.
@@ -68,6 +70,7 @@ func (c Capacity) Step(r Rules, b Bounds, l Lamp, s Sample) Capacity {
 	if c.seen == 0 {
 		c.Estimate = b.capped(b.prior())
 	}
+	c.advice.backlog, c.advice.doubt = r.backlog(&l, &s), l.doubt(&r)
 	c.heldEstimate = held(c.heldEstimate, c.Estimate, r.Capacity.Grain)
 	c.heldMost = held(c.heldMost, c.Most, r.Capacity.Grain)
 	c.heldArrivals = held(c.heldArrivals, c.Arrivals, r.Capacity.Grain)
@@ -179,7 +182,8 @@ func Capacities(r Rules, bounds []Bounds, capacities []Capacity) []float64 {
 	return all
 }
 
-// walk leaves nothing out. Amounts are never negative.
+// walk leaves out the advice, which has a record of its own. Amounts are never
+// negative.
 func (c *Capacity) walk(w *wire) {
 	number(w, &c.seen)
 	number(w, &c.congested)

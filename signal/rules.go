@@ -78,8 +78,10 @@ type Rules struct {
 	Person   PersonRules
 	Returns  ReturnRules
 	Capacity CapacityRules
+	Share    ShareRules
 
-	// What a light leaves of a provider's capacity.
+	// What a light leaves of a provider's capacity, unless its reason is one of
+	// Share.Counted.
 	GreenWeight, YellowWeight, RedWeight float64
 }
 
@@ -140,6 +142,28 @@ type CapacityRules struct {
 	// seen; Use the part of a measured one that is shared out; Grain the part by
 	// which an estimate must change before shares follow.
 	Floor, Use, Grain float64
+}
+
+// ShareRules divide new logins (docs/decisions/0033-recommendation.md).
+type ShareRules struct {
+	// Horizon is how far ahead shares look: logins that come back to a provider
+	// within it are a load already, and those that begin within it are divided. 0
+	// is not to look at what is on its way.
+	Horizon time.Duration
+	// Follow is the part of people taken to follow the first suggestion.
+	Follow float64
+	// Quiet is the least number of logins that are divided at once, so that one
+	// person more or less at night changes little.
+	Quiet float64
+	// Doubt is how much of what yellow takes is taken by evidence that falls just
+	// short of it.
+	Doubt float64
+	// Step is by how much one share must have moved for all to be published anew, in
+	// standard deviations of the part of Quiet or more logins that it is.
+	Step float64
+	// Counted are the codes of reasons that are about time, which congestion has
+	// measured already: a light that has one of them keeps its whole capacity.
+	Counted []string
 }
 
 // DefaultRules are the numbers of docs/signal.md.
@@ -219,6 +243,14 @@ func DefaultRules() Rules {
 			Floor:        0.02,
 			Use:          0.95,
 			Grain:        0.15,
+		},
+		Share: ShareRules{
+			Horizon: 8 * time.Second,
+			Follow:  0.6,
+			Quiet:   50,
+			Doubt:   1,
+			Step:    2,
+			Counted: []string{CodeSlow, CodeVerySlow, CodeRecovering},
 		},
 		GreenWeight:  1,
 		YellowWeight: 0.25,

@@ -5,11 +5,12 @@ import "math"
 // shareGrain is the precision of a published share.
 const shareGrain = 10_000
 
-// Shares sets every Status.Share: the part of all logins that should go there,
-// proportional to capacity × the light's weight, rounded to 1/10000 and summing
-// to one. capacity belongs to the status of the same index, in any unit; one
-// that is missing or not positive counts as 1. A grey light has share 0; when
-// all are grey the shares are even, and none can be chosen all the same.
+// Shares sets every Status.Share where nothing better is known (see Advise): the
+// part of all logins that should go there, proportional to capacity × the light's
+// weight, rounded to 1/10000 and summing to one. capacity belongs to the status of
+// the same index, in any unit; one that is missing or not positive counts as 1. A
+// grey light has share 0; when all are grey the shares are even, and none can be
+// chosen all the same.
 func Shares(r Rules, statuses []Status, capacity []float64) {
 	if len(statuses) == 0 {
 		return
@@ -27,13 +28,16 @@ func Shares(r Rules, statuses []Status, capacity []float64) {
 		for i := range weights {
 			weights[i] = 1
 		}
-		sum = float64(len(weights))
 	}
-	publish(statuses, weights, sum)
+	publish(statuses, weights)
 }
 
-// publish rounds parts of sum to shares that sum to one.
-func publish(statuses []Status, weights []float64, sum float64) {
+// publish rounds weights, some of them positive, to shares that sum to one.
+func publish(statuses []Status, weights []float64) {
+	var sum float64
+	for _, w := range weights {
+		sum += w
+	}
 	// Largest remainder would be fairer by 1/10000; the greatest share takes what
 	// rounding leaves, which keeps equals equal wherever possible.
 	left, greatest := shareGrain, 0
@@ -112,7 +116,7 @@ func Limit(statuses []Status, bounds []Bounds, capacities []Capacity) {
 	}
 	for _, limited := range full {
 		if limited {
-			publish(statuses, shares, 1)
+			publish(statuses, shares)
 			return
 		}
 	}

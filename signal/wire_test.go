@@ -122,7 +122,7 @@ func TestFormatsStay(t *testing.T) {
 		wrote interface{ MarshalBinary() ([]byte, error) }
 	}{
 		{"report-v1-annex", fullReport()},
-		{"state-v1-lately", fullState()},
+		{"state-v1-advice", fullState()},
 	} {
 		path := filepath.Join("../testdata/cluster", tt.name+".hex")
 		raw, err := tt.wrote.MarshalBinary()

@@ -13,13 +13,14 @@ import (
 // small one and judges only that nobody is lost and figures are there.
 func TestPoliciesAreCompared(t *testing.T) {
 	point, seeds := Base(0, ""), 20
-	scenarios := Scenarios()
+	policies, scenarios := Policies(), Scenarios()
 	if !evidence.Collecting() {
-		point.Capacity, seeds, scenarios = 15, 2, []string{"steady", "flash"}
+		point.Capacity, seeds = 10, 1
+		policies, scenarios = []Policy{Ours, Oracle}, []string{"flash"}
 	}
 	e := evidence.New("policies", point.Seed)
 	defer e.Close(t)
-	plan := Everything(point, seeds, Policies(), scenarios)
+	plan := Everything(point, seeds, policies, scenarios)
 	r, err := plan.Fill(t.Context(), runtime.NumCPU(), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -59,8 +60,8 @@ func (r *Report) rows() map[string]map[string]string {
 			all[at] = map[string]string{}
 		}
 		f := c.Figures
-		all[at][c.Policy] = fmt.Sprintf("in %s %%, wait p50 %s, p95 %s, p99 %s s, green failed %s %%, or slow %s %%, use CV %s, attempts %s, changes %s a minute",
-			f[Success], f[P50], f[P95], f[P99], f[GreenFail], f[Dishonesty], f[Unevenness], f[Attempts], f[Changes])
+		all[at][c.Policy] = fmt.Sprintf("in %s %%, wait p50 %s, p95 %s, p99 %s s, green failed %s %%, or slow %s %%, use CV %s, attempts %s, changes %s and shares %s times a minute",
+			f[Success], f[P50], f[P95], f[P99], f[GreenFail], f[Dishonesty], f[Unevenness], f[Attempts], f[Changes], f[Boards])
 	}
 	return all
 }

@@ -109,8 +109,11 @@ func (w *world) tick() {
 		b.latency = append(b.latency, p.meter.latency())
 		capacities[i] = p.meter.capacity
 	}
-	signal.Shares(w.rules, b.statuses, signal.Capacities(w.rules, w.bounds, capacities))
-	signal.Limit(b.statuses, w.bounds, capacities)
+	signal.Recommend(w.rules, b.statuses, w.bounds, capacities)
+	signal.Advise(w.rules, b.statuses, w.bounds, capacities)
+	for i := range capacities {
+		w.providers[i].meter.capacity = capacities[i]
+	}
 	w.boards = append(w.boards, b)
 	if len(w.boards) > 2*mostBoards {
 		w.boards = append(w.boards[:0], w.boards[mostBoards:]...)

@@ -27,7 +27,7 @@ const (
 	// TwoChoices draws two and suggests the quicker one by the same figures
 	// (Mitzenmacher, "How useful is old information?", TPDS 2000).
 	TwoChoices
-	// Ours is what Sinho ships: signal.Capacities, Shares, Limit and Order.
+	// Ours is what Sinho ships: signal.Recommend, Advise and Order.
 	Ours
 	// Oracle knows at once, and truly, how every provider is and how many are
 	// under way there, and suggests the least loaded.

@@ -20,6 +20,7 @@ type score struct {
 	windows                                       []float64 // coefficients of variation of ten seconds each
 	used                                          []float64 // server-seconds of each provider at the last second
 	windowUsed                                    []float64 // at the last window's end
+	moved                                         int       // seconds with other shares than the one before
 }
 
 func (s *score) sent(p *person) {
@@ -90,6 +91,9 @@ func (w *world) note(b *board) {
 		m.Used = append(m.Used, (st.used-s.used[i])/float64(st.servers))
 		s.used[i] = st.used
 	}
+	if n := len(w.course); n > int(warm) && !slices.Equal(w.course[n-1].Shares, m.Shares) {
+		s.moved++
+	}
 	w.course = append(w.course, m)
 	if at := int(w.now); at%10 == 0 && at > int(warm) && at <= int(until) {
 		w.window()
@@ -139,12 +143,13 @@ const (
 	Unevenness = "use_cv"          // of providers' use in ten seconds, the mean
 	Attempts   = "attempts"        // of each person
 	Changes    = "changes"         // of a light, each minute and provider
+	Boards     = "share_changes"   // of the shares shown, each minute
 	SelfHonest = "honesty_self"    // % by the lamps' own count; 100 while nothing was judged
 )
 
 // Figures are their names.
 func Figures() []string {
-	return []string{Success, Goodput, P50, P95, P99, GreenFail, Dishonesty, Unevenness, Attempts, Changes, SelfHonest}
+	return []string{Success, Goodput, P50, P95, P99, GreenFail, Dishonesty, Unevenness, Attempts, Changes, Boards, SelfHonest}
 }
 
 func (w *world) result() Result {
@@ -193,6 +198,7 @@ func (w *world) result() Result {
 		Unevenness: uneven,
 		Attempts:   ratio(float64(s.attempts), float64(s.came), 0),
 		Changes:    float64(changes) / minutes,
+		Boards:     float64(w.score.moved) / ((until + drain - warm) / 60),
 		SelfHonest: 100 * share,
 	}
 	return r

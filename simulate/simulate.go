@@ -81,6 +81,14 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 	"capacity": func(r *signal.Rules, _ *world) { r.Capacity.Slower, r.Capacity.Older = 1e6, 1e6 },
 	// A yellow or red light keeps its whole capacity.
 	"weights": func(r *signal.Rules, _ *world) { r.GreenWeight, r.YellowWeight, r.RedWeight = 1, 1, 1 },
+	// What is on its way to a provider does not lower its share.
+	"backlog": func(r *signal.Rules, _ *world) { r.Share.Horizon = 0 },
+	// A slow light loses its part of the capacity that was measured slow as well.
+	"reasons": func(r *signal.Rules, _ *world) { r.Share.Counted = nil },
+	// Shares are published however little they have moved.
+	"step": func(r *signal.Rules, _ *world) { r.Share.Step = 0 },
+	// Evidence counts only from when the light has turned.
+	"doubt": func(r *signal.Rules, _ *world) { r.Share.Doubt = 0 },
 	// The operator left every provider's capacity at 1.
 	"prior": func(_ *signal.Rules, w *world) {
 		for i := range w.bounds {
@@ -97,7 +105,7 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 
 // Ablations are what a run can be made without.
 func Ablations() []string {
-	return []string{"capacity", "weights", "prior", "grain", "memory", "guard"}
+	return []string{"capacity", "weights", "reasons", "backlog", "prior", "grain", "step", "doubt", "memory", "guard"}
 }
 
 // Result is what became of everybody.

@@ -17,7 +17,7 @@ import (
 
 func small(p Policy, scenario string) Config {
 	c := Base(p, scenario)
-	c.Capacity = 20
+	c.Capacity = 10
 	return c
 }
 
@@ -137,7 +137,7 @@ func TestOneSeedGivesTheSameBytes(t *testing.T) {
 func TestOursIsBetweenRandomAndTheOracle(t *testing.T) {
 	for scenario, load := range map[string]float64{"steady": 1.2, "overload": 1} {
 		point := Base(0, "")
-		point.Load, point.Capacity = load, 120
+		point.Load, point.Capacity = load, 60
 		r := fill(t, 2, Grid(point, []Policy{Random, Ours, Oracle}, []string{scenario})...)
 		at := func(p Policy, figure string) Estimate { return r.Cell("base", scenario, p).Figures[figure] }
 		// Each one's best is not below the worst of the next one down.
@@ -170,12 +170,14 @@ func TestAnOutageTurnsTheLightAndEmptiesTheShare(t *testing.T) {
 }
 
 func TestEachPartCanBeLeftOut(t *testing.T) {
-	whole, err := Run(Base(Ours, "outage"))
+	base := Base(Ours, "outage")
+	base.Capacity = 60
+	whole, err := Run(base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range Ablations() {
-		c := Base(Ours, "outage")
+		c := base
 		c.Without = part
 		r, err := Run(c)
 		if err != nil {

@@ -150,6 +150,8 @@ func TestAMeasuredCapacityMovesTheShares(t *testing.T) {
 					people.Go(func() {
 						trip := Trip{Provider: id, Began: time.Now()}
 						l.Started(trip)
+						trip.Returned = time.Now()
+						l.Returned(trip)
 						resp, err := l.Client(id).Get("http://" + id + ".test/token")
 						if err != nil {
 							return

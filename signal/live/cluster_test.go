@@ -79,7 +79,8 @@ type member struct {
 	link *link
 }
 
-// cluster is some nodes around one table, with one provider.
+// cluster is some nodes around one table, with one provider, or one that people go
+// to and some others.
 type cluster struct {
 	t     *testing.T
 	table *storetest.Table
@@ -87,6 +88,7 @@ type cluster struct {
 	nodes []*member
 	rng   *rand.Rand
 	names int
+	also  []Provider // besides the one people go to
 }
 
 // newCluster starts a node for each offset of a machine's clock.
@@ -105,12 +107,12 @@ func (c *cluster) join(off time.Duration) *member {
 	clk := clock.New(func() time.Time { return time.Now().Add(off) }, nil)
 	k := &link{Seat: c.table.Seat(fmt.Sprint("node-", c.names)), table: c.table, clock: clk}
 	l, err := New(Config{
-		Providers: []Provider{{
+		Providers: append([]Provider{{
 			ID: "kakao", Name: signal.Text{KO: "카카오", EN: "Kakao"},
 			Probes: func() []Probe {
 				return []Probe{{Name: "discovery", URL: "http://kakao.test/discovery"}, {Name: "keys", URL: "http://kakao.test/keys"}, {Name: "page", URL: "http://kakao.test/page"}}
 			},
-		}},
+		}}, c.also...),
 		Transport: c.fault, Exchange: k, Now: clk.Now,
 	})
 	if err != nil {

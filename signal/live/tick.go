@@ -95,6 +95,9 @@ func (l *Live) alone(ctx context.Context, now time.Time, probes *sync.WaitGroup)
 			due = append(due, p)
 		}
 	}
+	if l.together.exchange == nil {
+		l.recommend(now)
+	}
 	l.publish(ctx, now, 0)
 	l.turn.Unlock()
 	for _, p := range due {
@@ -156,23 +159,54 @@ func (l *Live) publish(ctx context.Context, now time.Time, seq int64) {
 	}
 }
 
-// look is the board now, without its sequence number.
-func (l *Live) look(now time.Time) signal.Board {
-	return l.board(now, l.local.Load(), func(_ int, p *provider) (signal.Status, signal.Capacity) {
+// known is one provider's light as told and its capacity.
+type known func(int, *provider) (signal.Status, signal.Capacity)
+
+// current is what p shows now.
+func current(now time.Time) known {
+	return func(_ int, p *provider) (signal.Status, signal.Capacity) {
 		p.mu.Lock()
 		defer p.mu.Unlock()
 		return p.status(p.lamp, now), p.capacity
-	})
+	}
 }
 
-// board is one of the given lights and capacities.
-func (l *Live) board(now time.Time, local bool, of func(int, *provider) (signal.Status, signal.Capacity)) signal.Board {
-	b := signal.Board{At: now.UTC().Truncate(time.Second), Local: local, Providers: make([]signal.Status, len(l.providers))}
-	capacities := make([]signal.Capacity, len(l.providers))
+// all are every provider's.
+func (l *Live) all(of known) ([]signal.Status, []signal.Capacity) {
+	statuses, capacities := make([]signal.Status, len(l.providers)), make([]signal.Capacity, len(l.providers))
 	for i, p := range l.providers {
-		b.Providers[i], capacities[i] = of(i, p)
+		statuses[i], capacities[i] = of(i, p)
 	}
-	signal.Shares(l.rules, b.Providers, signal.Capacities(l.rules, l.bounds, capacities))
-	signal.Limit(b.Providers, l.bounds, capacities)
-	return b
+	return statuses, capacities
+}
+
+// recommend takes the recommendation of a node by itself one second further.
+// l.turn is held.
+func (l *Live) recommend(now time.Time) {
+	statuses, capacities := l.all(current(now))
+	signal.Recommend(l.rules, statuses, l.bounds, capacities)
+	for i, p := range l.providers {
+		p.mu.Lock()
+		p.capacity = capacities[i]
+		p.mu.Unlock()
+	}
+}
+
+// look is the board now, without its sequence number.
+func (l *Live) look(now time.Time) signal.Board {
+	return l.board(now, l.local.Load(), current(now))
+}
+
+// board is one of the given lights and capacities. A node that cannot meet the
+// others does not know what is on its way to a provider, and goes by capacities
+// as all knew them and by its lights.
+func (l *Live) board(now time.Time, local bool, of known) signal.Board {
+	statuses, capacities := l.all(of)
+	if local {
+		signal.Shares(l.rules, statuses, signal.Capacities(l.rules, l.bounds, capacities))
+		signal.Limit(statuses, l.bounds, capacities)
+	} else {
+		signal.Advise(l.rules, statuses, l.bounds, capacities)
+	}
+	return signal.Board{At: now.UTC().Truncate(time.Second), Local: local, Providers: statuses}
 }

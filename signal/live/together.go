@@ -291,6 +291,16 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 	t := &l.together
 	at := time.Unix(upto+1, 0).UTC()
 	next, anew := l.propose(upto, at)
+	told := func(i int, p *provider) (signal.Status, signal.Capacity) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		return p.told(next[i].Lamp, at), next[i].capacity
+	}
+	statuses, capacities := l.all(told)
+	signal.Recommend(l.rules, statuses, l.bounds, capacities)
+	for i := range next {
+		next[i].capacity = capacities[i]
+	}
 	state := signal.State{
 		Second: upto, Seq: max(t.seq, sight.Floor), Began: time.Unix(l.began.Load(), 0).UTC(),
 	}
@@ -308,11 +318,7 @@ func (l *Live) advance(ctx context.Context, sight store.Sight, upto int64) (due 
 		state.Lamps = append(state.Lamps, n.SharedLamp)
 		state.Capacities = append(state.Capacities, signal.SharedCapacity{ID: n.ID, Capacity: n.capacity})
 	}
-	if state.Shown, err = etagOf(l.board(at, false, func(i int, p *provider) (signal.Status, signal.Capacity) {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		return p.told(next[i].Lamp, at), next[i].capacity
-	})); err != nil {
+	if state.Shown, err = etagOf(l.board(at, false, told)); err != nil {
 		return nil, false, err
 	}
 	if state.Shown != t.shown {

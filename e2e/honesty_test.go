@@ -142,7 +142,7 @@ func (h *hour) judge(e *evidence.Run, whole bool) {
 		phases = append(phases, p)
 		t.Logf("%-20s %s, of those begun in it %s; the product says %s; %v", p.Name, p.All, percent(p.Cohort), percent(p.Product), p.Providers)
 		if whole {
-			e.Demand(p.All.Honesty != nil && *p.All.Honesty >= goalHonesty, fmt.Sprintf("%s: green honesty %s, want %.0f %%", p.Name, percent(p.All.Honesty), 100*goalHonesty))
+			e.Demand(p.Cohort != nil && *p.Cohort >= goalHonesty, fmt.Sprintf("%s: green honesty of those begun in it %s, want %.0f %%", p.Name, percent(p.Cohort), 100*goalHonesty))
 		}
 	}
 	losses := []loss{}
@@ -160,6 +160,9 @@ func (h *hour) judge(e *evidence.Run, whole bool) {
 	all := agree["all"]
 	e.Must(t, near(all.Begun, all.ProductBegun, 0.05), fmt.Sprintf("%d begun on green from outside, %d by the product", all.Begun, all.ProductBegun))
 	e.Must(t, all.Bad > 0 && all.ProductBad > 0, fmt.Sprintf("%d lies from outside, %.1f by the product: nothing was felt", all.Bad, all.ProductBad))
+	if whole {
+		e.Demand(all.Honesty != nil && *all.Honesty >= goalHonesty, fmt.Sprintf("green honesty of the whole %s, want %.0f %%", percent(all.Honesty), 100*goalHonesty))
+	}
 	e.Demand(near(all.Begun, all.ProductBegun, 0.01), fmt.Sprintf("%d begun on green from outside, %d by the product, want within 1 %%", all.Begun, all.ProductBegun))
 	e.Demand(all.Difference <= agreeWithin, fmt.Sprintf("outside and product differ by %.4f in green honesty, want %.4f", all.Difference, agreeWithin))
 	e.Demand(h.all("green"), fmt.Sprintf("at the end lights are %v", h.lights()))
@@ -170,7 +173,7 @@ func (h *hour) judge(e *evidence.Run, whole bool) {
 	ours /= float64(runtime.NumCPU())
 	busy := machineTime(t).since(h.busy)
 	e.Demand(ours < 0.25, fmt.Sprintf("broker, simulators and load took %.0f %% of the machine, want less than 25", 100*ours))
-	e.Demand(busy < 0.5, fmt.Sprintf("the machine was busy by %.0f %%, so lights may have measured it and not providers", 100*busy))
+	e.Demand(busy < 0.5, fmt.Sprintf("the machine was busy by %.0f %% with what does not give way, so lights may have measured it and not providers", 100*busy))
 	e.Demand(h.report.Shed == 0, fmt.Sprintf("%d people shed by the load itself", h.report.Shed))
 
 	e.Figures = map[string]any{

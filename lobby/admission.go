@@ -117,7 +117,9 @@ func (w *walk) advance(people float64) (numbers uint64, found float64) {
 func (w *walk) total() uint64 {
 	var numbers, people uint64
 	for i, live := range w.live {
-		numbers, people = numbers+w.size(i), people+uint64(live)
+		if size := w.size(i); size > 0 {
+			numbers, people = numbers+size, people+uint64(live)
+		}
 	}
 	if numbers == 0 {
 		return 1000

@@ -100,6 +100,7 @@ type View struct {
 	Drawn   bool    // false: the shuffle is not out yet, and the rest is empty
 	Place   uint64  // from 0
 	Ahead   uint64  // people ahead who are there
+	Closed  bool    // an operator has closed the room: nobody's turn comes
 	Called  bool    // its turn
 	TooLate bool    // the call is over; the late lane is open
 	Known   bool    // there is an estimate
@@ -122,11 +123,13 @@ func (f *Frame) View(number, late uint64, since time.Duration) (View, error) {
 	if f.Opens != 0 || f.Proof != "" && f.Seed == "" {
 		return View{}, nil
 	}
-	v := View{Drawn: true, Place: place, Moved: f.Moved}
+	v := View{Drawn: true, Place: place, Moved: f.Moved, Closed: f.Closed}
 	at := Lane{Serving: f.Serving, Step: min(f.Step, f.Serving)}.at(0, time.Unix(0, 0).Add(since))
 	switch {
 	case place >= at:
 		v.Ahead = (place - at) * f.Show / 1000
+	case f.Closed:
+		return v, nil
 	case place >= f.Fresh:
 		v.Called = true
 		return v, nil

@@ -89,6 +89,7 @@ func TestADeviceSeesItsTurnWhenTheServerDoes(t *testing.T) {
 	turns := 0
 	for i := range 400 {
 		q = q.Step(Rules{Max: 10}, Sample{Capacity: 100}, after(float64(i)))
+		q.Closed = i%50 == 49
 		f := q.Frame("room", o, 0)
 		for tenth := range 10 {
 			since := time.Duration(tenth) * 100 * time.Millisecond

@@ -123,11 +123,12 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 	if !q.Drawn || q.Closed || second < q.From {
 		return q.mark()
 	}
-	people := r.Rate(s.Capacity, s.Backlog) + float64(q.Rest)/1000
+	rate := r.Rate(s.Capacity, s.Backlog)
+	people := rate + float64(q.Rest)/1000
 	q.Late.Step = q.late(people)
 	q.Late.Serving += q.Late.Step
 	people -= float64(q.Late.Step)
-	q.Rate = uint64(1000 * people)
+	q.Rate = uint64(1000 * max(0, rate-float64(q.Late.Step)))
 	q.Allowed += q.Rate
 
 	numbers, found := line.advance(people)

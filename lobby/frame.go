@@ -80,11 +80,11 @@ func (q *Queue) rates() (mean, slow uint64) {
 		return mean, mean / 2
 	}
 	first, last := stretches[0], stretches[len(stretches)-1]
-	mean = (last.Allowed - min(first.Allowed, last.Allowed)) / uint64(max(1, last.Second-first.Second)) //nolint:gosec // positive
+	mean = (last.Allowed - min(first.Allowed, last.Allowed)) / uint64(max(1, last.Second-first.Second))
 	least, second := uint64(math.MaxUint64), uint64(math.MaxUint64)
 	for i, m := range stretches[1:] {
 		before := stretches[i]
-		one := (m.Allowed - min(before.Allowed, m.Allowed)) / uint64(max(1, m.Second-before.Second)) //nolint:gosec // positive
+		one := (m.Allowed - min(before.Allowed, m.Allowed)) / uint64(max(1, m.Second-before.Second))
 		switch {
 		case one < least:
 			least, second = one, least

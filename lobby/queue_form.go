@@ -59,7 +59,7 @@ func (q *Queue) Marshal() []byte {
 	return append(f, q.other...)
 }
 
-func positive(v int64) uint64 { return uint64(max(0, v)) } //nolint:gosec // not negative
+func positive(v int64) uint64 { return uint64(max(0, v)) }
 
 // Unmarshal reads a form, or ErrMalformed.
 func (q *Queue) Unmarshal(p []byte) error {

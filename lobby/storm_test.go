@@ -14,7 +14,6 @@ type hall struct {
 	rules    Rules
 	random   *rand.Rand
 	capacity func(second float64) float64
-	shuffle  Shuffle
 	opening  Opening
 
 	here    []bool // by place: whether they will come when called

@@ -145,10 +145,9 @@ func (r *Room) saw(rec record) (lobby.Queue, error) {
 }
 
 // change makes of the counters what f does, however many nodes do so at once; a
-// room that is not there begins. extra are changes that are made with it or not at
-// all; a conflict of one of them is told as the error conflicted.
-func (r *Room) change(ctx context.Context, durable bool, f func(lobby.Queue) (lobby.Queue, error), extra ...store.Op) (lobby.Queue, error) {
-	q, err := r.changed(ctx, durable, f, extra)
+// room that is not there begins.
+func (r *Room) change(ctx context.Context, durable bool, f func(lobby.Queue) (lobby.Queue, error)) (lobby.Queue, error) {
+	q, err := r.changed(ctx, durable, f, nil)
 	if err != nil {
 		return q, fmt.Errorf("change room %s: %w", r.cfg.Name, err)
 	}
@@ -158,6 +157,8 @@ func (r *Room) change(ctx context.Context, durable bool, f func(lobby.Queue) (lo
 // errConflict: an extra op could not be done.
 var errConflict = errors.New("conflict")
 
+// changed is change with more ops, done together with it or not at all; a conflict
+// of one of them is errConflict.
 func (r *Room) changed(ctx context.Context, durable bool, f func(lobby.Queue) (lobby.Queue, error), extra []store.Op) (lobby.Queue, error) {
 	r.mu.Lock()
 	rec, renew := r.last, false
@@ -262,7 +263,7 @@ func (r *Room) read(ctx context.Context, name string) (record, error) {
 	return record{values[0], 0}, nil
 }
 
-func key(name string, side int) string { return name + "/" + string(rune('a'+side)) }
+func key(name string, side int) string { return name + "/" + "ab"[side:side+1] }
 
 func fresh() (a store.Attempt) {
 	_, _ = rand.Read(a[:]) // never fails, see crypto/rand

@@ -2,7 +2,6 @@ package room
 
 import (
 	"context"
-	"errors"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
@@ -61,7 +60,7 @@ func onBbolt(t *testing.T) *place {
 	now := &swap{}
 	reopen := func(t *testing.T, file string) {
 		if now.Store != nil {
-			now.Store.Close()
+			now.Close()
 		}
 		s, err := embedded.Open(file, embedded.Options{})
 		if err != nil {
@@ -70,7 +69,7 @@ func onBbolt(t *testing.T) *place {
 		now.Store = s
 	}
 	reopen(t, file)
-	t.Cleanup(func() { now.Store.Close() })
+	t.Cleanup(func() { now.Close() })
 	return &place{
 		open:    func(*testing.T) store.Store { return now },
 		restart: func(t *testing.T) { reopen(t, file) },
@@ -272,165 +271,6 @@ func TestASecondIsSteppedOnceByAllNodes(t *testing.T) {
 		wait.Wait()
 		if q := step(t, all[2], 10, at(2)); q.Main.Serving != before+10 {
 			t.Errorf("got %d called in one second, want 10", q.Main.Serving-before)
-		}
-	})
-}
-
-func passOf(epoch, n uint64) lobby.Pass {
-	ticket := ticketOf(n)
-	ticket.Epoch = epoch
-	return ticket.Pass(epoch, [32]byte{1}, noon)
-}
-
-// lobby.md: parallel double spend, and every tab that has the pass.
-func TestAttackWaitingRoomOnePassSpentAHundredTimesAtOnceOverThreeNodes(t *testing.T) {
-	everywhere(t, func(t *testing.T, p *place) {
-		all := nodes(t, p, 3, time.Time{})
-		epoch, n := number(t, all[0], at(0))
-		for round := range uint64(4) { // the first on a page that is not there yet
-			pass := passOf(epoch, n+round)
-			var wait sync.WaitGroup
-			var won, refused atomic.Int64
-			attempts := make([]store.Attempt, 100)
-			winner := atomic.Int64{}
-			for i := range attempts {
-				attempts[i] = fresh()
-				wait.Go(func() {
-					switch err := all[i%3].Spend(t.Context(), pass, attempts[i]); {
-					case err == nil:
-						won.Add(1)
-						winner.Store(int64(i))
-					case errors.Is(err, ErrSpent):
-						refused.Add(1)
-					default:
-						t.Error(err)
-					}
-				})
-			}
-			wait.Wait()
-			if won.Load() != 1 || refused.Load() != 99 {
-				t.Fatalf("got %d spent and %d refused, want 1 and 99", won.Load(), refused.Load())
-			}
-			for _, r := range all { // a reload of the winner's callback, on any node, twice
-				for range 2 {
-					if err := r.Spend(t.Context(), pass, attempts[winner.Load()]); err != nil {
-						t.Errorf("the winner again: got %v, want its answer", err)
-					}
-				}
-				if err := r.Spend(t.Context(), pass, attempts[(winner.Load()+1)%100]); !errors.Is(err, ErrSpent) {
-					t.Errorf("a loser again: got %v, want ErrSpent", err)
-				}
-				if err := r.Spend(t.Context(), pass, fresh()); !errors.Is(err, ErrSpent) {
-					t.Errorf("another: got %v, want ErrSpent", err)
-				}
-			}
-		}
-	})
-}
-
-func TestPassesOfOnePageAreEachSpent(t *testing.T) {
-	everywhere(t, func(t *testing.T, p *place) {
-		all := nodes(t, p, 3, time.Time{})
-		epoch, _ := number(t, all[0], at(0))
-		var wait sync.WaitGroup
-		for n := range uint64(150) {
-			wait.Go(func() {
-				if err := all[n%3].Spend(t.Context(), passOf(epoch, n*7), fresh()); err != nil {
-					t.Errorf("pass %d: %v", n, err)
-				}
-			})
-		}
-		wait.Wait()
-		for n := range uint64(150) {
-			if err := all[(n+1)%3].Spend(t.Context(), passOf(epoch, n*7), fresh()); !errors.Is(err, ErrSpent) {
-				t.Errorf("pass %d again: got %v, want ErrSpent", n, err)
-			}
-		}
-	})
-}
-
-// A pass dies with the run of the store that it was made on, spent or not, on a
-// page that was there or is yet to come; the ticket gets another.
-func TestAPassDiesWithTheRunOfTheStore(t *testing.T) {
-	for _, fault := range []string{"restart", "loss"} {
-		t.Run("after a "+fault, func(t *testing.T) {
-			everywhere(t, func(t *testing.T, p *place) {
-				all := nodes(t, p, 2, time.Time{})
-				epoch, n := number(t, all[0], at(0))
-				for _, r := range all {
-					if _, err := r.Look(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-				}
-				if err := all[0].Spend(t.Context(), passOf(epoch, n), fresh()); err != nil {
-					t.Fatal(err)
-				}
-				if fault == "restart" {
-					p.restart(t)
-				} else {
-					p.lose(t)
-				}
-				for i, r := range []*Room{all[0], all[1], node(t, p.open(t), time.Time{})} {
-					for name, pass := range map[string]lobby.Pass{"the spent one": passOf(epoch, n), "one of its page": passOf(epoch, n+1), "one of another page": passOf(epoch, n+5*perPage)} {
-						err := r.Spend(t.Context(), pass, fresh())
-						if known := name == "the spent one" && errors.Is(err, ErrSpent); !known && !errors.Is(err, ErrRestarted) {
-							t.Errorf("node %d, %s: got %v, want ErrRestarted", i, name, err)
-						}
-					}
-				}
-				q := step(t, all[1], 1, at(5))
-				if q.Epoch == epoch {
-					t.Fatal("the epoch is still the same")
-				}
-				if _, again := number(t, all[0], at(5)); again <= n && fault == "restart" {
-					t.Errorf("the number %d comes again after %d", again, n)
-				}
-				ticket := ticketOf(n)
-				ticket.Epoch = epoch
-				if err := all[0].Spend(t.Context(), ticket.Pass(q.Epoch, [32]byte{1}, at(5)), fresh()); err != nil {
-					t.Errorf("the ticket's next pass: got %v, want it spent", err)
-				}
-			})
-		})
-	}
-}
-
-// An answer that is lost, sent again.
-type forgetful struct {
-	store.Store
-	lose atomic.Bool
-}
-
-func (f *forgetful) Apply(ctx context.Context, shard store.Shard, a store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
-	o, err := f.Store.Apply(ctx, shard, a, durable, ops...)
-	if f.lose.Load() && err == nil {
-		return store.Outcome{}, store.ErrUnavailable
-	}
-	return o, err
-}
-
-func TestALostAnswerCostsNoPassAndNoNumber(t *testing.T) {
-	everywhere(t, func(t *testing.T, p *place) {
-		f := &forgetful{Store: p.open(t)}
-		r := node(t, f, time.Time{})
-		epoch, n := number(t, r, at(0))
-		pass, attempt := passOf(epoch, n), fresh()
-		if err := r.Spend(t.Context(), passOf(epoch, n+1), fresh()); err != nil {
-			t.Fatal(err)
-		}
-		f.lose.Store(true)
-		if err := r.Spend(t.Context(), pass, attempt); !errors.Is(err, store.ErrUnavailable) {
-			t.Fatalf("got %v, want ErrUnavailable", err)
-		}
-		if _, _, err := r.Number(t.Context(), at(1)); !errors.Is(err, store.ErrUnavailable) {
-			t.Fatalf("got %v, want ErrUnavailable", err)
-		}
-		f.lose.Store(false)
-		if err := r.Spend(t.Context(), pass, attempt); err != nil {
-			t.Errorf("the same attempt again: got %v, want its answer", err)
-		}
-		if _, again := number(t, r, at(1)); again <= n {
-			t.Errorf("got the number %d after %d", again, n)
 		}
 	})
 }

@@ -18,9 +18,10 @@ const (
 	maxPages = 1 << 12
 )
 
-// Spend spends a pass that was opened, in one trip as a rule: nil once, and again
+// Spend spends a pass that was opened: nil once, and again
 // for the same attempt within store.AttemptTTL; ErrSpent for any other. A pass of
-// another epoch, or of another run of the store, is ErrRestarted.
+// another epoch, or of another run of the store, is ErrRestarted. It is one trip
+// where this node was the last to change the page, and mostly two where it was not.
 func (r *Room) Spend(ctx context.Context, p lobby.Pass, attempt store.Attempt) error {
 	if p.Room != r.cfg.Name {
 		return lobby.ErrForeignRoom

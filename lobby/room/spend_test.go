@@ -216,3 +216,27 @@ func TestALostAnswerCostsNoPassAndNoNumber(t *testing.T) {
 		}
 	})
 }
+
+// A pass that was spent at the second try, its callback sent again to a node that
+// knows only that the pass is spent.
+func TestAnAnswerIsTheSameAfterALostRace(t *testing.T) {
+	everywhere(t, func(t *testing.T, p *place) {
+		all := nodes(t, p, 3, time.Time{})
+		epoch, n := number(t, all[0], at(0))
+		attempt := fresh()
+		for i, who := range []int{0, 1, 0} { // the third finds its page moved on
+			a := fresh()
+			if i == 2 {
+				a = attempt
+			}
+			if err := all[who].Spend(t.Context(), passOf(epoch, n+uint64(i)), a); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i, r := range []*Room{all[2], all[1], all[0], all[2]} {
+			if err := r.Spend(t.Context(), passOf(epoch, n+2), attempt); err != nil {
+				t.Errorf("again, %d: got %v, want its answer", i, err)
+			}
+		}
+	})
+}

@@ -19,7 +19,7 @@ func TestAllNodesRecommendTheSame(t *testing.T) {
 		share := func(i int) float64 { return c.nodes[i].Board().Providers[0].Share }
 		c.run(60, 40, c.one)
 		// By its light naver, of which little is known, keeps a quarter: 0.2 of both.
-		// Some ninety people are on their way to kakao, of 288 that are divided.
+		// Some ninety people are on their way to kakao, 216 are divided.
 		if got := c.nodes[0].Light("kakao"); got != "green" || share(0) < 0.66 || share(0) > 0.78 {
 			t.Errorf("got %s with a share of %v, want green and clearly fewer than 0.8", got, share(0))
 		}

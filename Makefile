@@ -12,7 +12,7 @@ OP_ZITADEL := $(CACHE)/upstreams/zitadel
 OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
 OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-fuzz evidence-policies screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -128,6 +128,10 @@ evidence-containment: ## Kakao ill in eleven ways: what its people, the others, 
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestOneProviderCannotTakeTheOthers ./e2e
 
+evidence-honesty: ## an hour of people through a brown-out, an outage, a dead page and a hang: whether green told the truth (65 minutes; SINHO_EVIDENCE_FOR=6m to try)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 120m -v -run TestGreenTellsTheTruth ./e2e
+
 evidence-fuzz: ## a minute of new inputs for everything that reads what strangers and sites send (18 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestFuzzingFindsNothing ./evidence
@@ -135,6 +139,10 @@ evidence-fuzz: ## a minute of new inputs for everything that reads what stranger
 evidence-policies: ## seven ways to advise people in ten modelled worlds, on 20 seeds, by the shipped lights and recommendation (10 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestPoliciesAreCompared ./simulate
+
+evidence-lights: ## how soon lights follow a fault, and how often they turn without one, by the shipped rules in virtual time (2 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestLightsFollowFaults ./signal
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

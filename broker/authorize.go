@@ -29,6 +29,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	var turn *notTurn
 	notice := Notice{}
 	s, have := b.session(r)
 	usable := have && b.usable(s, q) && b.fits(s, q)
@@ -51,6 +52,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			usable = false
 		case errors.Is(err, errOtherPerson), errors.Is(err, errDemand):
 			usable = false
+		case errors.Is(err, errBirthdate):
+			usable, notice = false, Notice{Code: NoticeBirthdate, From: s.Provider}
+		case errors.As(err, &turn):
+			*q = turn.told(*q)
 		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}
 		case errors.Is(err, errConsent): // on the page
@@ -72,6 +77,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	sealed, err := b.sealRequest(q)
 	if err != nil {
 		return err
+	}
+	if q.Term.Told {
+		redirect(w, turnURL(sealed))
+		return nil
 	}
 	if len(sealed) > maxSealedRequest {
 		return &siteError{q: q, code: "invalid_request", desc: tooLong}

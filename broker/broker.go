@@ -144,6 +144,13 @@ func New(cfg Config) (*Broker, error) {
 	if len(cfg.Providers) == 0 {
 		bad("no providers")
 	}
+	if cfg.Clients != nil && (cfg.Hooks.Rota == nil || cfg.Hooks.Today == nil) {
+		for c := range cfg.Clients.All() {
+			if c.Rota != "" {
+				bad("client %s has a rota, and Hooks.Rota or Hooks.Today is missing", c.ID)
+			}
+		}
+	}
 	if err := errors.Join(wrong...); err != nil {
 		return nil, err
 	}

@@ -284,6 +284,9 @@ func (w *world) wantNotice(s Step, err error, notice string) string {
 	if err != nil {
 		w.t.Fatalf("got %v, want the chooser with notice %q", err, notice)
 	}
+	if s.Proved != "" && notice != "" {
+		w.t.Errorf("proved by %q, and back at the chooser with notice %q", s.Proved, notice)
+	}
 	r := sealedIn(w.t, s.Redirect)
 	if got := query(w.t, s.Redirect).Get("notice"); got != notice {
 		w.t.Errorf("got notice %q, want %q", got, notice)

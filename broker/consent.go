@@ -73,13 +73,22 @@ func (b *Broker) demanded(ctx context.Context, o *occasion) error {
 	if !o.q.wantsOther(&o.l.who) {
 		return nil
 	}
+	if err := b.agreed(ctx, o); err != nil {
+		return err
+	}
+	return errDemand
+}
+
+// agreed is nil where the person has agreed to what the site asks, or need not;
+// else errConsent or the store's error.
+func (b *Broker) agreed(ctx context.Context, o *occasion) error {
 	if !o.c.Consent || o.agreed {
-		return errDemand
+		return nil
 	}
 	kept, err := b.store.Read(ctx, o.s.Shard, consentKey([markSize]byte(mark(o.c.ID))))
 	switch {
 	case err == nil && equal(kept, b.agreement(o)):
-		return errDemand
+		return nil
 	case err == nil, errors.Is(err, store.ErrAbsent):
 		return errConsent
 	}

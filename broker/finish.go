@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -24,6 +25,7 @@ type answer struct {
 	lives   time.Time // so long
 	proved  id        // or the session to which the person must still agree something
 	refusal string    // or an OAuth error for the site
+	turn    *notTurn  // or the person's turn, which it is not
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
@@ -33,21 +35,28 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 		return b.reply(&j.Request, "error", a.refusal, "error_description", refusedLogins[a.refusal]), nil
 	}
 	end := j.ended()
-	step := b.reply(&j.Request, "code", a.code)
-	if a.code != "" {
+	step, ok := b.reply(&j.Request, "code", a.code), true
+	switch {
+	case a.code != "":
 		end.Phase, end.Code, end.Until = phaseFinished, a.code, a.until
-	} else {
+	case a.turn != nil:
+		end.Phase, end.Request = phaseOver, a.turn.told(end.Request)
+		step, ok = b.toTurn(end.Request)
+	default:
 		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
-		var ok bool
-		if step, ok = b.toChooser(&end, a.notice); !ok {
-			return Step{}, errors.New("seal request anew")
-		}
+		step, ok = b.toChooser(&end, a.notice)
+	}
+	if !ok {
+		return Step{}, errors.New("seal request anew")
 	}
 	cookie, err := b.journeyCookie(&end)
 	if err != nil {
 		return Step{}, err
 	}
 	http.SetCookie(w, cookie)
+	if a.code != "" || a.proved != (id{}) {
+		step.Proved = j.Provider
+	}
 	if a.session != "" {
 		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))
 	}
@@ -239,6 +248,8 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 	case j.Phase == phaseFinished:
 		// The code is dead; whoever comes back this late may go on in one tap.
 		return b.toChooser(j, NoticeAgain)
+	case j.Phase == phaseOver && j.Request.Term.Told:
+		return b.toTurn(j.Request)
 	case j.Phase == phaseOver:
 		return b.toChooser(j, j.Notice)
 	}
@@ -246,7 +257,9 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 }
 
 func (b *Broker) toChooser(j *journey, notice string) (Step, bool) {
-	sealed, err := b.renew(j.Request)
+	q := j.Request
+	q.Term = rotaTerm{}
+	sealed, err := b.renew(q)
 	if err != nil {
 		return Step{}, false
 	}
@@ -293,6 +306,11 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	if code := j.Request.refuses(login, b.subject(c, login.person)); code != "" {
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, code, nil)
 		return answer{refusal: code}, true, nil
+	}
+	if err := b.turn(&j.Request, c, &login.who); err != nil {
+		a := turnedAway(err)
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, cmp.Or(a.notice, "turn"), nil)
+		return a, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
 	switch {

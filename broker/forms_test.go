@@ -121,6 +121,14 @@ func TestSealedFormsComeBackWhole(t *testing.T) {
 	if diff := cmp.Diff(wideRequest(), q); diff != "" {
 		t.Errorf("wide request (-want +got):\n%s", diff)
 	}
+	told := sampleRequest()
+	told.Term = rotaTerm{Told: true, Next: time.Unix(1_800_086_400, 0), Until: time.Unix(1_800_165_600, 0)}
+	if err := q.unmarshal(told.marshal()); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(told, q); diff != "" {
+		t.Errorf("told request (-want +got):\n%s", diff)
+	}
 	none := sampleRequest()
 	none.MaxAge = -1
 	if err := q.unmarshal(none.marshal()); err != nil || q.MaxAge != -1 {

@@ -7,7 +7,8 @@ import "time"
 const (
 	maxState         = 1024
 	maxNonce         = 1024
-	maxSealedRequest = 2400     // the r of /login?r=…
+	maxSealedRequest = 2400     // the r of /login?r=…, as it leaves /authorize
+	maxSealedGrowth  = 96       // what is added to it on the way
 	maxContact       = 512      // what a person types for a push
 	maxURL           = 8 << 10  // request target of any endpoint here
 	maxForm          = 16 << 10 // body of any endpoint here

@@ -16,7 +16,11 @@ func TestAPlainLoginWaitsForTheStoreExactlyTwice(t *testing.T) {
 	if n := w.store.waited(); n != 0 {
 		t.Errorf("got %d store waits before the person came back, want 0", n)
 	}
-	site := must2(t)(br.finish("naver", approve(t, to.Redirect))).Redirect
+	in := must2(t)(br.finish("naver", approve(t, to.Redirect)))
+	site := in.Redirect
+	if in.Proved != "naver" || to.Proved != "" {
+		t.Errorf("proved by %q on the way in, %q on the way there, want naver and none", in.Proved, to.Proved)
+	}
 	if n := w.store.waited(); n != 1 {
 		t.Errorf("got %d store waits at the callback, want 1", n)
 	}
@@ -73,7 +77,11 @@ func TestSingleSignOnAsksOncePerSiteAndWaitsThreeTimes(t *testing.T) {
 		t.Errorf("got %d store waits for a chooser, want 0", n)
 	}
 	w.clock.add(time.Minute)
-	site := must2(t)(br.proceed(r)).Redirect
+	on := must2(t)(br.proceed(r))
+	site := on.Redirect
+	if on.Proved != "" {
+		t.Errorf("going on with a session proves %q anew", on.Proved)
+	}
 	if !strings.HasPrefix(site, "https://school.example/cb?x=1&code=") {
 		t.Fatalf("got %s", site)
 	}

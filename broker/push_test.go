@@ -53,7 +53,11 @@ func TestAPushWaitsThreeTimesForTheStore(t *testing.T) {
 	}
 	w.pass.set(func() { w.pass.progress = providers.Approved })
 	w.clock.add(time.Second)
-	site := must2(t)(br.waiting(name)).Redirect
+	in := must2(t)(br.waiting(name))
+	site := in.Redirect
+	if in.Proved != "pass" {
+		t.Errorf("proved by %q, want pass", in.Proved)
+	}
 	again := must2(t)(br.waiting(name)).Redirect
 	if site != again || !strings.HasPrefix(site, callback) {
 		t.Errorf("got %s and %s, want the site twice", site, again)

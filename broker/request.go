@@ -38,6 +38,7 @@ type request struct {
 	Pushed      id       // of the pushed request it came by, zero for none
 	Proved      id       // session that proved what fresh asks for, zero for none
 	ACR         acrSet   // asked for, by acr_values or claims
+	Term        rotaTerm // what the person was told of their turn
 }
 
 // maxAgeMost is the longest max_age there is.
@@ -72,6 +73,9 @@ const (
 	tagPushed
 	tagProved
 	tagACR
+	tagTermTold
+	tagTermNext
+	tagTermUntil
 )
 
 func (q *request) marshal() []byte {
@@ -103,6 +107,9 @@ func (q *request) marshal() []byte {
 	f.id(tagPushed, q.Pushed)
 	f.id(tagProved, q.Proved)
 	f.number(tagACR, int64(q.ACR))
+	f.flag(tagTermTold, q.Term.Told)
+	f.time(tagTermNext, q.Term.Next)
+	f.time(tagTermUntil, q.Term.Until)
 	return f
 }
 
@@ -161,6 +168,12 @@ func (q *request) unmarshal(p []byte) error {
 			q.Proved.read(v)
 		case tagACR:
 			q.ACR = acrSet(number(v) & 0xff)
+		case tagTermTold:
+			q.Term.Told = flagged(v)
+		case tagTermNext:
+			q.Term.Next = moment(v)
+		case tagTermUntil:
+			q.Term.Until = moment(v)
 		}
 	})
 	if err == nil {
@@ -193,7 +206,7 @@ func (b *Broker) renew(q request) (string, error) {
 // openRequest opens r and checks it against the browser that shows it.
 func (b *Broker) openRequest(r *http.Request, sealed string) (request, client.Client, *Problem) {
 	var q request
-	if len(sealed) > maxSealedRequest {
+	if len(sealed) > maxSealedRequest+maxSealedGrowth {
 		return q, client.Client{}, b.fault(http.StatusBadRequest, ProblemTooLarge, nil)
 	}
 	plain, err := b.box.request.Open(sealed, b.now(), b.issuer)

@@ -285,7 +285,14 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if q.refuses(l, b.subject(c, l.person)) != "" {
 		return Step{}, errOtherPerson
 	}
-	code, _, err := b.issue(ctx, &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed})
+	o := &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed}
+	if err := b.turn(q, c, &l.who); err != nil {
+		if _, is := errors.AsType[*notTurn](err); is && q.Prompt.has(promptNone) {
+			err = b.silentTurn(ctx, o)
+		}
+		return Step{}, err
+	}
+	code, _, err := b.issue(ctx, o)
 	if err != nil {
 		return Step{}, err
 	}
@@ -311,10 +318,18 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
 	step, err := b.reuse(ctx, &q, c, s, true)
+	var turn *notTurn
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
+	case errors.Is(err, errBirthdate):
+		return Step{Redirect: ChooserURL(sealed, Notice{Code: NoticeBirthdate, From: s.Provider})}, nil
+	case errors.As(err, &turn):
+		if step, ok := b.toTurn(turn.told(q)); ok {
+			return step, nil
+		}
+		return Step{}, b.internal(&q, c, err)
 	case errors.Is(err, errDemand) && q.Proved == s.ID: // nobody else can come of logging in again
 		return b.reply(&q, "error", "access_denied", "error_description", refusedLogins["access_denied"]), nil
 	case errors.Is(err, errOtherPerson), errors.Is(err, errDemand), errors.Is(err, errSpent), errors.Is(err, errConsent):

@@ -28,6 +28,8 @@ type Login struct {
 	Agreement *Agreement
 	// Hint is the provider the site asked for ("" for none).
 	Hint string
+	// Today is whose turn it is, nil for a site without a rota.
+	Today *Today
 }
 
 // Site is what a person may see of the client that sent them.
@@ -67,6 +69,7 @@ const (
 	NoticeOften     = "often"     // this phone number was reached too often
 	NoticeCrowd     = "crowd"     // too many pushes were asked for from this network
 	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
+	NoticeBirthdate = "birthdate" // the provider vouches for no birthdate, and a rota needs one
 )
 
 // Step is what the page layer does next. Exactly one field is set.
@@ -79,6 +82,9 @@ type Step struct {
 	// Post is an answer to the site that travels in a form (form_post), to be
 	// shown as a page that sends it.
 	Post *FormPost
+	// Proved is the provider by which this browser's person has just got in, ""
+	// for every other step. A reload of that one may have none.
+	Proved string
 }
 
 // FormPost is an answer to a site by OAuth 2.0 Form Post Response Mode: a page
@@ -180,6 +186,11 @@ type Hooks struct {
 	Admit func(provider string) (notice string)
 	// Disabled refuses at Begin, at the callback and at session reuse.
 	Disabled func(provider string) bool
+	// Rota decides whether somebody born on a day (YYYY-MM-DD, verified) may log in
+	// at now, who came from the site at came; Today says whose turn it is. name is the
+	// rota's, of a client that has one. Both are needed where any client has.
+	Rota  func(name, born string, came, now time.Time) Verdict
+	Today func(name string, now time.Time) Today
 	// Light is the colour shown now, sealed into the journey.
 	Light    func(provider string) string
 	Started  func(Trip)

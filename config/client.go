@@ -86,6 +86,10 @@ type Client struct {
 	// another site taken here. For sites where a push that a victim has approved for
 	// somebody else would do most harm.
 	Push string `yaml:"push"`
+	// The rota by which its people log in, by its id: only those whose turn it is, by
+	// their verified date of birth. Needs min_assurance: verified. Left out: everybody,
+	// at any time.
+	Rota string `yaml:"rota"`
 	// Asks people before the site learns anything of them. For sites that are not
 	// your own.
 	Consent bool `yaml:"consent"`

@@ -32,7 +32,7 @@ func (c Client) client() client.Client {
 		Scopes: c.Scopes, Algorithm: c.Algorithm, Native: c.Native, Support: c.Support,
 		AuthMethod: c.AuthMethod, Keys: keys, AssertionAudience: c.AssertionAudience,
 		RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest,
-		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, PushRule: c.Push, Consent: c.Consent, TellProvider: c.TellProvider,
+		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, PushRule: c.Push, Rota: c.Rota, Consent: c.Consent, TellProvider: c.TellProvider,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelSession,
 		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelSession: c.FrontchannelSession,
 		Resources: c.Resources, Serves: c.Serves, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,
@@ -60,7 +60,7 @@ func (p Provider) Settings() providers.Settings {
 		Scopes: p.Scopes, Algorithms: p.Algorithms, AssertsCI: p.AssertsCI, CIClaim: p.CIClaim,
 		Assurance: providers.Assurance(p.Assurance), TrustFramework: p.TrustFramework, PublicKeyPEM: p.PublicKeyPEM,
 		ResponseMode: p.ResponseMode, AuthMethod: p.AuthMethod, PrivateKeyPEM: string(p.PrivateKey), KeyID: p.KeyID,
-		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, OAuth2: p.OAuth2, ACRValues: p.ACRValues,
+		AssertionAudience: p.AssertionAudience, PlainRequests: p.PlainRequests, ProbeToken: p.ProbeToken, OAuth2: p.OAuth2, ACRValues: p.ACRValues,
 	}
 	for _, e := range p.Errors {
 		s.Errors = append(s.Errors, providers.ErrorCode(e))

@@ -92,6 +92,8 @@ func preset(v reflect.Value) {
 		*one = defaultClient()
 	case *Provider:
 		*one = defaultProvider()
+	case *Rota:
+		*one = defaultRota()
 	}
 }
 

@@ -116,29 +116,39 @@ func recurring(text string, out *signal.Maintenance) (what, do string) {
 			out.Days[i] = true
 		}
 	}
-	for _, one := range []struct {
-		text string
-		into *time.Duration
-	}{{from, &out.Begin}, {to, &out.End}} {
-		at, err := time.Parse("15:04", one.text)
-		switch {
-		case one.text == "24:00" && one.into == &out.End:
-			*one.into = 24 * time.Hour
-		case err != nil || len(one.text) != len("15:04"):
-			return fmt.Sprintf("%q is no time of the clock", one.text), do
-		default:
-			*one.into = time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
-		}
+	if out.Begin, out.End, what = clockSpan(from, to); what != "" {
+		return what, do
 	}
 	switch {
 	case out.Begin == out.End:
 		return fmt.Sprintf("%q ends as it begins", times), "write 00:00-24:00 for a whole day"
 	case days == "daily" && out.End-out.Begin == 24*time.Hour:
 		return fmt.Sprintf("%q is always", text), "write enabled: false for a provider that is away for good"
-	case out.End < out.Begin:
-		out.End += 24 * time.Hour
 	}
 	return "", ""
+}
+
+// clockSpan reads two times of the clock. An end before the begin is on the day
+// after.
+func clockSpan(from, to string) (begin, end time.Duration, what string) {
+	for _, one := range []struct {
+		text string
+		into *time.Duration
+	}{{from, &begin}, {to, &end}} {
+		at, err := time.Parse("15:04", one.text)
+		switch {
+		case one.text == "24:00" && one.into == &end:
+			*one.into = 24 * time.Hour
+		case err != nil || len(one.text) != len("15:04"):
+			return 0, 0, fmt.Sprintf("%q is no time of the clock", one.text)
+		default:
+			*one.into = time.Duration(at.Hour())*time.Hour + time.Duration(at.Minute())*time.Minute
+		}
+	}
+	if end < begin {
+		end += 24 * time.Hour
+	}
+	return begin, end, ""
 }
 
 // maintenance checks one of a provider's.

@@ -105,6 +105,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add("listen: [\"${\", \"${A}\", \"$${\", \"${EMPTY}\"]\n")
 	f.Add("providers: [{id: a, clients: [b], maintenance: [{every: sun 23:30-01:00, zone: UTC}, {from: 2026-08-09 02:00, to: 2026-08-09 04:00}]}]\n")
 	f.Add("alerts: [{id: ops, url: https://a, secret: whsec_, quiet: [daily 22:00-07:00], lights: [red], providers: [], zone: UTC, language: en}]\n")
+	f.Add("rotas: [{id: v, zone: UTC, grace: 5m, rules: [{from: 2021-08-09, daily: 20:00-18:00, last_digit: true, born_from: 1972}, {from: 2021-08-21 20:00, to: 2021-09-18 18:00}]}]\nclients: [{id: b, rota: w}]\n")
 	f.Add("%YAML 1.2\n---\nx: |2\n  a\n...\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		d := newDocument("f.yaml", environment)

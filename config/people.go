@@ -65,7 +65,7 @@ func named() map[string]string {
 		"Scopes": "scopes", "Algorithms": "algorithms", "AssertsCI": "asserts_ci", "CIClaim": "ci_claim",
 		"Assurance": "assurance", "TrustFramework": "trust_framework", "Fresh": "fresh", "Needs": "needs",
 		"ResponseMode": "response_mode", "Claims": "claims", "AuthMethod": "auth_method", "PrivateKeyPEM": "private_key",
-		"KeyID": "key_id", "AssertionAudience": "assertion_audience", "PlainRequests": "plain_requests", "OAuth2": "oauth2", "Errors": "errors", "ACRValues": "acr_values",
+		"KeyID": "key_id", "AssertionAudience": "assertion_audience", "PlainRequests": "plain_requests", "ProbeToken": "probe_token", "OAuth2": "oauth2", "Errors": "errors", "ACRValues": "acr_values",
 		"PublicKeyPEM": "public_key_pem",
 	}
 }

@@ -138,6 +138,7 @@ func clientAdvice(field string) string {
 		"refresh_lifetime":       "write 1h to 8760h beside refresh: rotating or constant, or remove it",
 		"session":                "write shared or none, or remove it",
 		"push":                   "write allowed or none, or remove it",
+		"rota":                   "write min_assurance: verified too, for it decides by a verified date of birth",
 		"backchannel_logout_uri": logout, "frontchannel_logout_uri": logout,
 		"backchannel_logout_session_required":  "write backchannel_logout_uri too, or remove it",
 		"frontchannel_logout_session_required": "write frontchannel_logout_uri too, or remove it",

@@ -36,6 +36,7 @@ func (c *Config) Validate() error {
 	r.traces()
 	r.alerts()
 	r.clients()
+	r.rotas()
 	r.providers()
 	if len(r.mistakes) == 0 {
 		return nil

@@ -31,6 +31,8 @@ type StageConfig struct {
 	Sims                     []Sim
 	// Crowd may be nil: then nobody comes by himself.
 	Crowd *Crowd
+	// Twins may be nil: then the two lanes are not shown.
+	Twins *Twins
 	// Client reads the broker and the simulators; nil is one with a time-out of 3 s.
 	Client *http.Client
 	Log    *slog.Logger
@@ -50,6 +52,7 @@ type Stage struct {
 	healthy  map[string]json.RawMessage // each simulator's control before anything was broken
 	events   []Event
 	lastSaid map[string]said
+	judged   int // the last play of the twins whose sentence is in the log
 }
 
 // scene is what the stage has last read.
@@ -114,6 +117,7 @@ func (s *Stage) Run(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		s.look(ctx)
+		s.judge()
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
@@ -151,6 +155,7 @@ func (s *Stage) storm(*http.Request) error {
 		return errors.New("there is no crowd")
 	}
 	s.cfg.Crowd.Storm()
+	s.pressTwins("", "storm")
 	s.say(Event{Kind: "act", KO: "폭주 시작: 20:00처럼 사람이 몰립니다", EN: "Storm: people arrive as at 20:00"})
 	return nil
 }

@@ -47,6 +47,7 @@ func (s *Stage) breakIt(r *http.Request) error {
 	if err := s.put(r.Context(), sim, []byte(control)); err != nil {
 		return err
 	}
+	s.pressTwins(id, what)
 	s.say(Event{Kind: "act", Provider: id, KO: "고장: " + sim.KO + " " + told.KO, EN: "Broken: " + sim.EN + " " + told.EN})
 	return nil
 }
@@ -70,6 +71,7 @@ func (s *Stage) recoverAll(r *http.Request) error {
 	if s.cfg.Crowd != nil {
 		s.cfg.Crowd.Calm()
 	}
+	s.pressTwins("", "recover")
 	var errs []error
 	for _, sim := range s.cfg.Sims {
 		s.mu.Lock()

@@ -11,16 +11,17 @@ import (
 
 // stageState is GET /stage/state: everything a script needs to redraw.
 type stageState struct {
-	Lanes   []lane   `json:"lanes"`
-	Local   bool     `json:"local"`
-	Known   bool     `json:"known"`   // the board has been read
-	Honesty string   `json:"honesty"` // percent of green logins that went well, "" while unknown
-	Lies    int64    `json:"lies"`
-	Crowd   *Counts  `json:"crowd"`
-	Storm   bool     `json:"storm"`
-	Events  []Event  `json:"events"` // newest first
-	Broken  []string `json:"broken"` // providers with a fault
-	Process process  `json:"process"`
+	Lanes   []lane    `json:"lanes"`
+	Local   bool      `json:"local"`
+	Known   bool      `json:"known"`   // the board has been read
+	Honesty string    `json:"honesty"` // percent of green logins that went well, "" while unknown
+	Lies    int64     `json:"lies"`
+	Crowd   *Counts   `json:"crowd"`
+	Storm   bool      `json:"storm"`
+	Events  []Event   `json:"events"` // newest first
+	Broken  []string  `json:"broken"` // providers with a fault
+	Twins   *twinView `json:"twins"`  // null: there are none
+	Process process   `json:"process"`
 }
 
 // process is the program that runs all of this.
@@ -59,6 +60,7 @@ func (l lane) Rate(perSecond float64) string { return fmt.Sprintf("%.1f", perSec
 func (l lane) Width(share float64) string { return fmt.Sprintf("%.1f", 100*min(max(share, 0), 1)) }
 
 func (s *Stage) snapshot() stageState {
+	s.judge() // so that whoever sees the sentence finds it in the log
 	s.mu.Lock()
 	seen, events := s.seen, slices.Clone(s.events)
 	faults := map[string][]bilingual{}
@@ -78,6 +80,7 @@ func (s *Stage) snapshot() stageState {
 	if v.Events == nil {
 		v.Events = []Event{}
 	}
+	v.Twins = s.twins()
 	v.Honesty, v.Lies = seen.honesty.Percent(), seen.honesty.Lies()
 	if seen.board != nil {
 		v.Local = seen.board.Local

@@ -17,14 +17,13 @@ func TestScreens(t *testing.T) {
 		dir = t.TempDir()
 	}
 	d := startDemo(t)
-	d.control("kakao", `{"hang":true}`)
-	waitFor(t, patience, "Kakao is grey", func() bool { light, _ := d.light("kakao"); return light == "grey" })
-
 	stage := browser(t, 1280, 900)
 	do(t, stage, "open the stage", chromedp.Navigate(d.url(atBroker, "/")), chromedp.WaitVisible(chromedp.CSS("h1")))
-	for range 40 { // a few live seconds
-		waitTick(t)
-	}
+	do(t, stage, "break Kakao", chromedp.Click(chromedp.CSS(`.break button[value=server]`)))
+	waitFor(t, patience, "Kakao is grey", func() bool { light, _ := d.light("kakao"); return light == "grey" })
+	waitFor(t, patience, "the twin lanes have come to their sentence", func() bool {
+		return eval[bool](t, stage, `!document.getElementById("verdict").hidden`)
+	})
 	keep(t, stage, filepath.Join(dir, "stage.png"))
 
 	phone := browser(t, 360, 800)

@@ -45,6 +45,9 @@ type Source struct {
 	// Vanished are a provider's logins begun on green and given up for lost, as its
 	// Honesty counts them; nil counts none.
 	Vanished func(provider string) float64
+	// Usual is told, at each look, what the minutes that are kept say is usual; nil
+	// asks for nothing.
+	Usual func(provider string, w signal.Week)
 }
 
 // Chronicle keeps what every provider did: the last day in memory, its minutes
@@ -67,6 +70,9 @@ type day struct {
 	unsaved map[int64]signal.Chapter // minutes that are over and not written yet
 	due     map[int64]bool           // hours to be put together anew
 	behind  []int64                  // past hours to be looked after once
+
+	calm map[int64]signal.Calm // the calm part of the last week's hours
+	week signal.Week           // and what is usual by them
 
 	loaded   bool // what the store had is in
 	tried    time.Time
@@ -112,6 +118,9 @@ func (c *Chronicle) Look(ctx context.Context, source Source) {
 	defer cancel()
 	for _, s := range board.Providers {
 		c.keep(ctx, s.ID, board.At)
+		if source.Usual != nil {
+			source.Usual(s.ID, c.day(s.ID).usual())
+		}
 	}
 }
 
@@ -121,7 +130,7 @@ func (c *Chronicle) take(s signal.Status, board signal.Board, source Source) {
 	defer c.mu.Unlock()
 	d := c.all[s.ID]
 	if d == nil {
-		d = &day{unsaved: map[int64]signal.Chapter{}, due: map[int64]bool{}}
+		d = &day{unsaved: map[int64]signal.Chapter{}, due: map[int64]bool{}, calm: map[int64]signal.Calm{}}
 		c.all[s.ID] = d
 	}
 	if d.Seen() > board.At.Unix()+store.Ahead { // the clock went back

@@ -102,12 +102,13 @@ func (c *Chronicle) days(ctx context.Context, id string, first, last int64) (map
 	return all, nil
 }
 
-// load reads what was kept of a provider's last day, and which hours were not put
-// together while nobody could. Only Look calls it.
+// load reads what was kept of a provider's last day and, of the last week, what is
+// usual, and which hours were not put together while nobody could. Only Look calls
+// it.
 func (c *Chronicle) load(ctx context.Context, id string, d *day, at time.Time) error {
 	now := at.Unix() / 60
 	last, _ := signal.ChapterOf(now)
-	kept, err := c.chapters(ctx, id, last-signal.HistoryMinutes/signal.ChapterMinutes, last)
+	kept, err := c.chapters(ctx, id, last-signal.WeekHours*chaptersAnHour, last)
 	if err != nil {
 		return err
 	}
@@ -122,11 +123,18 @@ func (c *Chronicle) load(ctx context.Context, id string, d *day, at time.Time) e
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for n, chapter := range kept {
+		if n < last-signal.HistoryMinutes/signal.ChapterMinutes {
+			continue
+		}
 		for i, parts := range chapter {
 			if sum, seconds := parts.Sum(); seconds > 0 {
 				d.Put(signal.MinuteOf(n*signal.ChapterMinutes+int64(i), sum))
 			}
 		}
+	}
+	for h := hour - signal.WeekHours; h < hour; h++ {
+		first, second := chaptersOf(h)
+		d.learn(h, kept[first], kept[second])
 	}
 	d.behind = nil
 	for h := first; h < hour; h++ {
@@ -199,6 +207,9 @@ func (c *Chronicle) roll(ctx context.Context, id string, at int64) error {
 	if err != nil {
 		return err
 	}
+	c.mu.Lock()
+	c.all[id].learn(at, kept[first], kept[second])
+	c.mu.Unlock()
 	hour := signal.HourOf(at, kept[first], kept[second])
 	if hour.Seconds == 0 {
 		return nil

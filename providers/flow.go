@@ -98,18 +98,19 @@ func (f *codeFlow) Info() Info {
 	}
 	info.Origin = origin(or(e.authorize, f.set.AuthorizeURL, f.set.Issuer))
 	if f.plain {
-		info.Probes = []Probe{{"page", e.authorize}}
+		info.Probes = append([]Probe{{Name: "page", URL: e.authorize}}, f.tokenProbes(e)...)
 		return info
 	}
 	for _, p := range []Probe{
-		{"discovery", f.discovery()},
-		{"keys", or(e.keys, f.set.JWKSURL)},
-		{"page", or(e.authorize, f.set.AuthorizeURL)},
+		{Name: "discovery", URL: f.discovery()},
+		{Name: "keys", URL: or(e.keys, f.set.JWKSURL)},
+		{Name: "page", URL: or(e.authorize, f.set.AuthorizeURL)},
 	} {
 		if p.URL != "" {
 			info.Probes = append(info.Probes, p)
 		}
 	}
+	info.Probes = append(info.Probes, f.tokenProbes(e)...)
 	return info
 }
 

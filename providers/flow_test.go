@@ -295,7 +295,7 @@ func TestRealSockets(t *testing.T) {
 func TestInfo(t *testing.T) {
 	u := newUpstream(t, "oidc")
 	p := u.provider(t)
-	if got, want := p.Info().Probes, []Probe{{"discovery", testIssuer + "/.well-known/openid-configuration"}}; !cmp.Equal(got, want) {
+	if got, want := p.Info().Probes, []Probe{{Name: "discovery", URL: testIssuer + "/.well-known/openid-configuration"}}; !cmp.Equal(got, want) {
 		t.Errorf("before metadata: got %v, want %v", got, want)
 	}
 	if err := p.Warm(t.Context()); err != nil {
@@ -304,7 +304,7 @@ func TestInfo(t *testing.T) {
 	want := Info{
 		ID: "oidc", Name: Text{KO: "일반", EN: "Generic"}, Shape: Redirect, Assurance: Asserted, Fresh: FreshRequested,
 		Origin: testIssuer, Probes: []Probe{
-			{"discovery", testIssuer + "/.well-known/openid-configuration"}, {"keys", testIssuer + "/jwks"}, {"page", testIssuer + "/authorize"},
+			{Name: "discovery", URL: testIssuer + "/.well-known/openid-configuration"}, {Name: "keys", URL: testIssuer + "/jwks"}, {Name: "page", URL: testIssuer + "/authorize"},
 		},
 	}
 	if diff := cmp.Diff(want, p.Info()); diff != "" {

@@ -6,6 +6,7 @@ package providers
 
 import (
 	"context"
+	"net/http"
 	"net/url"
 	"time"
 )
@@ -59,8 +60,7 @@ type Info struct {
 	Fresh     Freshness
 	// Origin of the provider's pages, for CSP form-action ("" for push).
 	Origin string
-	// Probes are cheap GETs that show the provider answers; each URL is fetched
-	// without credentials, any status below 500 but 429 counts as alive.
+	// Probes are cheap requests that show the provider answers.
 	Probes []Probe
 	// Clients and Notice are of its Terms: who may use it, empty for all, and
 	// what people read beside it.
@@ -68,10 +68,15 @@ type Info struct {
 	Notice  Text
 }
 
-// Probe is one URL worth asking when traffic is low.
+// Probe is one request worth making when traffic is low: a GET of URL without
+// credentials, any status below 500 but 429 counting as alive, or what Ask does.
 type Probe struct {
-	Name string // discovery, keys, page, status
+	Name string // discovery, keys, page, status, token
 	URL  string
+	// Ask, if not nil, makes a request of its own by hc, which must be one that
+	// nobody measures logins by, and reports whether it was answered as it should
+	// be.
+	Ask func(ctx context.Context, hc *http.Client) bool
 }
 
 // Provider is what every adapter is; it is also a Redirector or a Pusher,

@@ -55,6 +55,9 @@ type Settings struct {
 	// PlainRequests: what an oidc provider is asked travels in the address even
 	// where it would take the request beforehand (RFC 9126), unless it demands that.
 	PlainRequests bool
+	// ProbeToken: the token endpoint is probed too, with a code nobody was given.
+	// Redirect kinds only.
+	ProbeToken bool
 	// OAuth2: naver by its older path, OAuth 2 without an ID token.
 	OAuth2 bool
 	// Scopes asked for; openid is always among them. Empty: the kind's own.
@@ -274,17 +277,17 @@ func (s Settings) misplaced(shape Shape) []error {
 		"Scopes": len(s.Scopes) > 0, "Algorithms": len(s.Algorithms) > 0, "Fresh": s.Fresh != nil,
 		"ResponseMode": s.ResponseMode != "", "Claims": s.Claims != ClaimPaths{},
 		"AuthMethod": s.AuthMethod != "", "PrivateKeyPEM": s.PrivateKeyPEM != "", "KeyID": s.KeyID != "",
-		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests,
+		"AssertionAudience": s.AssertionAudience != "", "PlainRequests": s.PlainRequests, "ProbeToken": s.ProbeToken,
 		"OAuth2": s.OAuth2, "ACRValues": len(s.ACRValues) > 0,
 	}
 	read := map[string][]string{
 		"oidc": {
 			"DiscoveryURL", "CIClaim", "TrustFramework", "TokenURL", "AuthorizeURL", "UserinfoURL",
 			"JWKSURL", "Scopes", "Algorithms", "Fresh", "ResponseMode", "Claims",
-			"ACRValues", "AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests",
+			"ACRValues", "AuthMethod", "PrivateKeyPEM", "KeyID", "AssertionAudience", "PlainRequests", "ProbeToken",
 		},
-		"naver": {"OAuth2", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
-		"kakao": {"Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
+		"naver": {"ProbeToken", "OAuth2", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
+		"kakao": {"ProbeToken", "Base", "TokenURL", "AuthorizeURL", "UserinfoURL", "JWKSURL", "Scopes", "Algorithms", "Fresh"},
 		"pass":  {"Base"},
 		"toss":  {"Base", "TokenURL", "PublicKeyPEM"},
 	}[s.kind()]

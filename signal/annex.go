@@ -21,7 +21,8 @@ const annexMark = "\x00"
 const (
 	tagCounts   = 1 // of a report: what completed, for each provider in its order
 	tagCapacity = 2 // of a state: one provider's capacity
-	tagAdvice   = 3 // of a state: what is recommended of one provider
+	tagLately   = 3 // of a state: who one provider's lamp saw leave lately
+	tagAdvice   = 4 // of a state: what is recommended of one provider
 )
 
 // record writes one record.
@@ -103,13 +104,21 @@ func (r *Report) walkCounts(w *wire) {
 // attach adds the annex; s's own list stays as it is. Its lamp says only that it
 // is fresh.
 func (s *State) attach() {
-	if len(s.Capacities) == 0 {
-		return
-	}
 	var w wire
+	for i := range s.Lamps {
+		if l := &s.Lamps[i]; l.Lamp.lately.any() {
+			w.record(tagLately, func(w *wire) {
+				w.text(&l.ID)
+				l.Lamp.lately.walk(w)
+			})
+		}
+	}
 	for i := range s.Capacities {
 		w.record(tagCapacity, s.Capacities[i].walk)
 		w.record(tagAdvice, s.Capacities[i].walkAdvice)
+	}
+	if len(w.buf) == 0 {
+		return
 	}
 	s.Lamps = append(slices.Clone(s.Lamps), SharedLamp{
 		ID: annexMark + string(w.buf), Lamp: Lamp{Light: Yellow, seen: s.Second},
@@ -138,12 +147,34 @@ func (s *State) detach(w *wire) {
 					c.walk(w)
 					s.Capacities = append(s.Capacities, c)
 				}
+			case tagLately:
+				return s.readLately
 			case tagAdvice:
 				return s.readAdvice
-			default:
-				return nil
 			}
+			return nil
 		})
+	}
+}
+
+// readLately finds the lamp by its id: older nodes change their order.
+func (s *State) readLately(w *wire) {
+	var id string
+	w.text(&id)
+	var mine *Lamp
+	for i := range s.Lamps {
+		if s.Lamps[i].ID != id {
+			continue
+		}
+		if mine != nil {
+			w.fail("two lamps of one id")
+			return
+		}
+		mine = &s.Lamps[i].Lamp
+	}
+	if mine != nil && w.err == nil {
+		mine.lately = lately{}
+		mine.lately.walk(w)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // unnamed are the fields that a node without an annex knows nothing of.
-func unnamed() []string { return []string{"Completed", "Uncounted", "Capacities"} }
+func unnamed() []string { return []string{"Completed", "Uncounted", "Capacities", "lately"} }
 
 // kept are the bytes of testdata/cluster.
 func kept(t *testing.T, name string) []byte {
@@ -53,15 +53,22 @@ func TestWhatOlderNodesWriteIsRead(t *testing.T) {
 	if err := s.UnmarshalBinary(kept(t, "state-v1-annex")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fullState("heldArrivals", "advice"), s, everything); diff != "" {
+	if diff := cmp.Diff(fullState("heldArrivals", "lately", "advice"), s, everything); diff != "" {
 		t.Errorf("a state with an annex (-want +got):\n%s", diff)
 	}
-	// state-v1-contracts was written before there was a recommendation to share.
+	// state-v1-contracts was written before returns were held against a week's.
 	if err := s.UnmarshalBinary(kept(t, "state-v1-contracts")); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(fullState("advice"), s, everything); diff != "" {
+	if diff := cmp.Diff(fullState("lately", "advice"), s, everything); diff != "" {
 		t.Errorf("a state with contracts (-want +got):\n%s", diff)
+	}
+	// state-v1-lately was written before there was a recommendation to share.
+	if err := s.UnmarshalBinary(kept(t, "state-v1-lately")); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(fullState("advice"), s, everything); diff != "" {
+		t.Errorf("a state with who left lately (-want +got):\n%s", diff)
 	}
 }
 
@@ -129,6 +136,39 @@ func TestAnAnnexMayLearnMore(t *testing.T) {
 	}
 	if diff := cmp.Diff(State{Second: 7, Capacities: []SharedCapacity{one}}, s, everything); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestWhoLeftLatelyFindsItsLamp(t *testing.T) {
+	var one Lamp
+	one.Light, one.seen = Yellow, 1_700_000_000
+	one.lately.take(&Bucket{Second: one.seen, Started: 3}, true)
+	of := func(id string) func(*wire) {
+		return func(w *wire) {
+			w.text(&id)
+			one.lately.walk(w)
+		}
+	}
+	state := func(ids ...string) []byte {
+		var annex, w wire
+		annex.record(tagLately, of("kakao"))
+		s := State{Second: 7}
+		for _, id := range ids {
+			s.Lamps = append(s.Lamps, SharedLamp{ID: id, Lamp: Lamp{Light: Yellow, seen: one.seen + 90}}) // stepped meanwhile
+		}
+		s.Lamps = append(s.Lamps, SharedLamp{ID: annexMark + string(annex.buf), Lamp: Lamp{Light: Yellow, seen: 7}})
+		s.walk(&w)
+		return w.buf
+	}
+	var s State
+	if err := s.UnmarshalBinary(state("naver", "kakao")); err != nil || s.Lamps[1].Lamp.lately != one.lately || s.Lamps[0].Lamp.lately != (lately{}) {
+		t.Errorf("got %v and %+v, want it at kakao alone", err, s.Lamps)
+	}
+	if err := s.UnmarshalBinary(state("naver")); err != nil {
+		t.Errorf("of a provider that is gone: got %v, want it passed over", err)
+	}
+	if err := s.UnmarshalBinary(state("kakao", "kakao")); !errors.Is(err, ErrFormat) {
+		t.Errorf("of two lamps: got %v, want ErrFormat", err)
 	}
 }
 

@@ -21,7 +21,7 @@ type View struct {
 
 // View is the evidence of sample s under rules r as this lamp sees it.
 func (l Lamp) View(r Rules, s Sample) View {
-	p90 := l.usual.p90(r.BaselineNeeds)
+	p90 := r.usualP90(&s.Week, &l.usual)
 	t := r.gather(s.Buckets, &s.InFlight, r.limits(p90), l.from)
 	v := View{
 		Seconds: t.seconds, N: t.n, Slow: t.slow, VerySlow: t.verySlow, Failed: min(t.failed, t.n), Usual: p90,

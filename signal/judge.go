@@ -26,11 +26,14 @@ type evidence struct {
 	p90      time.Duration
 	now      int64 // second sealed last
 	overdue  int   // legs in flight longer than 2·t2
+	stuck    int   // and longer than t1
 	legs     row   // failed legs in a row
 	probes   row   // failed server probes in a row
 	pages    row   // failed page probes in a row
 	lastGood int64 // second of the last good leg
 	crowd    *crowd
+	people   compared // with the same hour of a week
+	week     *Week
 	enough   bool // logins to say green
 }
 
@@ -41,6 +44,7 @@ func (r *Rules) judge(e *evidence) finding {
 	if e.enough {
 		worst = finding{light: Green, code: CodeOK, measured: true, n: e.n, limit: e.p90}
 	}
+	perMille, known := e.week.failing()
 	found := false
 	note := func(f finding) {
 		if !found || f.light.Worse(worst.light) {
@@ -53,6 +57,8 @@ func (r *Rules) judge(e *evidence) finding {
 	r.judgeTimes(e, note)
 	r.judgePeople(e, note)
 	r.judgeProbes(e, note)
+	worst.seen, worst.well, worst.within = e.n, max(e.n-max(e.slow, e.failed), 0), Bound(e.th.slow)
+	worst.usual, worst.perMille, worst.perMilleKnown = e.p90, perMille, known
 	return worst
 }
 
@@ -100,6 +106,7 @@ func (r *Rules) judgeTimes(e *evidence, note func(finding)) {
 	if e.slow < r.EventsNeeded {
 		return
 	}
+	stuck := e.stuck >= r.StuckLegs && e.now > e.lastGood
 	slow := finding{code: CodeSlow, n: e.n, k: e.slow, limit: Bound(e.th.slow)}
 	very := finding{code: CodeVerySlow, n: e.n, k: e.verySlow, limit: Bound(e.th.verySlow)}
 	lb := LowerBound(e.slow, e.n)
@@ -110,20 +117,27 @@ func (r *Rules) judgeTimes(e *evidence, note func(finding)) {
 	case e.verySlow >= r.EventsNeeded && LowerBound(e.verySlow, e.n) > r.RedVerySlow:
 		very.light = Red
 		note(very)
-	case lb > r.YellowSlow:
+	case lb > r.YellowSlow, stuck:
 		slow.light = Yellow
 		note(slow)
 	}
 }
 
-// judgePeople: the person leg alone turns a light yellow or red, never grey.
+// judgePeople: the person leg alone turns a light yellow or red, never grey. What
+// it takes for usual is first the last minutes', then the same hour's of a week.
 func (r *Rules) judgePeople(e *evidence, note func(finding)) {
 	f := finding{code: CodeMissing, n: int(e.crowd.due + 0.5), k: int(e.crowd.came)}
+	c := &e.people
 	switch {
 	case e.crowd.red >= r.Person.RedEvidence:
 		f.light = Red
 	case e.crowd.yellow >= r.Person.YellowEvidence:
 		f.light = Yellow
+	case c.short(&r.Returns):
+		f = finding{
+			light: Yellow, code: CodeMissing, n: int(c.started), k: c.returned,
+			usualOf100: int(100*c.due/c.started + 0.5), span: time.Duration(c.minutes) * time.Minute,
+		}
 	default:
 		return
 	}

@@ -14,6 +14,8 @@ type Sample struct {
 	Buckets []Bucket
 	// InFlight are the server legs under way, by age.
 	InFlight Histogram
+	// Week is what is usual, as far as whoever asks knows it.
+	Week Week
 }
 
 // Lamp is the state of one provider's light: a value, advanced once a second.
@@ -54,6 +56,7 @@ type Lamp struct {
 	goodRounds int // since grey
 	relapses   int // greys soon after a lift
 	lifted     time.Time
+	lately     lately
 }
 
 // Step is the lamp one tick later: it takes in the seconds of the sample it has
@@ -65,13 +68,13 @@ func (l Lamp) Step(r Rules, s Sample, now time.Time) Lamp {
 		l.Reason = finding{light: Yellow, code: CodeLittleData}.reason()
 		l.renewed = now
 	}
-	th := r.limits(l.usual.p90(r.BaselineNeeds))
+	th := r.limits(r.usualP90(&s.Week, &l.usual))
 	for i := range s.Buckets {
 		if s.Buckets[i].Second > l.seen {
 			l.take(&r, &s.Buckets[i], th)
 		}
 	}
-	p90 := l.usual.p90(r.BaselineNeeds)
+	p90 := r.usualP90(&s.Week, &l.usual)
 	th = r.limits(p90)
 	l.Slow, l.VerySlow = Bound(th.slow), Bound(th.verySlow)
 
@@ -79,9 +82,12 @@ func (l Lamp) Step(r Rules, s Sample, now time.Time) Lamp {
 		tally: r.gather(s.Buckets, &s.InFlight, th, l.from),
 		th:    th, p90: p90, now: l.seen,
 		overdue: s.InFlight.Above(th.overdue),
+		stuck:   s.InFlight.Above(th.slow),
 		legs:    l.legs, probes: l.probes, pages: l.pages,
 		lastGood: l.lastGood,
 		crowd:    &l.crowd,
+		week:     &s.Week,
+		people:   l.lately.against(&r.Returns, &s.Week, l.seen),
 	}
 	if e.ended >= r.GreenNeeds {
 		l.enoughAt = now
@@ -103,6 +109,7 @@ func (l *Lamp) take(r *Rules, b *Bucket, th thresholds) {
 	if gap := b.Second - l.seen; l.seen > 0 && gap > 1 {
 		// Seconds nobody measured: whoever was away then is not judged by them.
 		l.crowd.forget()
+		l.lately = lately{}
 	}
 	if l.seen == 0 {
 		l.lastGood, l.lastProbe = b.Second-1, b.Second-1
@@ -148,6 +155,7 @@ func (l *Lamp) take(r *Rules, b *Bucket, th thresholds) {
 
 	// What is usual is learned only while green: a long incident never becomes it.
 	vanished := l.crowd.take(&r.Person, b, l.Light == Green)
+	l.lately.take(b, l.Light.Worse(Yellow) || l.crowd.judgedBad(&r.Person))
 	if l.Light == Green {
 		l.usual.learn(&b.Legs, math.Exp2(-1/r.BaselineHalfLife.Seconds()))
 	}
@@ -164,7 +172,7 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 		return
 	case !l.Measured && !l.trickle:
 		// Not yet known: the first measured light applies at once.
-		if f.known() {
+		if f.known() && (f.light == l.Light || l.changesWithin(r.ChangeSpan, now) < r.MostChanges) {
 			l.turn(f, now)
 			return
 		}
@@ -176,14 +184,14 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 		l.calm++
 		if l.calm >= r.CalmTicks && l.mayImprove(r, now) && l.changesWithin(r.ChangeSpan, now) <= r.MaxChanges {
 			if step := l.Light - 1; step.Worse(f.light) {
-				f.light, f.code, f.measured = step, CodeRecovering, true
+				f = f.recovering(step)
 			}
 			l.trickle, l.improved, l.relapsed = false, now, false
 			l.turn(f, now)
 			return
 		}
 		if l.calm >= r.CalmTicks/2 && !l.trickle {
-			l.explain(r, finding{light: l.Light, code: CodeRecovering}, now)
+			l.explain(r, f.recovering(l.Light), now)
 		}
 		return
 	}
@@ -202,7 +210,7 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 // of them, but to grey only when all say grey.
 func (l *Lamp) worsen(r *Rules, f finding, now time.Time) {
 	mildest := slices.Min(l.targets[len(l.targets)-min(max(r.WorsenTicks, 1), len(l.targets)):])
-	if !mildest.Worse(l.Light) {
+	if !mildest.Worse(l.Light) || l.changesWithin(r.ChangeSpan, now) >= r.MostChanges {
 		return
 	}
 	if f.light == Grey && mildest != Grey {
@@ -300,6 +308,7 @@ func (l Lamp) unknown(now time.Time) Lamp {
 	l.from = l.seen + 1
 	l.legs, l.probes, l.pages = row{}, row{}, row{}
 	l.crowd.forget()
+	l.lately = lately{}
 	l.trickle = false
 	l.turn(finding{light: Yellow, code: CodeLittleData}, now)
 	return l

@@ -60,10 +60,7 @@ func wave(seed uint64, rate float64, f fault, period, bad, seconds int, change f
 
 func TestASquareWaveChangesALightAtMostFourTimesAMinute(t *testing.T) {
 	for _, f := range faults() {
-		most := 4
-		if f.probes {
-			most = 5 // down to grey is two changes, and a trial that fails is two more
-		}
+		const most = 4
 		for _, rate := range []float64{2, 10} {
 			for _, period := range []int{6, 11, 20, 27, 35, 45, 70} {
 				for _, bad := range []int{period / 4, period / 2, 3 * period / 4} {

@@ -20,7 +20,8 @@ func Epoch(t time.Time) int64 { return t.Unix() / int64(EpochLength.Seconds()) }
 // clocks; the weighted sampling of Efraimidis and Spirakis, 2006). seed is
 // opaque and server-issued, epoch is Epoch(now): the same on a reload, not to be
 // rolled again. factor weighs a provider for this person (nil: all 1; failed
-// there just now: 0.1); with share or factor 0 it comes after the others.
+// there just now, or without its certificate while they have another's: 0.1
+// each); with share or factor 0 it comes after the others.
 //
 // A device computes the same from the board, see Uniform.
 func Order(statuses []Status, seed string, epoch int64, factor func(id string) float64) []string {

@@ -17,7 +17,8 @@ func (l *Lamp) greyed(r *Rules, now time.Time) {
 // after some good rounds of probes in a row, or, where nothing probes, after a
 // while. What was measured before counts no more.
 func (l *Lamp) lift(r *Rules, now time.Time) {
-	if !l.mayImprove(r, now) {
+	// A trial that fails is two changes: one is made when both fit into a minute.
+	if !l.mayImprove(r, now) || l.changesWithin(r.ChangeSpan, now) > r.MaxChanges {
 		return
 	}
 	blind := l.seen-l.lastProbe >= int64(r.LiftBlind.Seconds()) && now.Sub(l.Since) >= r.LiftBlind
@@ -27,9 +28,14 @@ func (l *Lamp) lift(r *Rules, now time.Time) {
 	l.from = l.seen + 1
 	l.legs, l.probes, l.pages = row{}, row{}, row{}
 	l.crowd.forget()
+	l.lately = lately{}
+	rounds := l.goodRounds
+	if blind {
+		rounds = 0
+	}
 	l.trickle, l.lifted, l.improved, l.relapsed = true, now, now, false
 	l.targets = [4]Light{Green, Green, Green, Green}
-	l.turn(finding{light: Yellow, code: CodeTrickle}, now)
+	l.turn(finding{light: Yellow, code: CodeTrickle, k: rounds}, now)
 }
 
 // pace is how often probes should run: every second while anything is wrong or

@@ -10,8 +10,10 @@ type Rules struct {
 	Objective time.Duration
 	// SlowFloor and VerySlowFloor are the least t1 and t2.
 	SlowFloor, VerySlowFloor time.Duration
-	// BaselineHalfLife is how fast the usual times forget; they are learned only
-	// while green, and used from BaselineNeeds legs on.
+	// The usual times are those of the last seven days (Week) from WeekNeeds legs on.
+	// Until then they are what was learned lately: BaselineHalfLife is how fast that
+	// forgets, and it is used from BaselineNeeds legs on. Both learn only while green.
+	WeekNeeds        int64
 	BaselineHalfLife time.Duration
 	BaselineNeeds    float64
 
@@ -33,6 +35,10 @@ type Rules struct {
 	BreakerFailures             int
 	BreakerSpan, BreakerForgets time.Duration
 
+	// StuckLegs in flight for longer than t1 make a light yellow while the newest
+	// second had no good one: a hang, before it fills the window.
+	StuckLegs int
+
 	// Failed probes in a row, of the server legs and of the page.
 	ProbesYellow, PagesYellow, PagesRed int
 
@@ -43,11 +49,12 @@ type Rules struct {
 
 	// A light worsens to what WorsenTicks ticks in a row (1..4) agree on. It
 	// improves by one step after CalmTicks that all say better, when it has stood
-	// for Dwell and changed at most MaxChanges times in the last ChangeSpan.
-	WorsenTicks, CalmTicks int
-	Dwell                  time.Duration
-	MaxChanges             int
-	ChangeSpan             time.Duration
+	// for Dwell and changed at most MaxChanges times in the last ChangeSpan. After
+	// MostChanges (1..4) in that span it does not worsen either.
+	WorsenTicks, CalmTicks  int
+	Dwell                   time.Duration
+	MaxChanges, MostChanges int
+	ChangeSpan              time.Duration
 
 	// A light that gets worse within RelapseSpan of an improvement stands for
 	// RelapseDwell before the next one.
@@ -69,6 +76,7 @@ type Rules struct {
 	SilenceFloor              time.Duration
 
 	Person   PersonRules
+	Returns  ReturnRules
 	Capacity CapacityRules
 	Share    ShareRules
 
@@ -95,6 +103,20 @@ type PersonRules struct {
 	MostPerSecond float64
 	// Memory is how fast evidence fades.
 	Memory time.Duration
+}
+
+// ReturnRules hold the people of the last minutes against the same hour of the
+// last seven days (docs/decisions/0034-baseline.md).
+type ReturnRules struct {
+	// HourNeeds is how many people must have gone in the same hours of the week.
+	HourNeeds int64
+	// People are judged Settle minutes after the one they left in: the newest
+	// minutes, at least Least, until they hold Needs people, at most Most.
+	Settle, Least, Most int64
+	Needs               float64
+	// The light is yellow when the one-sided upper bound at Z of the share that
+	// came back is below Ratio of the usual one.
+	Ratio, Z float64
 }
 
 // CapacityRules estimate what a provider takes (docs/decisions/0013-capacity.md).
@@ -153,6 +175,7 @@ func DefaultRules() Rules {
 		Objective:        3 * time.Second,
 		SlowFloor:        1 * time.Second,
 		VerySlowFloor:    2 * time.Second,
+		WeekNeeds:        300,
 		BaselineHalfLife: 10 * time.Minute,
 		BaselineNeeds:    50,
 		ShortWindow:      10,
@@ -168,6 +191,7 @@ func DefaultRules() Rules {
 		BreakerFailures:  8,
 		BreakerSpan:      2 * time.Second,
 		BreakerForgets:   60 * time.Second,
+		StuckLegs:        8,
 		ProbesYellow:     3,
 		PagesYellow:      3,
 		PagesRed:         8,
@@ -177,6 +201,7 @@ func DefaultRules() Rules {
 		CalmTicks:        10,
 		Dwell:            15 * time.Second,
 		MaxChanges:       2,
+		MostChanges:      4,
 		ChangeSpan:       time.Minute,
 		RelapseSpan:      45 * time.Second,
 		RelapseDwell:     time.Minute,
@@ -196,6 +221,15 @@ func DefaultRules() Rules {
 			RedEvidence:    18,
 			MostPerSecond:  2,
 			Memory:         60 * time.Second,
+		},
+		Returns: ReturnRules{
+			HourNeeds: 100,
+			Settle:    2,
+			Least:     2,
+			Most:      10,
+			Needs:     60,
+			Ratio:     0.8,
+			Z:         3,
 		},
 		Capacity: CapacityRules{
 			Window:       5,

@@ -123,6 +123,14 @@ func orderCases() (cases []orderCase) {
 			if j%2 == 1 {
 				c.Factors = map[string]float64{ids[i%len(ids)]: 0.1}
 			}
+			if j == 4 { // one certificate is on the device, another route has just failed
+				c.Factors = map[string]float64{}
+				for _, id := range ids {
+					c.Factors[id] = 0.1
+				}
+				c.Factors[ids[0]] = 0.01
+				c.Factors[ids[(i+1)%len(ids)]] = 1
+			}
 			c.Order = c.order()
 			cases = append(cases, c)
 		}

@@ -200,18 +200,50 @@ func TestBlobsOfNodesMergeHoweverOftenTheyAreRead(t *testing.T) {
 	}
 }
 
+// numbered are the numbers that each reason has to say, the usual one last where
+// there is one.
+var numbered = map[string][]string{
+	CodeOK:         {"2"},
+	CodeLittleData: {"311"},
+	CodeSlow:       {"311", "282", "2", "0.4"},
+	CodeVerySlow:   {"311", "282", "2", "0.4"},
+	CodeErrors:     {"311", "282", "1000", "4"},
+	CodeBreaker:    {"282", "70", "0.4"},
+	CodeMissing:    {"282", "311"},
+	CodePage:       {"282"},
+	CodeProbes:     {"282"},
+	CodeRecovering: {"311", "282", "2"},
+	CodeTrickle:    {"282"},
+}
+
 func TestReasonsSpeakBothLanguagesWithNumbers(t *testing.T) {
 	f := finding{light: Red, code: CodeSlow, n: 120, k: 84, limit: 2100 * time.Millisecond}
 	if got, want := f.reason().KO, "최근 120건 중 84건이 2.1초를 넘었습니다."; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	f.usual = 900 * time.Millisecond
+	if got, want := f.reason().Text, (Text{KO: "최근 120건 중 84건이 2.1초를 넘었습니다. 평소 0.9초.", EN: "84 of the last 120 answers took over 2.1 s. Usually 0.9 s."}); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	for _, code := range []string{
 		CodeOK, CodeLittleData, CodeSlow, CodeVerySlow, CodeErrors, CodeBreaker, CodeMissing,
 		CodePage, CodeProbes, CodeRecovering, CodeTrickle,
 	} {
-		r := finding{code: code, n: 9, k: 8, limit: time.Second, span: time.Second}.reason()
+		// Numbers that are told apart in a sentence.
+		r := finding{
+			code: code, n: 311, k: 282, limit: 2 * time.Second, span: 70 * time.Second,
+			seen: 311, well: 282, within: 2 * time.Second, usual: 400 * time.Millisecond, perMille: 4, perMilleKnown: true,
+		}.reason()
 		if r.KO == "" || r.EN == "" || r.Code != code || strings.Contains(r.KO+r.EN, "%!") {
 			t.Errorf("reason %s: got %+v, want words in both languages", code, r)
+		}
+		for _, number := range numbered[code] {
+			if !strings.Contains(r.KO, number) || !strings.Contains(r.EN, number) {
+				t.Errorf("reason %s: got %+v, want it to say %s in both", code, r, number)
+			}
+		}
+		if len(numbered[code]) == 0 {
+			t.Errorf("reason %s: no number is asked of it", code)
 		}
 	}
 }

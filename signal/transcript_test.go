@@ -26,6 +26,9 @@ var update = flag.Bool("update", false, "rewrite testdata/lights and testdata/cl
 //	inflight=N@AGE legs under way; "AGE+" grows by a second each second
 //	probe=ok|fail  a round of probes       page=ok|fail  of the page
 //	override=SECs / disable=SECs           an operator's word, for so long
+//	usual=TIME     of 7 days, from here on: nine in ten legs take so long at most,
+//	hour=N/M       and of M people at this hour N came back
+//	restart        the node begins anew, and knows the 7 days
 func TestTranscripts(t *testing.T) {
 	files, err := filepath.Glob("../testdata/lights/*.txt")
 	if err != nil || len(files) == 0 {
@@ -63,6 +66,7 @@ func replay(t *testing.T, input string) string {
 		from    int
 		second  int
 		green   = map[int64]bool{} // seconds in which the light shown was green
+		week    Week
 	)
 	flush := func() {
 		if last != "" {
@@ -93,12 +97,21 @@ func replay(t *testing.T, input string) string {
 					}
 					continue
 				}
+				if usually(t, &week, key, value) {
+					continue
+				}
+				if key == "restart" {
+					if i == 0 {
+						l, buckets = Lamp{}, nil
+					}
+					continue
+				}
 				apply(t, &b, &inFlight, key, value, i)
 			}
 			paint(&b, green, onGreen)
 			buckets = append(buckets, b)
 			buckets = buckets[max(len(buckets)-60, 0):]
-			l = l.Step(DefaultRules(), Sample{Buckets: buckets, InFlight: inFlight}, now)
+			l = l.Step(DefaultRules(), Sample{Buckets: buckets, InFlight: inFlight, Week: week}, now)
 			s := l.Status("x", Text{}, now)
 			state := fmt.Sprintf("%-6s %-11s measured=%-5t probe=%-3s %s", s.Light, s.Reason.Code, s.Measured, l.ProbeEvery, s.Reason.KO)
 			if state != last {
@@ -111,6 +124,23 @@ func replay(t *testing.T, input string) string {
 	flush()
 	fmt.Fprintf(&out, "begun on green %d, vanished %.1f\n", l.Honest.Begun, l.Honest.Vanished)
 	return out.String()
+}
+
+// usually reads a word of what is usual.
+func usually(t *testing.T, w *Week, key, value string) bool {
+	t.Helper()
+	switch key {
+	case "usual":
+		w.Legs, w.Failed, w.P90 = 100_000, 200, age(t, value, 0)
+	case "hour":
+		back, of, _ := strings.Cut(value, "/")
+		for i := range w.Hours {
+			w.Hours[i] = Returns{Started: int64(atoi(t, of)), Returned: int64(atoi(t, back))}
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // paint says of everybody in a bucket whether they began on green.

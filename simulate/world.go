@@ -49,8 +49,10 @@ type world struct {
 	arriving, traits, serving, later *rand.Rand
 }
 
-func newWorld(c Config) *world {
-	w := &world{cfg: c, scene: scenarios[c.Scenario], rules: signal.DefaultRules(), entered: -1}
+func newWorld(c Config) *world { return newWorldOf(c, scenarios[c.Scenario]) }
+
+func newWorldOf(c Config, scene scenario) *world {
+	w := &world{cfg: c, scene: scene, rules: signal.DefaultRules(), entered: -1}
 	h := fnv.New64a()
 	h.Write([]byte(c.Scenario))
 	stream := func(n uint64) *rand.Rand {

@@ -270,7 +270,7 @@ func TestTheChooserInARealBrowser(t *testing.T) {
 	if js[bool](p, `document.documentElement.scrollWidth > 360`) {
 		t.Error("got a page wider than a phone of 360 pixels")
 	}
-	if small := js[[]string](p, `[...document.querySelectorAll("a, button:not(.card .go), input:not([type=hidden]), .card")]
+	if small := js[[]string](p, `[...document.querySelectorAll("a, button:not(.card .go), input:not([type=hidden], [type=checkbox]), label.tick, summary, .card")]
 		.filter(e => e.getClientRects().length && e.getBoundingClientRect().height < 43.9).map(e => e.outerHTML.slice(0, 80))`); len(small) > 0 {
 		t.Errorf("got targets under 44 pixels: %q", small)
 	}

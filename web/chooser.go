@@ -29,6 +29,7 @@ type chooserView struct {
 	Host     string // where the answer will go, for who looks twice
 	Notice   *notice
 	InApp    *inApp
+	Rota     *providers.Text // whose turn it is
 	Cards    []card
 	Favour   string
 	Epoch    int64
@@ -42,7 +43,10 @@ type chooserView struct {
 	LeftMS   string
 	Legend   []lightView
 	Script   string // JSON: words for the script
+	Failed   string // where the person was just let down
+	Held     heldView
 	Slot     string // stands for the cards in a kept frame
+	HeldSlot string // and for Held
 }
 
 // notice is a broker.Notice with its words.
@@ -75,6 +79,7 @@ type card struct {
 	Planned string // a maintenance that begins soon
 	Notice  string // the operator's own line about this route
 	Factor  float64
+	Held    bool // this device has its certificate
 	Contact providers.Contact
 }
 
@@ -92,12 +97,12 @@ func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 // showChooser renders the chooser for l. typed is what the person wrote into the
 // push form of n.From, to be mended there.
 func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, l broker.Login, n broker.Notice, typed *providers.Contact) {
-	now, board := web.cfg.Now(), web.cfg.Board()
+	now, board, h := web.cfg.Now(), web.cfg.Board(), heldOn(r)
 	n = web.settle(n, l.Routes)
 	v := chooserView{
 		page: web.page(w, r, l.Locale), Login: l, Site: siteName(l.Site), Host: host(l.Site.Origin),
-		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n),
-		Local: board.Local, Legend: legend(), LeftMS: "0",
+		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n), Failed: letDown(n),
+		Local: board.Local, Legend: legend(), LeftMS: "0", Rota: web.rotaLine(l.Today),
 	}
 	v.Self = chooserURL(l.Sealed, n, "")
 	v.Switch = chooserURL(l.Sealed, n, v.Other)
@@ -122,7 +127,8 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	if v.Notice == nil {
 		v.Notice = hintShut(l, board)
 	}
-	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n), n, typed)
+	v.Held = viewHeld(v.page, l, n, h)
+	v.Cards = web.cards(v.page, l, board, arrange(l, board, v.Epoch, n, h), n, h, typed)
 	v.AllShut = len(v.Cards) > 0 && v.Cards[0].Shut
 	allowForms(w.Header(), l)
 	if typed != nil || l.Agreement != nil && l.Continue || !web.showKept(w, status, &v, (*chooserView).words) {
@@ -177,6 +183,14 @@ func waitIn(s string) time.Duration {
 	return time.Duration(n) * time.Second
 }
 
+// waitOut is what waitIn reads; "" for 0.
+func waitOut(d time.Duration) string {
+	if d <= 0 {
+		return ""
+	}
+	return strconv.Itoa(int(d / time.Second))
+}
+
 // span says a time span in both languages; 0 is a moment.
 func (web *Web) span(d time.Duration) providers.Text {
 	if d == 0 {
@@ -186,18 +200,18 @@ func (web *Web) span(d time.Duration) providers.Text {
 }
 
 // cards in the given order. The first that may be chosen is the suggestion.
-func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string, n broker.Notice, typed *providers.Contact) []card {
+func (web *Web) cards(p page, l broker.Login, board signal.Board, order []string, n broker.Notice, h held, typed *providers.Contact) []card {
 	infos := map[string]providers.Info{}
 	for _, info := range l.Routes {
 		infos[info.ID] = info
 	}
-	status := statuses(l.Routes, board)
+	status, weight := statuses(l.Routes, board), weights(l, n, h)
 	all := make([]card, 0, len(order))
 	for i, id := range order {
 		info, s := infos[id], status[id]
 		c := card{
 			page: p, lightView: viewLight(s.Light), ID: id, Sealed: l.Sealed,
-			Push: info.Shape == providers.Push, Shut: !s.Light.Choosable(), Factor: factor(id, n),
+			Push: info.Shape == providers.Push, Shut: !s.Light.Choosable(), Factor: weight(id), Held: h.has(id),
 			Why: pick(p.Lang, providers.Text(s.Reason.Text)), Notice: pick(p.Lang, info.Notice),
 		}
 		c.Name = info.Name
@@ -240,8 +254,8 @@ func chooserURL(sealed string, n broker.Notice, lang string) string {
 			q.Set(k, v)
 		}
 	}
-	if n.Wait > 0 {
-		q.Set("wait", strconv.Itoa(int(n.Wait/time.Second)))
+	if wait := waitOut(n.Wait); wait != "" {
+		q.Set("wait", wait)
 	}
 	return "/login?" + q.Encode()
 }

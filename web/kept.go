@@ -37,6 +37,7 @@ const (
 	holeLeft
 	holeLeftMS
 	holeRoutes
+	holeHeld
 	holes
 )
 
@@ -97,16 +98,19 @@ func (k *kept) cut(body string) (p part) {
 	}
 }
 
-// fill writes the part. Where the routes belong, it writes those.
-func (p part) fill(out *bytes.Buffer, values *[holes]string, routes []part) {
+// filling is what goes into holes: values, and parts, which have holes too.
+type filling struct {
+	values [holes]string
+	parts  [holes][]part
+}
+
+// fill writes the part.
+func (p part) fill(out *bytes.Buffer, f *filling) {
 	for i, h := range p.holes {
 		out.WriteString(p.text[i])
-		if h != holeRoutes {
-			out.WriteString(values[h])
-			continue
-		}
-		for _, r := range routes {
-			r.fill(out, values, nil)
+		out.WriteString(f.values[h])
+		for _, inner := range f.parts[h] {
+			inner.fill(out, f)
 		}
 	}
 	out.WriteString(p.text[len(p.text)-1])
@@ -129,11 +133,14 @@ func inert(s string) bool {
 // goes into holes.
 func (v *chooserView) frameKey() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d\x00%t%t%t%t%t",
-		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Epoch, v.AtMS,
+	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d\x00%t%t%t%t%t",
+		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Failed, v.Epoch, v.AtMS,
 		v.Local, v.AllShut, v.Expiring, v.Login.Continue, len(v.Cards) > 0)
 	if v.Notice != nil {
 		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint + "\x00" + v.Notice.Wait.KO)
+	}
+	if v.Rota != nil {
+		b.WriteString("\x00" + v.Rota.KO + "\x00" + v.Rota.EN)
 	}
 	for _, p := range v.Login.Routes {
 		b.WriteString("\x00" + p.ID)
@@ -144,7 +151,7 @@ func (v *chooserView) frameKey() string {
 // cardKey is everything a card depends on, but for the sealed request.
 func (c *card) cardKey() string {
 	flags := 0
-	for i, f := range []bool{c.Push, c.First, c.Shut, c.Open, c.Demo} {
+	for i, f := range []bool{c.Push, c.First, c.Shut, c.Open, c.Demo, c.Held} {
 		if f {
 			flags |= 1 << i
 		}
@@ -180,6 +187,16 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 		}
 		routes = append(routes, p)
 	}
+	ticks, err := web.kept.of(v.Held.key(), func() ([]byte, error) {
+		h := v.Held
+		h.Sealed = marks[holeSealed]
+		var buf bytes.Buffer
+		err := web.pages["chooser"].ExecuteTemplate(&buf, "held", h)
+		return buf.Bytes(), err
+	})
+	if err != nil {
+		return false
+	}
 	frame, err := web.kept.of(v.frameKey(), func() ([]byte, error) {
 		f := *v
 		f.Self = strings.Replace(v.Self, v.Login.Sealed, marks[holeSealed], 1)
@@ -188,7 +205,7 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 		if !v.Login.Expires.IsZero() {
 			f.Left, f.LeftMS = marks[holeLeft], marks[holeLeftMS]
 		}
-		f.Slot = marks[holeRoutes]
+		f.Slot, f.HeldSlot = marks[holeRoutes], marks[holeHeld]
 		words(&f)
 		var buf bytes.Buffer
 		err := web.pages["chooser"].Execute(&buf, f)
@@ -200,7 +217,7 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 	page := web.kept.sent.Get().(*bytes.Buffer)
 	defer web.kept.sent.Put(page)
 	page.Reset()
-	frame.fill(page, &own, routes)
+	frame.fill(page, &filling{values: own, parts: [holes][]part{holeRoutes: routes, holeHeld: {ticks}}})
 	web.send(w, status, page.Bytes())
 	return true
 }

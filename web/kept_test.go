@@ -59,11 +59,15 @@ func TestAKeptChooserIsWhatWouldBeRendered(t *testing.T) {
 		if lang := one([]string{"", "ko", "en"}); lang != "" {
 			q.Set("lang", lang)
 		}
+		have := one([]string{"", "naver", "kakao.toss", "oidc"})
 		agent := one([]string{"", "", "Mozilla/5.0 KAKAOTALK 10"})
 		var got [2]string
 		for i, web := range []*Web{keeping, plain} {
 			r := httptest.NewRequest(http.MethodGet, "/login?"+q.Encode(), nil)
 			r.Header.Set("User-Agent", agent)
+			if have != "" {
+				r.AddCookie(&http.Cookie{Name: heldCookie, Value: have})
+			}
 			w := httptest.NewRecorder()
 			web.Handler().ServeHTTP(w, r)
 			got[i] = fmt.Sprint(w.Code, w.Header(), w.Body)

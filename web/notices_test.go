@@ -17,7 +17,7 @@ func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	codes := []string{
 		broker.NoticeCancelled, broker.NoticeFailed, broker.NoticeBusy, broker.NoticeAgain, broker.NoticeConsent, broker.NoticePolicy, broker.NoticeUnder14, broker.NoticeGuardian,
 		broker.NoticeSetup, broker.NoticeExpired, broker.NoticeClosed, broker.NoticeContact, broker.NoticeStore, broker.NoticeSession,
-		broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed,
+		broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed, broker.NoticeBirthdate,
 	}
 	nameless := []string{broker.NoticeStore, broker.NoticeSession, broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed}
 	seen := map[string]string{}

@@ -8,24 +8,27 @@ import (
 	"sinho/signal"
 )
 
-// failedThere is how much of its share a route keeps where this person has just
-// been let down.
-const failedThere = 0.1
+// How much of its share a route keeps for one person.
+const (
+	failedThere = 0.1 // where they have just been let down
+	notHeld     = 0.1 // where they have no certificate, as far as the device knows
+)
 
-// arrange puts the routes of l into this person's own order: signal's, but for
-// where they were just let down, which does not come first while another route
-// is green or yellow, and with the route that was asked for (favour) in front
-// unless it is closed. The script on
-// the page does the same with each new board; its epoch stays the one of the
-// page, so that an open page moves only when the lights do.
-func arrange(l broker.Login, board signal.Board, epoch int64, n broker.Notice) []string {
+// arrange puts the routes of l into this person's own order: signal's, weighed by
+// what the device remembers (h) and by where they were just let down, which does
+// not come first while another route is green or yellow, and with the route that
+// was asked for (favour) in front unless it is closed. The script on the page
+// does the same with each new board; its epoch stays the one of the page, so
+// that an open page moves only when the lights do.
+func arrange(l broker.Login, board signal.Board, epoch int64, n broker.Notice, h held) []string {
 	known := statuses(l.Routes, board)
 	list := make([]signal.Status, 0, len(l.Routes))
 	for _, p := range l.Routes {
 		list = append(list, known[p.ID])
 	}
-	order := signal.Order(list, l.Seed, epoch, func(id string) float64 { return factor(id, n) })
-	if len(order) > 0 && factor(order[0], n) < 1 {
+	weight := weights(l, n, h)
+	order := signal.Order(list, l.Seed, epoch, weight)
+	if len(order) > 0 && order[0] == letDown(n) {
 		if i := slices.IndexFunc(order[1:], func(id string) bool { return !known[id].Light.Worse(signal.Yellow) }); i >= 0 {
 			order = front(order, i+1)
 		}
@@ -57,12 +60,28 @@ func statuses(routes []providers.Info, board signal.Board) map[string]signal.Sta
 	return all
 }
 
-// factor is this person's own weight of a route (signal.Order).
-func factor(id string, n broker.Notice) float64 {
-	if id == n.From && !sameAgain(n.Code) {
-		return failedThere
+// weights are this person's own of each route (signal.Order). Where no
+// certificate is known for any route of this request, all count the same.
+func weights(l broker.Login, n broker.Notice, h held) func(id string) float64 {
+	known, failed := h.among(l.Routes), letDown(n)
+	return func(id string) float64 {
+		c := 1.0
+		if known && !h.has(id) {
+			c = notHeld
+		}
+		if id == failed {
+			c *= failedThere
+		}
+		return c
 	}
-	return 1
+}
+
+// letDown is the route where this person has just been let down, "" for none.
+func letDown(n broker.Notice) string {
+	if sameAgain(n.Code) {
+		return ""
+	}
+	return n.From
 }
 
 // favour is the route to put first whatever its share, "" for none: the one

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -48,6 +49,7 @@ type orderCase struct {
 	Epoch    int64              `json:"epoch"`
 	Factor   map[string]float64 `json:"factor"`
 	Favour   string             `json:"favour"`
+	Failed   string             `json:"failed"`
 }
 
 func TestTheScriptOrdersAsTheServerDoes(t *testing.T) {
@@ -79,21 +81,62 @@ func TestTheScriptOrdersAsTheServerDoes(t *testing.T) {
 		case 2:
 			n = broker.Notice{Code: broker.NoticeAgain, From: "p0"}
 		}
-		for _, p := range l.Routes {
-			c.Factor[p.ID] = factor(p.ID, n)
+		var h held
+		if i%5 > 1 {
+			h = held{"p0", "p2", "elsewhere"}[i%5-2:]
 		}
-		c.Favour = favour(l, n)
+		weight := weights(l, n, h)
+		for _, p := range l.Routes {
+			c.Factor[p.ID] = weight(p.ID)
+		}
+		c.Favour, c.Failed = favour(l, n), letDown(n)
 		cases = append(cases, c)
-		want = append(want, arrange(l, board, c.Epoch, n))
+		want = append(want, arrange(l, board, c.Epoch, n, h))
 	}
 	var got [][]string
 	node(t, `
 		const o = require(process.argv[1]);
 		const cases = JSON.parse(require("fs").readFileSync(0, "utf8"));
-		console.log(JSON.stringify(cases.map(c => o.arrange(c.statuses, c.seed, c.epoch, id => c.factor[id], c.favour))));
+		console.log(JSON.stringify(cases.map(c => o.arrange(c.statuses, c.seed, c.epoch, id => c.factor[id], c.favour, c.failed))));
 	`, "order.js", cases, &got)
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the page and the server disagree (-server +page):\n%s", diff)
+	}
+}
+
+// TestTheScriptOrdersAsTheSharedVectorSays holds the page to testdata/order.json,
+// to which package signal is held too.
+func TestTheScriptOrdersAsTheSharedVectorSays(t *testing.T) {
+	raw, err := os.ReadFile("../testdata/order.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var v struct {
+		Orders []struct {
+			Order []string `json:"order"`
+		} `json:"orders"`
+	}
+	if err := json.Unmarshal(raw, &v); err != nil {
+		t.Fatal(err)
+	}
+	var want, got [][]string
+	for _, c := range v.Orders {
+		want = append(want, c.Order)
+	}
+	node(t, `
+		const o = require(process.argv[1]);
+		const v = JSON.parse(require("fs").readFileSync(0, "utf8"));
+		for (const u of v.uniforms) {
+			const got = (o.hash(u.seed + "|" + u.epoch + "|" + u.id) + 0.5) / 4294967296;
+			if (Math.abs(got - u.u) > v.tolerance) throw new Error(u.seed + " " + u.id + ": " + got + ", want " + u.u);
+		}
+		console.log(JSON.stringify(v.orders.map(c => o.order(c.providers, c.seed, c.epoch, id => (c.factors && id in c.factors) ? c.factors[id] : 1))));
+	`, "order.js", json.RawMessage(raw), &got)
+	if len(want) < 20 {
+		t.Fatalf("got %d orders, want at least 20", len(want))
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-vector +page):\n%s", diff)
 	}
 }
 
@@ -122,8 +165,9 @@ func TestAttackReconnectStormIsSpread(t *testing.T) {
 }
 
 func TestAPersonsOrder(t *testing.T) {
+	var mine held
 	first := func(l broker.Login, board signal.Board, n broker.Notice, epoch int64) string {
-		return arrange(l, board, epoch, n)[0]
+		return arrange(l, board, epoch, n, mine)[0]
 	}
 	board := boardOf(status("naver", signal.Green), status("kakao", signal.Green), status("toss", signal.Green))()
 	count := func(n broker.Notice, hint string) map[string]int {
@@ -160,6 +204,33 @@ func TestAPersonsOrder(t *testing.T) {
 			t.Errorf("got kakao first for %d of 3000, want all", got["kakao"])
 		}
 	})
+	t.Run("begins mostly with a certificate that is on the device", func(t *testing.T) {
+		mine = held{"kakao"}
+		defer func() { mine = nil }()
+		got := count(broker.Notice{}, "")
+		if n := got["kakao"]; n < 2350 || n > 2650 { // 1 of 1 + 0.1 + 0.1
+			t.Errorf("got kakao first for %d of 3000, want about 2500", n)
+		}
+		if got["naver"] == 0 || got["toss"] == 0 {
+			t.Errorf("got %v, want some to begin elsewhere all the same", got)
+		}
+	})
+	t.Run("begins elsewhere where it has just failed, certificate or not", func(t *testing.T) {
+		mine = held{"kakao"}
+		defer func() { mine = nil }()
+		if got := count(broker.Notice{Code: broker.NoticeFailed, From: "kakao"}, ""); got["kakao"] != 0 {
+			t.Errorf("got kakao first for %d of 3000, want none", got["kakao"])
+		}
+	})
+	t.Run("is the same as without, where the certificate is for none of the routes", func(t *testing.T) {
+		for i := range int64(100) {
+			l := someLogin()
+			l.Seed = fmt.Sprint("person ", i)
+			if diff := cmp.Diff(arrange(l, board, 7, broker.Notice{}, nil), arrange(l, board, 7, broker.Notice{}, held{"oidc"})); diff != "" {
+				t.Fatalf("(-nothing known +another's):\n%s", diff)
+			}
+		}
+	})
 	t.Run("begins with what the site asked for", func(t *testing.T) {
 		if got := count(broker.Notice{}, "toss"); got["toss"] != 3000 {
 			t.Errorf("got toss first for %d of 3000, want all", got["toss"])
@@ -172,7 +243,7 @@ func TestAPersonsOrder(t *testing.T) {
 			h := newWeb(t, f, func(c *Config) { c.Now = func() time.Time { return noon.Add(after) } })
 			body := get(h, "/login?r=x").Body.String()
 			seen = append(seen, body[strings.Index(body, `data-epoch`):strings.Index(body, `data-favour`)])
-			for i, id := range arrange(f.login, board, signal.Epoch(noon), broker.Notice{}) {
+			for i, id := range arrange(f.login, board, signal.Epoch(noon), broker.Notice{}, nil) {
 				seen = append(seen, fmt.Sprint(i, strings.Index(body, `id="login-`+id) > 0))
 			}
 		}

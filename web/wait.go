@@ -65,7 +65,7 @@ func (web *Web) showWait(w http.ResponseWriter, r *http.Request, j *broker.Wait)
 	v := waitView{
 		page: web.page(w, r, j.Login.Locale), Provider: j.Provider.Name, Phrase: j.Phrase,
 		State: path + "/state", Ref: j.Login.Ref, Dragging: j.Dragging, LeftMS: left.Milliseconds(),
-		Resend: j.Resend, Resent: j.Resent, Approved: j.Approved, Unsent: web.unsent(r, j.Login), Next: web.better(j), Path: path,
+		Resend: j.Resend, Resent: j.Resent, Approved: j.Approved, Unsent: web.unsent(r, j.Login), Next: web.better(j, heldOn(r)), Path: path,
 	}
 	v.Left = v.duration(left)
 	v.Switch = path + "?lang=" + v.Other
@@ -78,10 +78,10 @@ func (web *Web) showWait(w http.ResponseWriter, r *http.Request, j *broker.Wait)
 // better is the route to suggest instead of the one waited for: the first green
 // one of this person's own order, or a yellow one where this one is worse; nil
 // when there is none.
-func (web *Web) better(j *broker.Wait) *nextView {
+func (web *Web) better(j *broker.Wait, h held) *nextView {
 	now, board := web.cfg.Now(), web.cfg.Board()
 	known := statuses(j.Login.Routes, board)
-	order := arrange(j.Login, board, signal.Epoch(now), broker.Notice{Code: broker.NoticeExpired, From: j.Provider.ID})
+	order := arrange(j.Login, board, signal.Epoch(now), broker.Notice{Code: broker.NoticeExpired, From: j.Provider.ID}, h)
 	for _, light := range []signal.Light{signal.Green, signal.Yellow} {
 		if light == signal.Yellow && known[j.Provider.ID].Light <= signal.Yellow {
 			break
@@ -121,6 +121,7 @@ func (web *Web) waitState(w http.ResponseWriter, r *http.Request) {
 		answer.Dragging, answer.Resend, answer.Approved = s.Wait.Dragging, s.Wait.Resend, s.Wait.Approved
 		answer.LeftMS = max(s.Wait.Expires.Sub(web.cfg.Now()), time.Millisecond).Milliseconds()
 	case s.Redirect != "":
+		web.proved(w, r, s)
 		answer.Go = s.Redirect
 	case s.Post != nil:
 		// A script cannot follow a form: the page anew is the form.

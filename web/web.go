@@ -2,7 +2,8 @@
 // that waits for a phone, the problem pages and the page after logging out. It
 // renders what broker decided and signal measured, in Korean and English, with
 // or without JavaScript. It decides nothing itself and keeps nothing: no state
-// of a login, no session, only a cookie for the language.
+// of a login, no session, only two cookies of the device's: its language, and
+// which certificates are on it.
 package web
 
 import (
@@ -40,6 +41,9 @@ type Flow struct {
 	Mine     func(w http.ResponseWriter, r *http.Request) (m broker.Mine, live bool, err error)
 	EndMine  func(w http.ResponseWriter, r *http.Request, what, token string) (broker.Step, error)
 	Departed func(r *http.Request, front string) (broker.Departed, error)
+
+	TurnedAway func(r *http.Request, sealed string) (broker.TurnedAway, error)
+	TurnBack   func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 }
 
 // Config is everything the pages depend on. Flow must be complete; the rest
@@ -80,7 +84,8 @@ type Web struct {
 func New(cfg Config) (*Web, error) {
 	f := cfg.Flow
 	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil ||
-		f.Resend == nil || f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil {
+		f.Resend == nil || f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil ||
+		f.TurnedAway == nil || f.TurnBack == nil {
 		return nil, errors.New("new web: Config.Flow is incomplete")
 	}
 	if cfg.Log == nil {
@@ -100,7 +105,7 @@ func New(cfg Config) (*Web, error) {
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post"} {
+	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post", "turn"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
 			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
@@ -112,7 +117,7 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /sessions,
+// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /turn, /sessions,
 // /logged-out, /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
@@ -121,6 +126,9 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("POST /login/{provider}", web.begin)
 	mux.HandleFunc("POST /login/continue", web.proceed)
 	mux.HandleFunc("POST /login/decline", web.decline)
+	mux.HandleFunc("POST /certificates", web.certificates)
+	mux.HandleFunc("GET /turn", web.turn)
+	mux.HandleFunc("POST /turn", web.turnBack)
 	mux.HandleFunc("GET /sessions", web.mine)
 	mux.HandleFunc("POST /sessions/{what}", web.endMine)
 	mux.HandleFunc("GET /callback/{provider}", web.callback)
@@ -146,6 +154,8 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}/state", web.only("GET"))
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
 	mux.HandleFunc("/wait/{journey}/resend", web.only("POST"))
+	mux.HandleFunc("/certificates", web.only("POST"))
+	mux.HandleFunc("/turn", web.only("GET, HEAD, POST"))
 	mux.HandleFunc("/sessions", web.only("GET, HEAD"))
 	mux.HandleFunc("/sessions/{what}", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))
@@ -192,10 +202,12 @@ func (web *Web) step(w http.ResponseWriter, r *http.Request, s broker.Step, err 
 	case err != nil:
 		web.fail(w, r, err)
 	case s.Redirect != "":
+		web.proved(w, r, s)
 		seeOther(w, s.Redirect)
 	case s.Wait != nil:
 		web.showWait(w, r, s.Wait)
 	case s.Post != nil:
+		web.proved(w, r, s)
 		web.Post(w, r, s.Post)
 	default:
 		web.fail(w, r, errors.New("broker decided nothing"))

@@ -30,6 +30,8 @@ type fake struct {
 	mine     broker.Mine
 	live     bool
 	departed broker.Departed
+
+	away broker.TurnedAway
 }
 
 func (f *fake) flow() Flow {
@@ -76,6 +78,14 @@ func (f *fake) flow() Flow {
 		Departed: func(_ *http.Request, front string) (broker.Departed, error) {
 			f.calls = append(f.calls, "departed "+front)
 			return f.departed, f.err
+		},
+		TurnedAway: func(_ *http.Request, sealed string) (broker.TurnedAway, error) {
+			f.calls = append(f.calls, "turned away "+sealed)
+			return f.away, f.err
+		},
+		TurnBack: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
+			f.calls = append(f.calls, "turn back "+sealed)
+			return f.step, f.err
 		},
 	}
 }

@@ -93,6 +93,9 @@ type Client struct {
 	// PushRule is one of the Push constants: whether its people may use a provider
 	// that reaches a phone whose number they type. Empty means allowed.
 	PushRule string
+	// Rota names the rota by which its people log in: only those whose turn it is, by
+	// their verified birthdate. Needs MinAssurance Verified. Empty: everybody.
+	Rota string
 	// Consent asks people before claims go out: for sites that are not the
 	// operator's own.
 	Consent bool

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"sinho/providers"
 )
 
 // Bounds of RefreshTTL, and what stands in for zero.
@@ -113,6 +115,9 @@ func (k *check) sessions() {
 	case PushAllowed, PushNone:
 	default:
 		k.wrong("push", "%q is not %s or %s", c.PushRule, PushAllowed, PushNone)
+	}
+	if c.Rota != "" && c.MinAssurance != providers.Verified {
+		k.wrong("rota", "is set, though min_assurance is not verified")
 	}
 }
 

@@ -39,7 +39,7 @@ type ledger struct {
 	// broker is the time spent waiting for answers of the broker's own origin,
 	// with what it waits there itself: a callback holds the provider's server
 	// legs. provider is the same for every other origin; person what people
-	// take, which is the pauses between two looks at a waiting page.
+	// take: at a provider's page, and between two looks at a waiting page.
 	broker, provider, person time.Duration
 	visits                   []visited
 	last                     time.Time // when the last answer was complete
@@ -172,6 +172,7 @@ const (
 	kindIDToken  = "id_token"      // the ID token does not verify
 	kindUserinfo = "userinfo"      // userinfo fails, or tells another sub
 	kindStopped  = "stopped"       // Ctrl-C; not a failure
+	kindLeft     = "left"          // the person left the provider's page by --leave; not a failure
 	kindProblem  = "problem"       // an error page of the broker, with its status
 	kindProvider = "provider-page" // an error page of the provider, with its status
 	kindNotice   = "notice"        // back at the chooser, with the notice's code

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"html"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,7 @@ type view struct {
 type form struct {
 	id, action string
 	post       bool
+	light      string // of the list item it stands in
 	fields     []field
 	buttons    []button
 }
@@ -38,8 +40,8 @@ type button struct{ id, name, value string }
 
 // attributes of one tag, the last of each name.
 type attributes struct {
-	id, name, value, kind, action, method, equiv, content string
-	required, disabled, checked, hasValue, owner, special bool
+	id, name, value, kind, action, method, equiv, content, light string
+	required, disabled, checked, hasValue, owner, special        bool
 }
 
 func readAttributes(t *tags) (a attributes) {
@@ -61,6 +63,8 @@ func readAttributes(t *tags) (a attributes) {
 			a.equiv = strings.ToLower(text(value))
 		case "content":
 			a.content = text(value)
+		case "data-light":
+			a.light = text(value)
 		case "required":
 			a.required = true
 		case "disabled":
@@ -80,11 +84,14 @@ func readAttributes(t *tags) (a attributes) {
 // is errUnlean, as is <base>.
 func look(body []byte) (v view, err error) {
 	open, shut, shutAt, depth := false, false, 0, 0 // inside a form; inside a disabled fieldset
+	light := ""
 	for t := (tags{page: body}); t.next(); {
 		if t.end {
 			switch string(t.name) {
 			case "form":
 				open = false
+			case "li":
+				light = ""
 			case "fieldset":
 				if depth--; shut && depth < shutAt {
 					shut = false
@@ -104,8 +111,10 @@ func look(body []byte) (v view, err error) {
 			if a.special {
 				return v, errUnlean
 			}
-			v.forms = append(v.forms, form{id: a.id, action: a.action, post: a.method == "post"})
+			v.forms = append(v.forms, form{id: a.id, action: a.action, post: a.method == "post", light: light})
 			open = true
+		case "li":
+			light = readAttributes(&t).light
 		case "fieldset":
 			if a := readAttributes(&t); a.disabled && !shut {
 				shut, shutAt = true, depth+1
@@ -191,6 +200,11 @@ func (f *form) fill(name, value string) {
 			f.fields[i].value = value
 		}
 	}
+}
+
+// wants says whether the form has a field of that name.
+func (f *form) wants(name string) bool {
+	return slices.ContainsFunc(f.fields, func(one field) bool { return one.name == name })
 }
 
 // missing is the name of a required field left empty, or "".

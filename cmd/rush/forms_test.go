@@ -43,6 +43,11 @@ func TestThePageIsSeenAsItIs(t *testing.T) {
 			view{forms: []form{{fields: []field{{"n&m", "x/y", false}, {"z", "1", false}}, buttons: []button{{id: "login-q"}}}}},
 			nil,
 		},
+		{
+			"the light of a list item", `<div data-light=grey></div><ol><li data-light=red><form id=a></form></li><li><form id=b></form></li><li data-light="green"></li><form id=c></form></ol>`,
+			view{forms: []form{{id: "a", light: "red"}, {id: "b"}, {id: "c"}}},
+			nil,
+		},
 		{"what is no tag, and a page that breaks off", `a < b <1> </ > <!doctype html><?x?><form id=a></form><form id="b`, view{forms: []form{{id: "a"}}}, nil},
 		{"a refresh in noscript", `<noscript><meta http-equiv="Refresh" content="2"></noscript>`, view{refresh: true, after: 2 * time.Second}, nil},
 		{"a refresh elsewhere", `<meta http-equiv=refresh content="0.5; URL='/there?x=1;2'">`, view{refresh: true, after: time.Second / 2, to: "/there?x=1;2"}, nil},
@@ -125,7 +130,7 @@ func TestTheLeanWalkerSeesWhatABrowserSees(t *testing.T) {
 	}
 	var want []form
 	for _, f := range browser.Forms() {
-		one := form{id: f.ID, action: f.Action.Path, post: f.Method == http.MethodPost}
+		one := form{id: f.ID, action: f.Action.Path, post: f.Method == http.MethodPost, light: "green"} // all of that page
 		for _, in := range f.Fields {
 			one.fields = append(one.fields, field{in.Name, in.Value, in.Required})
 		}

@@ -32,12 +32,15 @@ type loginOptions struct {
 	reload   int
 	again    int
 	patience time.Duration
-	most     int
-	seed     uint64
-	people   []string
-	pids     []int
-	citizen  bool
-	json     bool
+	manners
+	leave   float64
+	tries   string
+	most    int
+	seed    uint64
+	people  []string
+	pids    []int
+	citizen bool
+	json    bool
 }
 
 func loginCommand() *cobra.Command {
@@ -56,13 +59,19 @@ has to be registered; nobody listens there and nobody needs to.
 
 The whole login is told apart into waiting for the broker's origin (a callback
 holds the provider's server legs in it), waiting for other origins, and people's
-pauses on waiting pages; "beyond" is the whole without the last two. Scripts,
+pauses there and on waiting pages; "beyond" is the whole without the last two. Scripts,
 styles and images are not loaded. Processor time is good for comparison at
-saturation only: below it, waking from idle doubles it.`,
+saturation only: below it, waking from idle doubles it.
+
+Each way to a provider that somebody takes is counted by the light the chooser
+showed them ("lights" in the document): whether it then failed, dragged (--slow)
+or vanished by the provider's fault, which is how Sinho counts green honesty of
+itself, but from outside.`,
 		Example: `  sinho demo --rate 0                                     # in another terminal
   rush login --rate 100 --for 1m
   rush login --rate 200 --provider kakao --pid $(pgrep -x sinho)
   rush login --rate 556 --for 10m --follow 1 --json > run.json
+  rush login --rate 40 --for 1h --away 6s --leave 0.03 --page-patience 15s --retries 2 --tries ways.csv
   rush login --rate 5 --citizen                           # the full HTML parser`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -85,6 +94,11 @@ saturation only: below it, waking from idle doubles it.`,
 	f.IntVar(&o.reload, "reload", 0, "how often a person loads a page of the broker's address again that did not come (502, 503, 504, or no answer), a second later, 0 to 10")
 	f.IntVar(&o.again, "again", 0, "how often a person begins anew at the site after a login that failed, a second later, 0 to 10")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long one login may take")
+	f.DurationVar(&o.away, "away", 0, "how long half of the people are at a provider's page (lognormal, sigma 0.6), 0 to 10m")
+	f.Float64Var(&o.leave, "leave", 0, "share that leaves the provider's page and is not seen again, 0 to 1")
+	f.DurationVar(&o.page, "page-patience", 0, "how long a provider's page is waited for before it counts as not come, 0 to 10m; 0: as long as --patience")
+	f.DurationVar(&o.slow, "slow", 2*time.Second, "from when on the answer to a return from a provider counts as slow, above 0 to 1m")
+	f.StringVar(&o.tries, "tries", "", "CSV to write: each way to a provider that somebody took, its light, and what became of it")
 	f.IntVar(&o.most, "max-in-flight", 4000, "logins under way at once; who comes beyond is shed and counted")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of who comes when and takes what")
 	f.StringArrayVar(&o.people, "person", nil, "NAME,YYYYMMDD,PHONE for push forms; may be repeated (default: the demo's eight people)")
@@ -114,6 +128,11 @@ func (o loginOptions) validate() error {
 	wrong(o.reload > 0 && o.citizen, "--reload: the --citizen walker cannot")
 	wrong(o.again < 0 || o.again > 10, "--again %d: it must be from 0 to 10", o.again)
 	wrong(o.patience <= 0, "--patience %v: it must be above 0", o.patience)
+	wrong(o.away < 0 || o.away > 10*time.Minute, "--away %v: it must be from 0 to 10m", o.away)
+	wrong(!(o.leave >= 0 && o.leave <= 1), "--leave %v: it must be from 0 to 1", o.leave)
+	wrong(o.page < 0 || o.page > 10*time.Minute, "--page-patience %v: it must be from 0 to 10m", o.page)
+	wrong(o.slow <= 0 || o.slow > time.Minute, "--slow %v: it must be above 0 and at most 1m", o.slow)
+	wrong(o.citizen && (o.away > 0 || o.leave > 0 || o.page > 0 || o.tries != ""), "--away, --leave, --page-patience, --tries: the --citizen walker cannot")
 	wrong(o.most < 1, "--max-in-flight %d: it must be at least 1", o.most)
 	if _, err := o.crowd(); err != nil {
 		errs = append(errs, err)
@@ -163,6 +182,9 @@ func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) err
 		return err
 	}
 	r.load(ctx, stderr)
+	if err := r.tally.tries.close(); err != nil {
+		return err
+	}
 	doc := r.report()
 	if o.json {
 		enc := json.NewEncoder(stdout)
@@ -172,7 +194,7 @@ func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) err
 	} else {
 		err = doc.table(stdout)
 	}
-	if err == nil && doc.In == 0 && doc.Came > doc.Stopped {
+	if err == nil && doc.In == 0 && doc.Came > doc.Stopped+doc.Left {
 		err = errors.New("not one login got in")
 	}
 	return err
@@ -200,7 +222,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 	if err := try(ctx, s, c, o); err != nil {
 		return nil, err
 	}
-	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries, reload: o.reload}}
+	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries, reload: o.reload, manners: o.manners}}
 	if o.citizen {
 		r.way = &full{site: s, carrier: c, retries: o.retries, patience: o.patience}
 	}
@@ -209,7 +231,8 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 		return nil, err
 	}
 	r.watch = append(r.watch, ourselves()...)
-	return r, nil
+	r.tally.tries, err = newTries(o.tries)
+	return r, err
 }
 
 // try asks for one login and looks at what comes back, so that a wrong client
@@ -251,10 +274,15 @@ func (r *loginRun) load(ctx context.Context, stderr io.Writer) {
 	loop := &openLoop[person]{
 		rate: r.rate, span: r.span, most: r.most, gap: poisson(chance),
 		draw: func() person {
-			return person{
+			p := person{
 				follows: chance.Float64() < r.follow, other: chance.Uint32(), provider: r.provider,
 				who: crowd[chance.IntN(len(crowd))],
 			}
+			if r.away > 0 {
+				p.pace = chance.NormFloat64()
+			}
+			p.leaves = r.leave > 0 && chance.Float64() < r.leave
+			return p
 		},
 		walk: r.one, shed: func(person) { r.tally.turnedAway() }, late: r.tally.arrived,
 	}
@@ -281,8 +309,8 @@ func (r *loginRun) one(ctx context.Context, p person, due time.Time) {
 	buf, _ := r.buffers.Get().(*bytes.Buffer)
 	defer r.buffers.Put(buf)
 	o := r.way.walk(own, p, buf)
-	for n := 0; n < r.again && !o.in && own.Err() == nil; n++ {
-		p.provider, p.follows = "", true
+	for n := 0; n < r.again && !o.in && o.failure.kind != kindLeft && own.Err() == nil; n++ {
+		p.provider, p.follows, p.leaves = "", true, false
 		o = r.anew(own, p, buf, &o)
 	}
 	switch {
@@ -305,6 +333,7 @@ func (r *loginRun) anew(ctx context.Context, p person, buf *bytes.Buffer, before
 	waited := time.Since(began)
 	o := r.way.walk(ctx, p, buf)
 	o.notices = slices.Concat(before.notices, []string{kindBegan + "-" + before.failure.kind}, o.notices)
+	o.ways = slices.Concat(before.ways, o.ways)
 	o.tries += before.tries
 	o.ledger.broker += before.ledger.broker
 	o.ledger.provider += before.ledger.provider

@@ -21,6 +21,7 @@ func (o *fakeOP) options() loginOptions {
 	return loginOptions{
 		issuer: o.url, clientID: "playground", redirectURI: "http://site.test/callback", scope: "openid",
 		rate: 100, span: 150 * time.Millisecond, follow: 0.5, patience: 10 * time.Second, most: 100, seed: 3,
+		manners: manners{slow: 10 * time.Second},
 	}
 }
 
@@ -262,11 +263,11 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 }
 
 func TestEveryMistakeOfTheCommandLineIsToldAtOnce(t *testing.T) {
-	err := run(t.Context(), strings.Fields("login --rate 0 --for -1s --follow 2 --retries 99 --patience 0s --max-in-flight 0 --issuer localhost --person x"), &strings.Builder{}, &strings.Builder{})
+	err := run(t.Context(), strings.Fields("login --rate 0 --for -1s --follow 2 --retries 99 --patience 0s --max-in-flight 0 --issuer localhost --person x --away -1s --leave 2 --page-patience -1s --slow 0s"), &strings.Builder{}, &strings.Builder{})
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, flag := range []string{"--rate", "--for", "--follow", "--retries", "--patience", "--max-in-flight", "--issuer", "--person"} {
+	for _, flag := range []string{"--rate", "--for", "--follow", "--retries", "--patience", "--max-in-flight", "--issuer", "--person", "--away", "--leave", "--page-patience", "--slow"} {
 		if !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not told: %v", flag, err)
 		}
@@ -310,6 +311,7 @@ func TestTheLoginDocumentKeepsItsShape(t *testing.T) {
 	r := &loginRun{
 		loginOptions: loginOptions{
 			issuer: "http://localhost:8080", clientID: "playground", rate: 10, span: time.Second, follow: 0.6, retries: 1, most: 100, seed: 1,
+			manners: manners{away: 6 * time.Second, page: 15 * time.Second, slow: 2 * time.Second}, leave: 0.03,
 		},
 		tally: newTally(), began: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), took: 1500 * ms,
 		watch: []*process{{
@@ -321,11 +323,16 @@ func TestTheLoginDocumentKeepsItsShape(t *testing.T) {
 		broker: 20 * ms, provider: 30 * ms, person: 5 * ms,
 		visits: []visited{{stepAuthorize, 2 * ms}, {stepChooser, 3 * ms}, {stepCallback, 15 * ms}},
 	}}
-	again := outcome{in: true, provider: "pass", tries: 2, notices: []string{"notice-failed"}, ledger: ledger{broker: 40 * ms}}
+	again := outcome{
+		in: true, provider: "pass", tries: 2, notices: []string{"notice-failed"}, ledger: ledger{broker: 40 * ms},
+		ways: []way{{provider: "kakao", light: "green", fate: fateFailed}, {provider: "pass", fate: fateIn}},
+	}
 	out := outcome{provider: "pass", tries: 1, notices: []string{"notice-busy"}, failure: failed("notice-busy", "back at the chooser after pass")}
 	lost := outcome{failure: failed(kindConnect, "connection refused")}
 	stopped := outcome{failure: failed(kindStopped, "stopped")}
-	for _, o := range []outcome{in, in, again, out, lost, stopped} {
+	left := outcome{failure: failed(kindLeft, "left"), ways: []way{{provider: "kakao", light: "green", fate: fateLeft}}}
+	in.ways = []way{{provider: "kakao", light: "green", fate: fateIn}}
+	for _, o := range []outcome{in, in, again, out, lost, stopped, left} {
 		r.tally.arrived(ms / 2)
 		r.tally.ended(&o, 60*ms)
 	}

@@ -41,6 +41,7 @@ type fakeOP struct {
 	gonePath string
 	typed    []url.Values // push forms
 	served   int
+	shown    int // pages of the provider
 }
 
 // startOP starts a broker and a provider, which are two origins.
@@ -103,6 +104,8 @@ func (o *fakeOP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		o.answer(w, r, sealed)
+	case path == "/callback/kakao" && o.fault == "kakao fails":
+		http.Redirect(w, r, "/login?notice=failed&from=kakao&r="+url.QueryEscape(sealed), http.StatusSeeOther)
 	case path == "/callback/kakao":
 		o.answer(w, r, sealed)
 	case path == "/token":
@@ -126,11 +129,11 @@ func (o *fakeOP) chooser(w http.ResponseWriter, r *http.Request) {
 	r2 := html.EscapeString(r.Form.Get("r"))
 	page(w, `<!-- <form> --><script>"<form action=/no>"</script>
 <form method="post" action="/login/continue"><input type=hidden name=r value="`+r2+`"><button id="login-continue">계속</button></form>
-<form method="post" action="/login/kakao"><input type="hidden" name="r" value="`+r2+`"><button id="login-kakao" type="submit">카카오</button></form>
+<ol><li data-light="green"><form method="post" action="/login/kakao"><input type="hidden" name="r" value="`+r2+`"><button id="login-kakao" type="submit">카카오</button></form></li></ol>
 <form method="post" action="/login/naver"><fieldset disabled><button id="login-naver">네이버</button></fieldset></form>
-<form method="post" action="/login/pass"><input type="hidden" name="r" value="`+r2+`"><fieldset>
+<ol><li data-light="yellow"><form method="post" action="/login/pass"><input type="hidden" name="r" value="`+r2+`"><fieldset>
 <input name="name" required><input name="birthdate" required><input name="phone" type="tel" required>
-<button id="login-pass">PASS</button></fieldset></form>`)
+<button id="login-pass">PASS</button></fieldset></form></li></ol>`)
 }
 
 func (o *fakeOP) begin(w http.ResponseWriter, r *http.Request, provider string) {
@@ -196,6 +199,7 @@ func (o *fakeOP) token(w http.ResponseWriter, r *http.Request) {
 func (o *fakeOP) provider(w http.ResponseWriter, r *http.Request) {
 	o.mu.Lock()
 	fault := o.fault
+	o.shown++
 	o.mu.Unlock()
 	switch {
 	case fault == "provider down":
@@ -217,6 +221,13 @@ func (o *fakeOP) provider(w http.ResponseWriter, r *http.Request) {
 <input type="radio" name="person" value="1"><input type="radio" name="person" value="2" checked>
 <button name="approve" value="yes">동의</button><button name="cancel" value="yes">취소</button></form>`)
 	}
+}
+
+// pages of the provider that were asked for.
+func (o *fakeOP) pages() int {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.shown
 }
 
 func page(w http.ResponseWriter, body string) { trouble(w, http.StatusOK, body) }

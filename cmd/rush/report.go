@@ -26,6 +26,10 @@ type loginReport struct {
 	Retries     int       `json:"retries"`
 	Reload      int       `json:"reload"`
 	Again       int       `json:"again"`
+	Away        float64   `json:"away_s"`
+	Leave       float64   `json:"leave"`
+	Page        float64   `json:"page_patience_s"`
+	Slow        float64   `json:"slow_s"`
 	MaxInFlight int       `json:"max_in_flight"`
 	// Interrupted: the run was ended before its time; Stopped logins were under
 	// way then and count as neither in nor failed.
@@ -37,6 +41,7 @@ type loginReport struct {
 	Failed  int64 `json:"failed"`
 	Shed    int64 `json:"shed"`
 	Stopped int64 `json:"stopped"`
+	Left    int64 `json:"left"`
 	Retried int64 `json:"retried"`
 	// AtOnce are in without a detour, Detoured after one that notices tell of.
 	AtOnce   int64   `json:"in_at_once"`
@@ -50,10 +55,12 @@ type loginReport struct {
 	Times     timesReport            `json:"times_ms"`
 	Steps     []stepReport           `json:"steps_ms"`
 	Providers map[string]routeReport `json:"providers"`
-	Errors    map[string]int64       `json:"errors"`
-	Notices   map[string]int64       `json:"notices"`
-	Examples  map[string]string      `json:"examples"`
-	Processes []processReport        `json:"processes"`
+	// Lights are the ways taken by provider and the light they were begun on.
+	Lights    map[string]map[string]litReport `json:"lights,omitempty"`
+	Errors    map[string]int64                `json:"errors"`
+	Notices   map[string]int64                `json:"notices"`
+	Examples  map[string]string               `json:"examples"`
+	Processes []processReport                 `json:"processes"`
 }
 
 // timesReport tells where the time went. Beyond is the whole without the
@@ -92,8 +99,9 @@ func (r *loginRun) report() loginReport {
 		Retries: r.retries, MaxInFlight: r.most, Interrupted: r.stopped, Took: round(r.took.Seconds(), 3),
 		Came: t.came, In: t.in, Failed: t.failed, Shed: t.shed, Stopped: t.stopped, Retried: t.retried,
 		AtOnce: t.atOnce, Detoured: t.in - t.atOnce, Reload: r.reload, Again: r.again,
+		Away: r.away.Seconds(), Leave: r.leave, Page: r.page.Seconds(), Slow: r.slow.Seconds(), Left: t.left,
 		LateMax: inMS(t.lateMax), Times: t.all.report(), Providers: map[string]routeReport{},
-		Errors: t.errors, Notices: t.notices, Examples: t.examples,
+		Lights: map[string]map[string]litReport{}, Errors: t.errors, Notices: t.notices, Examples: t.examples,
 	}
 	if r.citizen {
 		doc.Walker = "citizen"
@@ -114,6 +122,15 @@ func (r *loginRun) report() loginReport {
 			id = "none" // never chose
 		}
 		doc.Providers[id] = routeReport{route.in, route.failed, route.report()}
+	}
+	for id, by := range t.lights {
+		doc.Lights[id] = map[string]litReport{}
+		for light, l := range by {
+			if light == "" {
+				light = "none" // the chooser shows no lights
+			}
+			doc.Lights[id][light] = l.report()
+		}
 	}
 	for _, p := range r.watch {
 		doc.Processes = append(doc.Processes, p.report(r.took, t.in, time.Millisecond))
@@ -164,6 +181,7 @@ func (d loginReport) table(out io.Writer) error {
 		fmt.Fprintf(&text, "\non the way %d times: %s", d.Notices[kind], kind)
 	}
 	text.WriteString("\n")
+	d.writeGreen(&text)
 	writeProcesses(&text, d.Processes, "ms a login")
 	if d.Shed > 0 {
 		fmt.Fprintf(&text, "\n%d people were shed by --max-in-flight %d: the times above are of those let in.\n", d.Shed, d.MaxInFlight)
@@ -175,6 +193,16 @@ func (d loginReport) table(out io.Writer) error {
 		return fmt.Errorf("write report: %w", err)
 	}
 	return nil
+}
+
+// writeGreen tells what became of those who began on green.
+func (d loginReport) writeGreen(out io.Writer) {
+	for _, id := range slices.Sorted(maps.Keys(d.Lights)) {
+		if g, any := d.Lights[id]["green"]; any && g.Honesty != nil {
+			fmt.Fprintf(out, "begun on green, %s: %d · %.2f %% told the truth · %d failed · %d slow · %d vanished · %d left\n",
+				id, g.Begun, 100**g.Honesty, g.Failed, g.Slow, g.Vanished, g.Left)
+		}
+	}
 }
 
 func writeProcesses(out io.Writer, all []processReport, each string) {

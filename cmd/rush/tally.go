@@ -9,13 +9,15 @@ import (
 type tally struct {
 	mu sync.Mutex // guards everything below
 
-	came, shed, in, failed, stopped, retried int64
-	atOnce                                   int64 // in, with nothing on the way
-	lateMax                                  time.Duration
+	came, shed, in, failed, stopped, left, retried int64
+	atOnce                                         int64 // in, with nothing on the way
+	lateMax                                        time.Duration
 
 	all       parts
 	step      [steps]histogram
 	providers map[string]*route
+	lights    map[string]map[string]*lit // by provider and light
+	tries     *tries
 	errors    map[string]int64
 	notices   map[string]int64
 	examples  map[string]string
@@ -45,7 +47,7 @@ type second struct {
 
 func newTally() *tally {
 	return &tally{
-		providers: map[string]*route{}, errors: map[string]int64{},
+		providers: map[string]*route{}, lights: map[string]map[string]*lit{}, errors: map[string]int64{},
 		notices: map[string]int64{}, examples: map[string]string{},
 	}
 }
@@ -68,15 +70,23 @@ func (t *tally) turnedAway() {
 }
 
 // ended books one login; took is from its intended start. One that was stopped
-// by Ctrl-C is neither a success nor a failure.
+// by Ctrl-C, or left by its person, is neither a success nor a failure.
 func (t *tally) ended(o *outcome, took time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, n := range o.notices {
 		t.notices[n]++
 	}
-	if !o.in && o.failure.kind == kindStopped {
+	for i := range o.ways {
+		t.way(&o.ways[i])
+	}
+	switch {
+	case o.in:
+	case o.failure.kind == kindStopped:
 		t.stopped++
+		return
+	case o.failure.kind == kindLeft:
+		t.left++
 		return
 	}
 	if o.tries > 1 {
@@ -122,6 +132,20 @@ func (t *tally) route(provider string) *route {
 		t.providers[provider] = r
 	}
 	return r
+}
+
+// way books one way that was taken. t.mu is held.
+func (t *tally) way(w *way) {
+	by := t.lights[w.provider]
+	if by == nil {
+		by = map[string]*lit{}
+		t.lights[w.provider] = by
+	}
+	if by[w.light] == nil {
+		by[w.light] = &lit{}
+	}
+	by[w.light].count(w.fate)
+	t.tries.add(w)
 }
 
 // tick gives the last second and begins a new one.

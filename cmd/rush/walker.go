@@ -20,6 +20,8 @@ type person struct {
 	other    uint32 // else this one, modulo what is offered
 	provider string // else always this one
 	who      citizen.Person
+	pace     float64 // standard normal: how quick they are at a provider's page
+	leaves   bool    // the first provider's page, and does not come back
 }
 
 // pick is what the person takes of what is offered; below zero is nothing.
@@ -41,6 +43,7 @@ type outcome struct {
 	tries    int
 	// notices are the codes the chooser came back with on the way.
 	notices []string
+	ways    []way    // that were taken; the lean walker's alone
 	failure *failure // why it is not in
 	ledger  ledger
 }
@@ -52,6 +55,7 @@ type walker struct {
 	carrier *carrier
 	retries int
 	reload  int
+	manners
 }
 
 // walking is one login under way.
@@ -79,6 +83,7 @@ func (w *walker) walk(ctx context.Context, p person, buf *bytes.Buffer) outcome 
 	g := &walking{walker: w, buf: buf, person: p}
 	l := newLogin()
 	f := g.arrive(ctx, w.site.start(l))
+	g.close(f)
 	if f == nil {
 		f = w.site.finish(ctx, w.carrier, buf, &g.out.ledger, l, g.back)
 	}
@@ -99,6 +104,7 @@ func (g *walking) arrive(ctx context.Context, start string) *failure {
 		switch {
 		case f != nil && f.page && g.chooser != nil && g.out.tries <= g.retries && ctx.Err() == nil:
 			g.out.notices = append(g.out.notices, kindPage)
+			g.close(f)
 			g.returned = true
 			if page, f = g.visit(ctx, http.MethodGet, g.chooser, nil, ""); f != nil {
 				return f
@@ -147,6 +153,9 @@ func (g *walking) onward(ctx context.Context, page *seen) (*seen, *failure) {
 		}
 		return g.visit(ctx, http.MethodGet, to, nil, "")
 	case !own && len(page.forms) > 0: // the provider's page: the first button approves
+		if f := g.stay(ctx); f != nil {
+			return nil, f
+		}
 		f := &page.forms[0]
 		var b *button
 		if len(f.buttons) > 0 {
@@ -172,8 +181,10 @@ func (g *walking) choose(ctx context.Context, page *seen, choices []choice) (*se
 			g.out.notices = append(g.out.notices, kind)
 		}
 		g.returned = false
+		back := failed(kind, "back at the chooser after %s", g.out.provider)
+		g.close(back)
 		if g.out.tries > g.retries {
-			return nil, failed(kind, "back at the chooser after %s", g.out.provider)
+			return nil, back
 		}
 		if others := slices.DeleteFunc(slices.Clone(choices), func(c choice) bool { return c.provider == g.out.provider }); len(others) > 0 {
 			choices = others
@@ -189,8 +200,7 @@ func (g *walking) choose(ctx context.Context, page *seen, choices []choice) (*se
 		return nil, failed(kindNothing, "the chooser offers %v", offered)
 	}
 	c := choices[i]
-	g.out.provider = c.provider
-	g.out.tries++
+	g.take(c)
 	c.form.fill("name", p.who.Name)
 	c.form.fill("birthdate", p.who.Birthdate)
 	c.form.fill("phone", p.who.Phone)
@@ -304,7 +314,15 @@ func (g *walking) request(ctx context.Context, method string, to *url.URL, from 
 		h["Origin"] = []string{from.origin}
 	}
 	req.Header = h
-	return g.carrier.do(req, g.buf, &g.out.ledger)
+	own := g.carrier.own(to)
+	if !own && g.page > 0 {
+		bounded, cancel := context.WithTimeout(ctx, g.page)
+		defer cancel()
+		req = req.WithContext(bounded)
+	}
+	a, err := g.carrier.do(req, g.buf, &g.out.ledger)
+	g.passed(own)
+	return a, err
 }
 
 // userAgent names the program to whoever reads logs.

@@ -107,6 +107,7 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 			fmt.Fprintf(w, "warning: the maintenance of %s is over; remove it\n", p.ID)
 		}
 	}
+	rotaLines(w, line, cfg, now)
 	for _, file := range exposed(cfg.KeysDir) {
 		fmt.Fprintf(w, "warning: %s can be read by everybody on this machine: chmod o= %s\n", file, file)
 	}

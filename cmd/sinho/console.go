@@ -42,7 +42,7 @@ func (d desk) write(ctx context.Context, current func() *lights) error {
 		return operator.Source{Board: l.Board, Since: l.Since, Vanished: func(id string) float64 {
 			_, byID := l.Honesty()
 			return byID[id].Vanished
-		}}
+		}, Usual: l.Usual}
 	})
 }
 

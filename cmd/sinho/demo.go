@@ -56,7 +56,9 @@ func demoCommand() *cobra.Command {
 others: a broker, a booking site, a school platform, and simulated Naver,
 Kakao, PASS, Toss and generic OIDC providers. Synthetic citizens log in all the
 time, so the lights are measured and not painted. The stage at the broker's
-address lets you break a provider and watch what people do.
+address lets you break a provider and watch what people do. Below, a model
+sends the same people to the same doors twice: everyone told the fastest, and
+each advised by Sinho.
 
 Everything listens on localhost only. Ctrl-C ends it.`,
 		Example: "  sinho demo\n  sinho demo --base-port 9000 --rate 30\n  sinho demo --rate 0 --data ./state",

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"net/http"
-	"path/filepath"
 	"reflect"
 	"strings"
 	"sync/atomic"
@@ -15,18 +13,15 @@ import (
 	"sinho/clock"
 	"sinho/config"
 	"sinho/console"
-	"sinho/demo"
 	"sinho/providers"
-	"sinho/providers/sim"
 	"sinho/signal"
 	"sinho/signal/live"
 	"sinho/store"
-	"sinho/store/embedded"
 	"sinho/web"
 )
 
-// This file is the only place where the parts meet: what every broker has,
-// then what a demo and what a node of serve make of it.
+// This file and wire_demo.go are the only place where the parts meet: what every
+// broker has and what a node of serve makes of it, then what a demo does.
 
 // standing is where a node stands: in time, and among others.
 type standing struct {
@@ -90,6 +85,7 @@ type front struct {
 	adapters []providers.Provider // in the order in which they are shown
 	lights   *lights
 	clock    *clock.Clock
+	rotas    timetables         // by name; nil: none
 	pushes   [3]int             // a minute, by phone number, address and network; 0: the broker's own bounds
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
@@ -104,7 +100,7 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(hooks(f.lights.Live, f.telling))), Log: f.log,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(f.rotas.deciding(hooks(f.lights.Live, f.telling)))), Log: f.log,
 		PushesPerMinute: f.pushes[0], PushesPerAddress: f.pushes[1], PushesPerNetwork: f.pushes[2],
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
@@ -118,6 +114,7 @@ func newFront(f front) (http.Handler, error) {
 			Resume: b.Resume, Begin: b.Begin, Continue: b.Continue,
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave, Resend: b.Resend,
 			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
+			TurnedAway: b.TurnedAway, TurnBack: b.TurnBack,
 		},
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
@@ -171,128 +168,6 @@ func trip(t broker.Trip) live.Trip {
 		out.Class, out.Colours, out.Seen = t.Err.Class.String(), t.Err.Colours(), t.Err.Seen
 	}
 	return out
-}
-
-// house is everything a demo is made of, constructed and not yet running.
-type house struct {
-	store   *embedded.Store
-	telling *telling
-	live    *live.Live
-	lights  *lights
-	crowd   *demo.Crowd
-	stage   *demo.Stage
-	desk    desk
-	console *console.Console
-	once    *console.Once // the password printed at the start
-	sims    []*sim.Sim
-	serving map[string]http.Handler // by place name
-}
-
-// close lets go of what only construction held.
-func (h *house) close() error {
-	for _, s := range h.sims {
-		s.Close()
-	}
-	return h.store.Close()
-}
-
-// wire makes a demo.
-func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
-	h := &house{serving: map[string]http.Handler{}}
-	issuer := d.url(placeBroker)
-
-	simSecret, _ := client.NewSecret()
-	settings := make([]providers.Settings, len(simulatedProviders()))
-	watched := make([]live.Provider, len(settings))
-	for i, p := range simulatedProviders() {
-		one, err := sim.New(sim.Config{
-			ID: p.id, Base: d.url(simPlace(i, p.id)), ClientID: "sinho", ClientSecret: simSecret, ClientName: "Sinho",
-			RedirectURIs: []string{issuer + "/callback/" + p.id}, Seed: d.seed,
-		})
-		if err != nil {
-			return nil, fmt.Errorf("simulator %s: %w", p.id, err)
-		}
-		h.sims = append(h.sims, one)
-		h.serving[p.id] = one.Handler()
-		settings[i] = p.settings(d.url(simPlace(i, p.id)), simSecret, one)
-		watched[i] = live.Provider{ID: p.id, Name: signal.Text(settings[i].Title()), Capacity: 1}
-	}
-	at := newStanding(log)
-	s.ring.SetClock(at.clock.Now)
-	s.keys.SetClock(at.clock.Now)
-	lights, err := newLights(watched, 0, at, log)
-	if err != nil {
-		return nil, err
-	}
-	h.live, h.lights = lights.Live, lights
-	adapters := make([]providers.Provider, len(settings))
-	for i, set := range settings {
-		if adapters[i], err = providers.NewAt(set, lights.client(set.ID), at.clock.Now); err != nil {
-			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
-		}
-	}
-	lights.use(adapters)
-
-	if h.store, err = embedded.Open(filepath.Join(s.dir, "sinho.db"), embedded.Options{}); err != nil {
-		return nil, err
-	}
-	if h.telling, err = newTelling(issuer, h.store, nil, at.clock.Now, log); err == nil {
-		err = h.rooms(d, s, at, log, lights, adapters)
-	}
-	if err != nil {
-		_ = h.store.Close()
-		return nil, err
-	}
-	return h, nil
-}
-
-// rooms builds what people and sites meet in a demo: broker, sites, stage.
-func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
-	issuer := d.url(placeBroker)
-	var err error
-	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, s.ring, at.clock.Now, log); err != nil {
-		return err
-	}
-	h.serving[placeConsole.name] = h.console.Handler()
-	booking := demo.SiteConfig{Base: d.url(placeBooking), Issuer: issuer, ClientID: "booking", Log: log}
-	school := demo.SiteConfig{Base: d.url(placeSchool), Issuer: issuer, ClientID: "school", Log: log}
-	registry, err := demoClients(&booking, &school)
-	if err != nil {
-		return err
-	}
-	h.telling.use(registry, s.secrets)
-	if h.crowd, err = demo.NewCrowd(demo.CrowdConfig{Start: booking.Base + "/", Rate: d.rate, Seed: d.seed}); err != nil {
-		return err
-	}
-	stage := demo.StageConfig{Broker: issuer, Booking: booking.Base, School: school.Base, Console: d.url(placeConsole), Crowd: h.crowd, Log: log}
-	for i, p := range simulatedProviders() {
-		name := adapters[i].Info().Name
-		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})
-	}
-	if h.stage, err = demo.NewStage(stage); err != nil {
-		return err
-	}
-	first := sim.People()[0]
-	h.serving[placeBroker.name], err = newFront(front{
-		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
-		pushes:  [3]int{60_000, 60_000, 60_000}, // the crowd is eight people
-		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
-		stage:   h.stage.Handler(), telling: h.telling, log: log,
-	})
-	if err != nil {
-		return err
-	}
-	bookingSite, err := demo.NewBooking(booking)
-	if err != nil {
-		return err
-	}
-	schoolSite, err := demo.NewSchool(school)
-	if err != nil {
-		return err
-	}
-	h.serving[placeBooking.name] = bookingSite.Handler()
-	h.serving[placeSchool.name] = schoolSite.Handler()
-	return nil
 }
 
 // generation is what one configuration, with its keys, makes of a node:
@@ -362,7 +237,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 		return nil, err
 	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock,
+		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock, rotas: cfg.Timetables(),
 		pushes: [3]int{cfg.PushesPerMinute, cfg.PushesPerAddress, cfg.PushesPerNetwork}, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {

@@ -110,6 +110,7 @@
       b.setAttribute("aria-pressed", String(on.has(name)));
     }
     log(s.events);
+    document.dispatchEvent(new CustomEvent("stage", { detail: s })); // stage.twins.js
   }
   function log(events) {
     const key = events.length ? events[0].at + events[0].ko : "";

@@ -110,7 +110,7 @@ func (c *cluster) join(off time.Duration) *member {
 		Providers: append([]Provider{{
 			ID: "kakao", Name: signal.Text{KO: "카카오", EN: "Kakao"},
 			Probes: func() []Probe {
-				return []Probe{{"discovery", "http://kakao.test/discovery"}, {"keys", "http://kakao.test/keys"}, {"page", "http://kakao.test/page"}}
+				return []Probe{{Name: "discovery", URL: "http://kakao.test/discovery"}, {Name: "keys", URL: "http://kakao.test/keys"}, {Name: "page", URL: "http://kakao.test/page"}}
 			},
 		}}, c.also...),
 		Transport: c.fault, Exchange: k, Now: clk.Now,

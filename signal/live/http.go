@@ -12,7 +12,8 @@ import (
 )
 
 // Handler serves the board to everybody: GET /signal (ETag, If-None-Match),
-// /signal/ws (WebSocket), /signal/sse (event stream), and /signal/honesty. It
+// /signal/ws (WebSocket), /signal/sse (event stream), /signal/honesty, and
+// /signal/summary.json for status pages. It
 // sets and reads no cookie, and any origin may read.
 func (l *Live) Handler() http.Handler {
 	mux := http.NewServeMux()
@@ -21,6 +22,7 @@ func (l *Live) Handler() http.Handler {
 	mux.HandleFunc("GET /signal/ws", l.serveSocket)
 	mux.HandleFunc("GET /signal/sse", l.serveEvents)
 	mux.HandleFunc("GET /signal/honesty", l.serveHonesty)
+	mux.HandleFunc("GET /signal/summary.json", l.serveSummary)
 	return mux
 }
 

@@ -68,7 +68,7 @@ func (l *Live) insight(p *provider, now time.Time) Insight {
 		Since: lamp.Since.UTC().Truncate(time.Second), Reason: lamp.Reason,
 	}
 	in.Epoch, in.Capacity = lamp.Epoch, p.capacity
-	in.View = lamp.View(l.rules, signal.Sample{Buckets: p.buckets, InFlight: ages})
+	in.View = lamp.View(l.rules, signal.Sample{Buckets: p.buckets, InFlight: ages, Week: p.week})
 	in.Slow, in.VerySlow = lamp.Slow, lamp.VerySlow
 	for i := range p.buckets {
 		in.Recent = in.Recent.Add(p.buckets[i])

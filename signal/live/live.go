@@ -11,6 +11,7 @@ package live
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -22,12 +23,15 @@ import (
 	"sinho/signal"
 )
 
-// Probe is a URL worth asking without credentials when traffic is low. Any
-// status below 500 but 429 counts as alive. The name "page" marks the page
-// people see; every other name is a server leg.
+// Probe is a request worth making when traffic is low: a GET of URL without
+// credentials, any status below 500 but 429 counting as alive, or what Ask does.
+// The name "page" marks the page people see; every other name is a server leg.
 type Probe struct {
 	Name string
 	URL  string
+	// Ask, if not nil, makes its request by hc, which is not measured and bounded in
+	// time, and reports whether it was answered as it should be.
+	Ask func(ctx context.Context, hc *http.Client) bool
 }
 
 // Provider is one provider to be measured.
@@ -107,6 +111,8 @@ type provider struct {
 	override  *signal.Override // this node's, over whatever the lamp says
 	anew      time.Time        // an override ended then, and no lamp has begun anew since
 	planned   []signal.Maintenance
+	// week is what is usual as the lamp is judged by it, fresh as it was told last.
+	week, fresh signal.Week
 }
 
 // New is a Live that measures nothing until Run. It reports every mistake in

@@ -70,7 +70,7 @@ func newStage(t *testing.T) *stage {
 		Providers: []Provider{{
 			ID: "kakao", Name: signal.Text{KO: "카카오", EN: "Kakao"},
 			Probes: func() []Probe {
-				return []Probe{{"discovery", "http://kakao.test/discovery"}, {"keys", "http://kakao.test/keys"}, {"page", "http://kakao.test/page"}}
+				return []Probe{{Name: "discovery", URL: "http://kakao.test/discovery"}, {Name: "keys", URL: "http://kakao.test/keys"}, {Name: "page", URL: "http://kakao.test/page"}}
 			},
 		}},
 		Transport: fault,

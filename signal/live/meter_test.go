@@ -230,6 +230,47 @@ func TestObservingAllocatesNothing(t *testing.T) {
 	}
 }
 
+// TestMeasuringALoginAllocatesNothing: what a login costs besides its legs. The
+// first return of people of one second makes room for that second, now and then.
+func TestMeasuringALoginAllocatesNothing(t *testing.T) {
+	l, err := New(Config{Providers: []Provider{{ID: "kakao"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	trip := aTrip()
+	l.Returned(trip)
+	if got := testing.AllocsPerRun(1000, func() { measure(l, trip) }); got != 0 {
+		t.Errorf("got %v allocations a login, want none", got)
+	}
+}
+
+func aTrip() Trip {
+	began := time.Now()
+	return Trip{Provider: "kakao", Light: "green", Began: began, Returned: began.Add(6 * time.Second), Ended: began.Add(7 * time.Second)}
+}
+
+func measure(l *Live, trip Trip) {
+	l.Started(trip)
+	l.Returned(trip)
+	l.Ended(trip)
+}
+
+// BenchmarkMeasureLogin is start, return and end of a login, side by side.
+func BenchmarkMeasureLogin(b *testing.B) {
+	l, err := New(Config{Providers: []Provider{{ID: "kakao"}}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	trip := aTrip()
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			measure(l, trip)
+		}
+	})
+}
+
+// BenchmarkObserve is one server leg, side by side.
 func BenchmarkObserve(b *testing.B) {
 	m := newMeter(time.Now, 8*time.Second)
 	b.ReportAllocs()

@@ -58,7 +58,7 @@ func (l *Live) round(ctx context.Context, p *provider) {
 		wg.Go(func() {
 			answers[i] = page // a page says nothing of the server legs
 			asked := p.meter.now()
-			alive := l.ask(ctx, probe.URL)
+			alive := l.ask(ctx, probe)
 			if ctx.Err() != nil {
 				return
 			}
@@ -85,9 +85,12 @@ func (l *Live) round(ctx context.Context, p *provider) {
 	}
 }
 
-// ask reports whether a URL is answered with anything but a failure.
-func (l *Live) ask(ctx context.Context, url string) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+// ask reports whether a probe is answered with anything but a failure.
+func (l *Live) ask(ctx context.Context, p Probe) bool {
+	if p.Ask != nil {
+		return p.Ask(ctx, l.probing)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, p.URL, nil)
 	if err != nil {
 		return false
 	}

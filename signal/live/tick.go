@@ -117,7 +117,7 @@ type stepped struct {
 // step is what p's lamp and capacity become; p stays as it is. p.mu is held.
 func (l *Live) step(p *provider, inFlight signal.Histogram, now time.Time) stepped {
 	s := stepped{SharedLamp: signal.SharedLamp{ID: p.ID}}
-	sample := signal.Sample{Buckets: p.buckets, InFlight: inFlight}
+	sample := signal.Sample{Buckets: p.buckets, InFlight: inFlight, Week: p.week}
 	s.Lamp = p.lamp.Step(l.rules, sample, now)
 	s.capacity = p.capacity.Step(l.rules, p.bounds(), s.Lamp, sample)
 	if !p.anew.IsZero() || s.Lamp.Light == signal.Green && p.away(now) {
@@ -143,6 +143,7 @@ func (l *Live) show(p *provider, lamp signal.Lamp) {
 	before := p.lamp.Light
 	p.lamp = lamp
 	p.meter.verySlow.Store(int64(lamp.VerySlow))
+	p.thaw()
 	if lamp.Light != before {
 		l.log.Info("light", "provider", p.ID, "from", before.String(), "to", lamp.Light.String(),
 			"reason", lamp.Reason.Code, "detail", lamp.Reason.EN)

@@ -50,6 +50,9 @@ func TestThreeNodesShowOneLightEverySecond(t *testing.T) {
 	})
 }
 
+// TestOneRoundOfProbesForAllNodes: whoever advances the state makes it, and when
+// the next one is due is in the state, so there is one each five seconds for the
+// whole cluster.
 func TestOneRoundOfProbesForAllNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t, 0, 0, 0)

@@ -11,7 +11,7 @@ import (
 )
 
 // change is what one transaction does: Applies one after the other, then some
-// tidying. It is used by one goroutine and thrown away.
+// tidying. It is the writer's and thrown away.
 type change struct {
 	records *bolt.Bucket
 	expiry  *bolt.Bucket
@@ -24,6 +24,8 @@ type change struct {
 	known  *answers
 	added  map[answerKey]logKey // in this transaction, not yet in known
 	passed []passedAnswer       // deleted in this transaction, still in known
+
+	changed map[string]record // by the last Apply; a deleted one is dead
 }
 
 func newChange(tx *bolt.Tx, now time.Time, run runID, known *answers) *change {
@@ -36,6 +38,7 @@ func newChange(tx *bolt.Tx, now time.Time, run runID, known *answers) *change {
 		run:     run,
 		known:   known,
 		added:   make(map[answerKey]logKey),
+		changed: make(map[string]record),
 	}
 }
 
@@ -181,6 +184,7 @@ func (c *change) put(key []byte, r record) error {
 		}
 	}
 	c.writes++
+	c.changed[string(key)] = r
 	if err := c.expiry.Put(expiryKey(r.expires, key), nil); err != nil {
 		return err
 	}
@@ -193,6 +197,7 @@ func (c *change) drop(key []byte) error {
 		return nil
 	}
 	c.writes++
+	c.changed[string(key)] = record{}
 	if err := c.expiry.Delete(expiryKey(old.expires, key)); err != nil {
 		return err
 	}

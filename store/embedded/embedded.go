@@ -1,12 +1,13 @@
 // Package embedded keeps the records of one process in one bbolt file: the
-// default store, for a single node. One goroutine writes; whatever is queued
-// when it is free goes into one transaction, and the next batch forms while
-// that one is being flushed. Transactions keep 2 ms of distance, so that their
-// flushes are shared; a lone Apply is committed at once.
+// default store, for a single node. One goroutine writes, and has one transaction
+// open that is committed 25 ms after its first change at the latest.
 //
-// Every Apply is answered after its transaction has reached the disk, durable
-// or not (docs/decisions/0003-bbolt-group-commit.md says why). It knows
-// nothing of other processes: a second one is refused by the file's lock.
+// An Apply that is not durable is seen and answered at once; what is durable, and
+// every change of a queue, when its commit has reached the disk. A crash takes
+// back the last of what is not durable, and a new run of the store fences the
+// codes of the one before (docs/decisions/0003-bbolt-group-commit.md has the
+// races). It knows nothing of other processes: a second one is refused by the
+// file's lock.
 package embedded
 
 import (
@@ -41,7 +42,7 @@ type Options struct {
 type Store struct {
 	path  string
 	db    *bolt.DB
-	run   runID
+	run   runID // the writer's
 	tidy  time.Duration
 	clock clock
 
@@ -51,7 +52,9 @@ type Store struct {
 	closing  sync.Once
 	closeErr error
 
+	fresh   fresh
 	stride  time.Duration // stride, but for tests
+	lag     time.Duration // lag, but for tests
 	commits atomic.Int64
 	commit  func(*bolt.Tx) error // (*bolt.Tx).Commit, but for tests and experiments
 }
@@ -95,6 +98,8 @@ func Open(path string, o Options) (*Store, error) {
 		ended:  make(chan struct{}),
 		commit: (*bolt.Tx).Commit,
 		stride: stride,
+		lag:    lag,
+		fresh:  fresh{records: make(map[string]record)},
 	}
 	if _, err := rand.Read(s.run[:]); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: run id: %w", err), db.Close())
@@ -176,14 +181,12 @@ func (s *Store) ReadAll(ctx context.Context, shard store.Shard, keys ...string) 
 	}
 	now := s.clock.now()
 	values := make([][]byte, len(keys))
-	err := s.db.View(func(tx *bolt.Tx) error {
-		records := tx.Bucket([]byte(bucketRecords))
+	err := s.fresh.view(s.db, func(get func([]byte) (record, bool)) {
 		for i, key := range keys {
-			if r, ok := decodeRecord(records.Get(recordKey(shard, key))); ok && r.live(now) && !r.tombstone {
+			if r, ok := get(recordKey(shard, key)); ok && r.live(now) && !r.tombstone {
 				values[i] = append([]byte{}, r.value...)
 			}
 		}
-		return nil
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read: %w: %w", store.ErrUnavailable, err)

@@ -141,7 +141,7 @@ func TestWhatQueuesDuringACommitSharesTheNext(t *testing.T) {
 	var all sync.WaitGroup
 	send := func(n int) {
 		all.Go(func() {
-			if _, err := s.Apply(t.Context(), "s", attempt(n), false, putOp(fmt.Sprint(n), "v", time.Hour)); err != nil {
+			if _, err := s.Apply(t.Context(), "s", attempt(n), true, putOp(fmt.Sprint(n), "v", time.Hour)); err != nil {
 				t.Errorf("Apply %d: %v", n, err)
 			}
 		})
@@ -233,7 +233,7 @@ func TestTimeEndsAnswersAndAnIdleStoreForgetsEverything(t *testing.T) {
 		s.stride = 0 // time passes by the test alone
 		apply := func(n int, ops ...store.Op) store.Outcome {
 			t.Helper()
-			o, err := s.Apply(t.Context(), "s", attempt(n), false, ops...)
+			o, err := s.Apply(t.Context(), "s", attempt(n), true, ops...)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -285,7 +285,7 @@ func TestABusyStoreTidiesWithEveryCommit(t *testing.T) {
 			for i := range ops {
 				ops[i] = putOp(fmt.Sprint(n, i), "v", time.Minute)
 			}
-			if _, err := s.Apply(t.Context(), store.Shard(fmt.Sprint(n)), attempt(n), false, ops...); err != nil {
+			if _, err := s.Apply(t.Context(), store.Shard(fmt.Sprint(n)), attempt(n), true, ops...); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)
@@ -305,7 +305,7 @@ func TestCommitsKeepTheirDistanceAndALoneApplyDoesNotWait(t *testing.T) {
 		s := open(t, path)
 		took := func(n int) time.Duration {
 			begun := time.Now()
-			if _, err := s.Apply(t.Context(), "s", attempt(n), false, putOp(fmt.Sprint(n), "v", time.Hour)); err != nil {
+			if _, err := s.Apply(t.Context(), "s", attempt(n), true, putOp(fmt.Sprint(n), "v", time.Hour)); err != nil {
 				t.Error(err)
 			}
 			return time.Since(begun)

@@ -98,7 +98,7 @@ func (s *Store) onQueue(ctx context.Context, name string, do func(queueChange) e
 		return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
 	}
 	var refused error // the writer's until it has answered
-	r := &request{ctx: ctx, done: make(chan struct{}), change: func(c *change) error {
+	r := &request{ctx: ctx, durable: true, done: make(chan struct{}), change: func(c *change) error {
 		q, err := c.openQueue(name)
 		if err == nil {
 			err = do(q)

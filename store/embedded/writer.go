@@ -1,12 +1,11 @@
 package embedded
 
 import (
-	"bytes"
-	"context"
-	"errors"
+	"crypto/rand"
 	"fmt"
-	"slices"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 
 	"sinho/store"
 )
@@ -17,143 +16,152 @@ const (
 
 	// stride is from the beginning of one commit to that of the next, at least.
 	stride = 2 * time.Millisecond
+
+	// lag is how long a change that need not be durable waits for its commit, at
+	// most; it has been answered long before.
+	lag = 25 * time.Millisecond
 )
 
-var errClosed = errors.New("closed")
+// writer is the only goroutine that changes the file. It has one transaction
+// open, from the first change to the commit:
+//
+//	change          applied        seen by readers   answered
+//	not durable     at once        at once           at once
+//	durable, queue  at the commit  after it          after it
+//
+// so that nobody ever acts on a durable change that a crash could take back.
+// What is not durable a crash takes back when its commit is still to come, and
+// so does a commit that fails: then a new run begins, for else a code that was
+// taken would be there again; and from then on everybody waits for the commit,
+// until one succeeds.
+type writer struct {
+	*Store
 
-// request is one Apply on its way through the writer.
-type request struct {
-	ctx     context.Context // asked once more before the change is made
-	shard   store.Shard
-	attempt store.Attempt
-	ops     []store.Op
-	change  func(*change) error // instead of an Apply, when set
-	done    chan struct{}       // closed when outcome and err are set
-	outcome store.Outcome
-	err     error
+	answers *answers
+	tx      *bolt.Tx // nil: nothing was changed since the last commit
+	change  *change  // of tx
+	applied int      // Applies in tx
+	waiting []*request
+	last    time.Time // the last commit began
+	due     *time.Timer
+	at      time.Time // due, the zero time for never
+	careful bool      // the last commit has failed
 }
 
-func (r *request) answer(o store.Outcome, err error) {
-	r.outcome, r.err = o, err
-	close(r.done)
-}
-
-// Apply implements store.Store. It returns when the change is on the disk,
-// durable or not. When ctx ends first, the change may still be done.
-func (s *Store) Apply(ctx context.Context, shard store.Shard, attempt store.Attempt, _ bool, ops ...store.Op) (store.Outcome, error) {
-	if err := store.Check(shard, attempt, ops); err != nil {
-		return store.Outcome{}, fmt.Errorf("apply: %w", err)
-	}
-	if err := ctx.Err(); err != nil {
-		return store.Outcome{}, fmt.Errorf("apply: %w", unavailable(err))
-	}
-	o, err := s.wait(ctx, &request{ctx: ctx, shard: shard, attempt: attempt, ops: clone(ops), done: make(chan struct{})})
-	if err != nil {
-		return store.Outcome{}, fmt.Errorf("apply: %w", err)
-	}
-	return o, nil
-}
-
-// wait hands a request to the writer and waits for its answer.
-func (s *Store) wait(ctx context.Context, r *request) (store.Outcome, error) {
-	select {
-	case s.queue <- r:
-	case <-ctx.Done():
-		return store.Outcome{}, unavailable(ctx.Err())
-	case <-s.quit:
-		return store.Outcome{}, unavailable(errClosed)
-	}
-	select {
-	case <-r.done:
-		return r.outcome, r.err
-	case <-ctx.Done():
-		return store.Outcome{}, unavailable(ctx.Err())
-	case <-s.ended:
-	}
-	select {
-	case <-r.done: // answered in the writer's last batch
-		return r.outcome, r.err
-	default:
-		return store.Outcome{}, unavailable(errClosed)
-	}
-}
-
-// clone lets a caller whose ctx has ended reuse its values while the writer may
-// still be reading.
-func clone(ops []store.Op) []store.Op {
-	ops = slices.Clone(ops)
-	for i := range ops {
-		ops[i].Value = bytes.Clone(ops[i].Value)
-	}
-	return ops
-}
-
-func unavailable(err error) error {
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-}
-
-// write is the only goroutine that changes the file. answers is its own.
-func (s *Store) write(answers *answers) {
+// write runs the writer until Close.
+func (s *Store) write(known *answers) {
 	defer close(s.ended)
 	idle := time.NewTicker(s.tidy)
 	defer idle.Stop()
-	batch := make([]*request, 0, batchLimit)
-	var last time.Time
+	w := writer{Store: s, answers: known, due: time.NewTimer(time.Hour)}
+	defer w.due.Stop()
 	for {
-		batch = batch[:0]
 		select {
 		case <-s.quit:
+			w.finish()
 			return
 		case <-idle.C:
+			w.commitAll()
+		case <-w.due.C:
+			w.drain()
+			w.commitAll()
 		case r := <-s.queue:
-			s.rest(last)
-			batch = s.drain(append(batch, r))
+			w.take(r)
+			if w.full() || w.ripe() {
+				w.drain()
+				w.commitAll()
+			}
 		}
-		last = time.Now()
-		s.commitBatch(batch, answers)
-		clear(batch)
 	}
 }
 
-// rest waits until stride has passed since the last commit began, so that a
-// commit's two flushes are shared by whoever comes meanwhile. Who is alone, or
-// met by a disk that is slower than that, does not wait.
-func (s *Store) rest(last time.Time) {
-	left := s.stride - time.Since(last)
-	if left <= 0 {
+// take applies a request, or keeps it for the commit.
+func (w *writer) take(r *request) {
+	switch {
+	case r.ctx.Err() != nil:
+		r.answer(store.Outcome{}, unavailable(r.ctx.Err()))
+	case r.durable || w.careful:
+		w.waiting = append(w.waiting, r)
+		w.commitBy(w.last.Add(w.stride))
+	default:
+		w.applyNow(r)
+	}
+}
+
+// applyNow does and answers what need not be durable.
+func (w *writer) applyNow(r *request) {
+	outcome, err := w.apply(r)
+	if err != nil {
+		w.undo()
+		r.answer(store.Outcome{}, unavailable(err))
 		return
 	}
-	select {
-	case <-time.After(left):
-	case <-s.quit: // those queued already are still answered
+	w.fresh.publish(w.change.changed)
+	w.commitBy(time.Now().Add(w.lag))
+	r.answer(outcome, nil)
+}
+
+// apply does a request in the open transaction. After an error the transaction
+// must be undone.
+func (w *writer) apply(r *request) (o store.Outcome, err error) {
+	if err := w.open(); err != nil {
+		return o, err
+	}
+	w.applied++
+	w.change.now = w.clock.now()
+	clear(w.change.changed)
+	if r.change != nil {
+		return o, r.change(w.change)
+	}
+	return w.change.apply(r.shard, r.attempt, r.ops)
+}
+
+func (w *writer) open() error {
+	if w.tx != nil {
+		return nil
+	}
+	tx, err := w.db.Begin(true)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	w.tx, w.change, w.applied = tx, newChange(tx, w.clock.now(), w.run, w.answers), 0
+	w.fresh.begin(tx.ID() - 1)
+	return nil
+}
+
+func (w *writer) full() bool { return w.applied+len(w.waiting) >= batchLimit }
+
+// ripe reports whether the commit is due already.
+func (w *writer) ripe() bool { return !w.at.IsZero() && !w.at.After(time.Now()) }
+
+// commitBy sets the time of the next commit, unless there is an earlier one.
+func (w *writer) commitBy(at time.Time) {
+	if w.at.IsZero() || at.Before(w.at) {
+		w.at = at
+		w.due.Reset(time.Until(at))
 	}
 }
 
-// drain adds to the batch whatever is queued already, and waits for nobody.
-func (s *Store) drain(batch []*request) []*request {
-	for len(batch) < batchLimit {
+// drain takes whatever is queued already, and waits for nobody.
+func (w *writer) drain() {
+	for !w.full() {
 		select {
-		case r := <-s.queue:
-			batch = append(batch, r)
+		case r := <-w.queue:
+			w.take(r)
 		default:
-			return batch
+			return
 		}
 	}
-	return batch
 }
 
-// commitBatch applies the batch in one transaction, deletes some of what has
-// expired, and answers everybody. An empty batch only deletes.
-func (s *Store) commitBatch(batch []*request, answers *answers) {
-	waiting := batch[:0]
-	for _, r := range batch {
-		if err := r.ctx.Err(); err != nil {
-			r.answer(store.Outcome{}, unavailable(err))
-			continue
-		}
-		waiting = append(waiting, r)
-	}
-	outcomes, err := s.transact(waiting, answers)
+// commitAll applies what was kept for the commit, deletes some of what has
+// expired, commits, and answers everybody who waits for it.
+func (w *writer) commitAll() {
+	w.due.Stop()
+	w.at, w.last = time.Time{}, time.Now()
+	waiting := w.waiting
+	outcomes := make([]store.Outcome, len(waiting))
+	err := w.transact(waiting, outcomes)
 	for i, r := range waiting {
 		if err != nil {
 			r.answer(store.Outcome{}, unavailable(err))
@@ -161,35 +169,57 @@ func (s *Store) commitBatch(batch []*request, answers *answers) {
 		}
 		r.answer(outcomes[i], nil)
 	}
+	clear(waiting)
+	w.waiting = waiting[:0]
 }
 
-func (s *Store) transact(batch []*request, answers *answers) ([]store.Outcome, error) {
-	tx, err := s.db.Begin(true)
-	if err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
-	}
-	c := newChange(tx, s.clock.now(), s.run, answers)
-	outcomes := make([]store.Outcome, len(batch))
-	for i, r := range batch {
-		if r.change != nil {
-			err = r.change(c)
-		} else {
-			outcomes[i], err = c.apply(r.shard, r.attempt, r.ops)
-		}
-		if err != nil {
-			return nil, errors.Join(err, tx.Rollback())
+func (w *writer) transact(waiting []*request, outcomes []store.Outcome) error {
+	for i, r := range waiting {
+		var err error
+		if outcomes[i], err = w.apply(r); err != nil {
+			w.undo()
+			return err
 		}
 	}
-	if err := c.sweep(); err != nil {
-		return nil, errors.Join(err, tx.Rollback())
+	if err := w.open(); err != nil {
+		return err
 	}
-	if c.writes == 0 {
-		return outcomes, tx.Rollback()
+	w.change.now = w.clock.now()
+	if err := w.change.sweep(); err != nil {
+		w.undo()
+		return err
 	}
-	if err := s.commit(tx); err != nil {
-		return nil, fmt.Errorf("commit: %w", err)
+	if w.change.writes == 0 {
+		err := w.tx.Rollback()
+		w.tx = nil
+		return err
 	}
-	s.commits.Add(1)
-	c.learn()
-	return outcomes, nil
+	if err := w.commit(w.tx); err != nil {
+		w.undo()
+		return fmt.Errorf("commit: %w", err)
+	}
+	w.tx, w.careful = nil, false
+	w.commits.Add(1)
+	w.change.learn()
+	w.fresh.clear()
+	return nil
+}
+
+// undo takes the open transaction back, and with it changes that were answered:
+// codes of this run die, lest one that was taken live again.
+func (w *writer) undo() {
+	w.careful = true
+	_, _ = rand.Read(w.run[:]) // never fails, see crypto/rand
+	w.fresh.clear()
+	if w.tx != nil {
+		_ = w.tx.Rollback() // fails only where it is closed already
+		w.tx = nil
+	}
+}
+
+// finish commits what is open, so that Close loses nothing that was answered.
+func (w *writer) finish() {
+	if w.tx != nil || len(w.waiting) > 0 {
+		w.commitAll()
+	}
 }

@@ -217,7 +217,7 @@ func embeddedFile(t *testing.T, rounds int) *run {
 	c := startChild(t)
 	r := &run{stores: []store.Store{c}, groups: 12, calm: 1500, resends: true}
 	for range rounds {
-		r.faults = append(r.faults, fault{name: "embedded store killed", fate: keeps, do: func(t *testing.T) {
+		r.faults = append(r.faults, fault{name: "embedded store killed", fate: trails, do: func(t *testing.T) {
 			c.kill()
 			c.start(t)
 		}})

@@ -7,7 +7,7 @@
   if (!main || !list) return;
   var say = sinho.words(main), lang = main.dataset.lang;
   var SHAPE = { green: "●", yellow: "▲", red: "■", grey: "✕" };
-  var seed = main.dataset.seed, epoch = Number(main.dataset.epoch), favour = main.dataset.favour;
+  var seed = main.dataset.seed, epoch = Number(main.dataset.epoch), favour = main.dataset.favour, failed = main.dataset.failed;
   var routes = main.dataset.routes.split(" ").filter(Boolean);
   var newest = Number(main.dataset.at) || 0, pending = null, timer = 0;
 
@@ -69,7 +69,7 @@
     byId("local").hidden = !b.local;
     var note = byId("notice"), hint = note && of[note.dataset.hint];
     if (hint) note.hidden = hint.light !== "grey";
-    pending = sinho.order.arrange(all, seed, epoch, factor, favour);
+    pending = sinho.order.arrange(all, seed, epoch, factor, favour, failed);
     settle();
   }
 

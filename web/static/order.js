@@ -35,10 +35,10 @@
 
   // Where this person was just let down comes not first while another route is
   // green or yellow; the favoured one does, unless it is closed.
-  function arrange(statuses, seed, epoch, factor, favour) {
+  function arrange(statuses, seed, epoch, factor, favour, failed) {
     var ids = order(statuses, seed, epoch, factor), light = {};
     statuses.forEach(function (s) { light[s.id] = s.light; });
-    if (ids.length && factor(ids[0]) < 1) {
+    if (ids.length && ids[0] === failed) {
       var next = ids.slice(1).filter(function (id) { return light[id] === "green" || light[id] === "yellow"; })[0];
       if (next) ids = front(ids, next);
     }

@@ -198,7 +198,7 @@ func (c *SharedCapacity) walk(w *wire) {
 func (c *SharedCapacity) walkAdvice(w *wire) {
 	w.text(&c.ID)
 	a := &c.Capacity.advice
-	for _, f := range []*float64{&a.backlog, &a.doubt, &a.share} {
+	for _, f := range []*float64{&a.backlog, &a.doubt, &a.unasked, &a.share} {
 		w.float(f)
 		if w.reading && (*f < 0 || math.IsInf(*f, 0)) {
 			w.fail("an amount")

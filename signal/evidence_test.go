@@ -110,8 +110,10 @@ func TestLightsFollowFaults(t *testing.T) {
 
 	jobs := newCrew()
 	reactions := map[string]map[string]string{}
-	for _, b := range breaks() {
+	for _, b := range breaks() { // all of them before anything runs beside this
 		reactions[b.name] = map[string]string{}
+	}
+	for _, b := range breaks() {
 		for _, rate := range rates {
 			jobs.do(func() func() {
 				var y, r, g, ok []float64

@@ -207,10 +207,15 @@ func (l *Lamp) move(r *Rules, f finding, now time.Time) {
 }
 
 // worsen turns to a worse light when the last ticks all say worse: to the newest
-// of them, but to grey only when all say grey.
+// of them, but to grey only when all say grey. The last change that is left waits
+// for more ticks, so that a provider that fails altogether is grey by it.
 func (l *Lamp) worsen(r *Rules, f finding, now time.Time) {
 	mildest := slices.Min(l.targets[len(l.targets)-min(max(r.WorsenTicks, 1), len(l.targets)):])
-	if !mildest.Worse(l.Light) || l.changesWithin(r.ChangeSpan, now) >= r.MostChanges {
+	left := r.MostChanges - l.changesWithin(r.ChangeSpan, now)
+	if left == 1 && mildest != Grey {
+		mildest = slices.Min(l.targets[:])
+	}
+	if left <= 0 || !mildest.Worse(l.Light) {
 		return
 	}
 	if f.light == Grey && mildest != Grey {

@@ -160,3 +160,34 @@ func TestAWorseSampleIsNeverJudgedBetter(t *testing.T) {
 		}
 	}
 }
+
+// TestAFaultThatComesBackIsGreyAsSoon: it fails again while the changes of its
+// recovery are less than a minute old, and there are not many left.
+func TestAFaultThatComesBackIsGreyAsSoon(t *testing.T) {
+	for seed := range uint64(12) {
+		for name, kind := range map[string]weather{"hang": {hang: true}, "refuse": {refuse: true}} {
+			s := newStreet(seed, 10)
+			var again float64
+			s.fault = func(at float64) weather {
+				if at >= 100 && at < 160 || again > 0 && at >= again {
+					return kind
+				}
+				return weather{}
+			}
+			greyed := 0.0
+			for s.now < 400 && greyed == 0 {
+				s.tick()
+				at := float64(s.now)
+				switch {
+				case again == 0 && at > 165 && s.lamp.Light == Green:
+					again = at + 1 + float64(seed%4)
+				case again > 0 && at > again && s.lamp.Light == Grey:
+					greyed = at - again
+				}
+			}
+			if greyed == 0 || greyed > 15 {
+				t.Errorf("%s, seed %d: grey %.0f s after it failed again at %.0f, want within 15 as the first time", name, seed, greyed, again)
+			}
+		}
+	}
+}

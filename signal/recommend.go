@@ -11,6 +11,8 @@ type advice struct {
 	// backlog are logins on their way to it; doubt is how much of its light's
 	// yellow is there already, 0..1, by what no capacity knows.
 	backlog, doubt float64
+	// unasked are the logins a second that begin there by habit, whatever the share.
+	unasked float64
 	// share is the part of new logins that should go there; 0 for all is none yet.
 	share float64
 }
@@ -27,14 +29,19 @@ func Recommend(r Rules, statuses []Status, bounds []Bounds, capacities []Capacit
 	for i := range room {
 		c := &capacities[i]
 		room[i] *= r.trust(statuses[i], c.advice.doubt)
-		full[i] = c.advice.backlog
 		demand += c.Arrivals
 		total += room[i]
+	}
+	ahead := r.Share.Horizon.Seconds()
+	for i := range full {
+		a := &capacities[i].advice
+		a.learn(&r.Share, capacities[i].Arrivals, demand)
+		full[i] = a.backlog + a.unasked*ahead
 	}
 	if total <= 0 {
 		return // none can be chosen
 	}
-	amount := max(demand*r.Share.Follow*r.Share.Horizon.Seconds(), r.Share.Quiet)
+	amount := max(demand*r.Share.Follow*ahead, r.Share.Quiet)
 	parts := waterfill(room, full, amount)
 	moved := false
 	for i := range parts {
@@ -47,6 +54,15 @@ func Recommend(r Rules, statuses []Status, bounds []Bounds, capacities []Capacit
 	for i := range parts {
 		capacities[i].advice.share = parts[i]
 	}
+}
+
+// learn takes what begins there beyond the share, of all that begins, as habit.
+func (a *advice) learn(r *ShareRules, arrivals, demand float64) {
+	if r.Habit <= 0 {
+		return
+	}
+	unasked := max(arrivals-r.Follow*a.share*demand, 0)
+	a.unasked += (unasked - a.unasked) * (1 - math.Exp2(-1/r.Habit.Seconds()))
 }
 
 // leastMove is a difference of shares that nobody would notice.

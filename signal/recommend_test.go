@@ -89,15 +89,16 @@ func TestWhatIsOnItsWayLowersAShare(t *testing.T) {
 		return Capacity{Arrivals: 50, advice: advice{backlog: backlog, doubt: doubt}}
 	}
 	r := DefaultRules()
+	r.Share.Habit = 0
 	for _, tt := range []struct {
 		name     string
 		statuses []Status
 		now      []Capacity
 		want     []float64
 	}{
-		// Of 100 a second 0.6 follow, for 8 s: 480 are divided.
+		// Of 100 a second 0.6 follow, for 6 s: 360 are divided.
 		{"alike", statuses(Green, Green), []Capacity{on(100, 0), on(100, 0)}, []float64{0.5, 0.5}},
-		{"a hundred more on their way to one", statuses(Green, Green), []Capacity{on(200, 0), on(100, 0)}, []float64{0.3958, 0.6042}},
+		{"a hundred more on their way to one", statuses(Green, Green), []Capacity{on(200, 0), on(100, 0)}, []float64{0.3611, 0.6389}},
 		{"more than it can take", statuses(Green, Green), []Capacity{on(900, 0), on(100, 0)}, []float64{0.0001, 0.9999}},
 		{"slow, which congestion measures", []Status{slow(Red, CodeVerySlow), slow(Green, CodeOK)}, []Capacity{on(0, 0), on(0, 0)}, []float64{0.5, 0.5}},
 		{"getting better", []Status{slow(Yellow, CodeRecovering), slow(Green, CodeOK)}, []Capacity{on(0, 0), on(0, 0)}, []float64{0.5, 0.5}},
@@ -119,11 +120,43 @@ func TestWhatIsOnItsWayLowersAShare(t *testing.T) {
 	}
 }
 
+// TestHabitIsMadeUpFor: where four in ten go where they are used to, and people
+// see a board of three seconds ago and come back after six, shares settle so that
+// all are used alike, and do not swing about it.
+func TestHabitIsMadeUpFor(t *testing.T) {
+	r, bounds, now := DefaultRules(), make([]Bounds, 2), make([]Capacity, 2)
+	habit := []float64{0.7, 0.3}
+	shown := [][]float64{{0.5, 0.5}, {0.5, 0.5}, {0.5, 0.5}}
+	away := make([][]float64, 2) // who began in each of the last six seconds
+	least, most := 100.0, 0.0
+	for second := range 300 {
+		for i := range now {
+			begin := 100 * (0.6*shown[second][i] + 0.4*habit[i])
+			away[i] = append(away[i], begin)
+			away[i] = away[i][max(len(away[i])-6, 0):]
+			now[i].Arrivals += (begin - now[i].Arrivals) * 0.13
+			now[i].advice.backlog = 0
+			for _, n := range away[i] {
+				now[i].advice.backlog += n
+			}
+			if i == 0 && second >= 120 {
+				least, most = min(least, begin), max(most, begin)
+			}
+		}
+		shown = append(shown, advised(r, statuses(Green, Green), bounds, now))
+	}
+	// By shares alone it would be 58 of a hundred.
+	if least < 47 || most > 53 {
+		t.Errorf("got %.1f to %.1f of a hundred at the one people are used to, want about half", least, most)
+	}
+}
+
 func TestSharesAreNotPublishedForWhatChanceMoves(t *testing.T) {
 	r, bounds := DefaultRules(), make([]Bounds, 2)
+	r.Share.Habit = 0
 	now := []Capacity{{Arrivals: 50}, {Arrivals: 50}}
 	advised(r, statuses(Green, Green), bounds, now)
-	now[0].advice.backlog = 20 // 20 of 480 are two hundredths of everybody
+	now[0].advice.backlog = 20 // 20 of 360 are three hundredths of everybody
 	if got := advised(r, statuses(Green, Green), bounds, now); got[0] != 0.5 {
 		t.Errorf("a few more: got %v, want what was", got)
 	}

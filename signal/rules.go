@@ -152,6 +152,9 @@ type ShareRules struct {
 	Horizon time.Duration
 	// Follow is the part of people taken to follow the first suggestion.
 	Follow float64
+	// Habit is the half-life of what begins at a provider whatever its share, which
+	// is expected to go on; 0 is not to expect it.
+	Habit time.Duration
 	// Quiet is the least number of logins that are divided at once, so that one
 	// person more or less at night changes little.
 	Quiet float64
@@ -245,8 +248,9 @@ func DefaultRules() Rules {
 			Grain:        0.15,
 		},
 		Share: ShareRules{
-			Horizon: 8 * time.Second,
+			Horizon: 6 * time.Second,
 			Follow:  0.6,
+			Habit:   20 * time.Second,
 			Quiet:   50,
 			Doubt:   1,
 			Step:    2,

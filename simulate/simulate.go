@@ -83,6 +83,8 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 	"weights": func(r *signal.Rules, _ *world) { r.GreenWeight, r.YellowWeight, r.RedWeight = 1, 1, 1 },
 	// What is on its way to a provider does not lower its share.
 	"backlog": func(r *signal.Rules, _ *world) { r.Share.Horizon = 0 },
+	// Nobody is expected who goes by habit.
+	"habit": func(r *signal.Rules, _ *world) { r.Share.Habit = 0 },
 	// A slow light loses its part of the capacity that was measured slow as well.
 	"reasons": func(r *signal.Rules, _ *world) { r.Share.Counted = nil },
 	// Shares are published however little they have moved.
@@ -105,7 +107,7 @@ var ablations = map[string]func(r *signal.Rules, w *world){
 
 // Ablations are what a run can be made without.
 func Ablations() []string {
-	return []string{"capacity", "weights", "reasons", "backlog", "prior", "grain", "step", "doubt", "memory", "guard"}
+	return []string{"capacity", "weights", "reasons", "backlog", "habit", "prior", "grain", "step", "doubt", "memory", "guard"}
 }
 
 // Result is what became of everybody.

@@ -1,6 +1,7 @@
 package embedded
 
 import (
+	"maps"
 	"sync"
 
 	bolt "go.etcd.io/bbolt"
@@ -25,9 +26,7 @@ func (f *fresh) begin(base int) {
 func (f *fresh) publish(changed map[string]record) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for key, r := range changed {
-		f.records[key] = r
-	}
+	maps.Copy(f.records, changed)
 }
 
 // clear forgets everything: it is in the file, or undone.

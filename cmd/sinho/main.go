@@ -57,7 +57,7 @@ person green, yellow, red or grey, live.`,
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	//nolint:contextcheck // cobra hands the context over
-	root.AddCommand(demoCommand(), serveCommand(), simCommand(), certifyCommand(), checkCommand(), doctorCommand(), readyCommand(), rotaCommand(), keysCommand(), operatorsCommand())
+	root.AddCommand(demoCommand(), serveCommand(), simCommand(), certifyCommand(), checkCommand(), doctorCommand(), readyCommand(), rotaCommand(), lobbyCommand(), keysCommand(), operatorsCommand())
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"sinho/broker/client"
@@ -387,16 +386,4 @@ func toldByBrowser(provider string, err error) error {
 	}
 	told.Seen = true
 	return &told
-}
-
-// wordOf keeps what may stand in a log: [A-Za-z0-9_.-]{0,40}.
-func wordOf(s string) string {
-	s = strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
-			return c
-		}
-		return -1
-	}, s[:min(len(s), 200)])
-	return s[:min(len(s), 40)]
 }

@@ -30,9 +30,13 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	var turn *notTurn
+	var other *elsewhere
 	notice := Notice{}
 	s, have := b.session(r)
 	usable := have && b.usable(s, q) && b.fits(s, q)
+	if usable && c.OneDevice != "" && q.Browser == (id{}) {
+		q.Browser = b.bindBrowser(w, r) // the device, which must outlive its lock
+	}
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
 		step, err := b.reuse(r.Context(), q, c, s, false)
 		switch {
@@ -56,6 +60,8 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			usable, notice = false, Notice{Code: NoticeBirthdate, From: s.Provider}
 		case errors.As(err, &turn):
 			*q = turn.told(*q)
+		case errors.As(err, &other):
+			usable, q.Held, notice.Code = false, other.until, NoticeDevice
 		case errors.Is(err, errConsent) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "consent_required", desc: "the person must agree to what is asked"}
 		case errors.Is(err, errConsent): // on the page
@@ -78,8 +84,12 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if q.Term.Told {
+	switch {
+	case q.Term.Told:
 		redirect(w, turnURL(sealed))
+		return nil
+	case other != nil && other.refused:
+		redirect(w, deviceURL(sealed))
 		return nil
 	}
 	if len(sealed) > maxSealedRequest {

@@ -13,6 +13,7 @@ import (
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -79,6 +80,7 @@ type Broker struct {
 	metadata  []byte
 	marked    map[[markSize]byte]client.Client // by mark, for lists
 	entry     int                              // bytes of a list's entry
+	locks     []string                         // keys of a person's locks, sorted
 
 	answers *recall[id, answer]
 	present *presence
@@ -178,7 +180,11 @@ func New(cfg Config) (*Broker, error) {
 	b.marked = map[[markSize]byte]client.Client{}
 	for c := range cfg.Clients.All() {
 		b.marked[[markSize]byte(mark(c.ID))] = c
+		if key := gripKey(c); c.OneDevice != "" && !slices.Contains(b.locks, key) {
+			b.locks = append(b.locks, key)
+		}
 	}
+	slices.Sort(b.locks)
 	sample, err := b.sealVisit(make([]byte, 32), make([]byte, visitName), &visit{Until: b.now().Add(sessionTTL)})
 	if err != nil {
 		return nil, fmt.Errorf("new broker: %w", err)

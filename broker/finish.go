@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"sinho/broker/client"
@@ -26,6 +25,7 @@ type answer struct {
 	proved  id        // or the session to which the person must still agree something
 	refusal string    // or an OAuth error for the site
 	turn    *notTurn  // or the person's turn, which it is not
+	held    time.Time // or the end of another device's lock
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
@@ -42,6 +42,9 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 	case a.turn != nil:
 		end.Phase, end.Request = phaseOver, a.turn.told(end.Request)
 		step, ok = b.toTurn(end.Request)
+	case !a.held.IsZero():
+		end.Phase, end.Request.Held = phaseOver, a.held
+		step, ok = b.toDevice(end.Request)
 	default:
 		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
 		step, ok = b.toChooser(&end, a.notice)
@@ -250,6 +253,8 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 		return b.toChooser(j, NoticeAgain)
 	case j.Phase == phaseOver && j.Request.Term.Told:
 		return b.toTurn(j.Request)
+	case j.Phase == phaseOver && !j.Request.Held.IsZero():
+		return b.toDevice(j.Request)
 	case j.Phase == phaseOver:
 		return b.toChooser(j, j.Notice)
 	}
@@ -258,7 +263,7 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 
 func (b *Broker) toChooser(j *journey, notice string) (Step, bool) {
 	q := j.Request
-	q.Term = rotaTerm{}
+	q.Term, q.Held = rotaTerm{}, time.Time{}
 	sealed, err := b.renew(q)
 	if err != nil {
 		return Step{}, false
@@ -313,7 +318,11 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		return a, true, nil
 	}
 	a, err := b.complete(ctx, j, old, c, login)
+	var other *elsewhere
 	switch {
+	case errors.As(err, &other):
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "device", nil)
+		return answer{held: other.until}, true, nil
 	case errors.Is(err, errDemand):
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, "access_denied", nil)
 		return answer{refusal: "access_denied"}, true, nil
@@ -346,6 +355,7 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 		return answer{}, err
 	}
 	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil}
+	o.holds = s.replaces != "" && old.continued(c.ID) // most likely: it was here before
 	code, fresh, err := b.issue(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}
 	outcome := "ok"
@@ -376,16 +386,4 @@ func toldByBrowser(provider string, err error) error {
 	}
 	told.Seen = true
 	return &told
-}
-
-// wordOf keeps what may stand in a log: [A-Za-z0-9_.-]{0,40}.
-func wordOf(s string) string {
-	s = strings.Map(func(c rune) rune {
-		switch {
-		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
-			return c
-		}
-		return -1
-	}, s[:min(len(s), 200)])
-	return s[:min(len(s), 40)]
 }

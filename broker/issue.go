@@ -32,28 +32,35 @@ type occasion struct {
 	agreed bool
 	// alone: the session this browser had has ended, and gives nothing to s.
 	alone bool
+	// holds: the client's lock is thought to be this device's.
+	holds bool
+	// takes: the lock is another device's, which gives way.
+	takes *taking
+	// tries is how often the lock was met before.
+	tries int
 }
 
-// issue makes the code of an occasion, and writes it with the share of a new
+// write makes the code of an occasion, and writes it with the share of a new
 // session, or on condition that the old one lives, with an entry of the person's
-// list, and on condition that the person agrees where the site asks for that, in
-// one Apply. fresh says that a new session was written.
-func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool, err error) {
+// list, with the client's lock where it has one, and on condition that the person
+// agrees where the site asks for that, in one Apply. fresh says that a new session
+// was written. With errMoved, met is the lock that stands instead, nil for none.
+func (b *Broker) write(ctx context.Context, o *occasion) (out string, fresh bool, met []byte, err error) {
 	if b.unpushed(o.c, o.s.Provider) {
-		return "", false, errUnpushed
+		return "", false, nil, errUnpushed
 	}
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
-		return "", false, errConsent
+		return "", false, nil, errConsent
 	}
 	if !o.renew && !b.fits(o.s, o.q) {
-		return "", false, fmt.Errorf("the session's provider is not for this site: %w", errDemand)
+		return "", false, nil, fmt.Errorf("the session's provider is not for this site: %w", errDemand)
 	}
 	if err := b.demanded(ctx, o); err != nil {
-		return "", false, err
+		return "", false, nil, err
 	}
 	k, out, record, err := b.makeCode(o)
 	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
+		return "", false, nil, fmt.Errorf("issue code: %w", err)
 	}
 	ops := []store.Op{{Kind: store.PutNew, Key: codeKey(accessName(k.Secret)), Value: []byte(record), TTL: codeTTL, Fenced: true}}
 	if o.renew {
@@ -66,39 +73,54 @@ func (b *Broker) issue(ctx context.Context, o *occasion) (out string, fresh bool
 		consent = len(ops)
 		ops = append(ops, b.consentOp(o))
 	}
+	lock := len(ops)
+	ops = append(ops, b.gripping(o)...)
 	entry, err := b.appendVisit(o)
 	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", err)
+		return "", false, nil, fmt.Errorf("issue code: %w", err)
 	}
-	ops = append(ops, entry)
-	done, err := b.store.Apply(ctx, o.s.Shard, b.attempt("attempt", o), false, ops...)
-	if err == nil && done.Conflict != nil && done.Conflict.Op == len(ops)-1 {
+	last := len(ops)
+	ops = append(ops, o.takes.listing(entry)...)
+	locks := o.c.OneDevice != ""
+	attempt := b.attempt("attempt", o)
+	if o.tries > 0 { // the code's record tells who repeats it
+		attempt = newAttempt()
+	}
+	done, err := b.store.Apply(ctx, o.s.Shard, attempt, locks, ops...)
+	if err == nil && done.Conflict != nil && done.Conflict.Op == last && o.takes == nil {
 		// A list of another form, such as of a cell's former name, gives way.
-		ops[len(ops)-1] = store.Op{Kind: store.Put, Key: entry.Key, Value: entry.Value, TTL: entry.TTL}
-		done, err = b.store.Apply(ctx, o.s.Shard, b.attempt("attempt anew", o), false, ops...)
+		ops[last] = store.Op{Kind: store.Put, Key: entry.Key, Value: entry.Value, TTL: entry.TTL}
+		if attempt = b.attempt("attempt anew", o); o.tries > 0 {
+			attempt = newAttempt()
+		}
+		done, err = b.store.Apply(ctx, o.s.Shard, attempt, locks, ops...)
 	}
 	if err == nil && o.renew && repeats(done) {
 		err = b.fenced(ctx, o.s.Shard, ops[0].Key)
 	}
 	if errors.Is(err, errSpent) {
-		return "", false, err
+		return "", false, nil, err
 	}
 	if err != nil {
-		return "", false, fmt.Errorf("issue code: %w", away(err))
+		return "", false, nil, fmt.Errorf("issue code: %w", away(err))
 	}
 	switch at := done.Conflict; {
 	case at == nil:
-		return out, o.renew && !done.Repeated, nil
+		return out, o.renew && !done.Repeated, nil, nil
 	case at.Op == consent:
-		return "", false, errConsent
+		return "", false, nil, errConsent
+	case locks && at.Op == lock:
+		return "", false, at.Value, errMoved
+	case o.takes != nil && at.Op == last:
+		return "", false, o.takes.lock, errMoved
 	case ops[at.Op].Kind == store.Alive:
-		return "", false, errNoSession
+		return "", false, nil, errNoSession
 	case at.Why == store.Differs:
 		// Another node answered the same journey: its record opens with this code
 		// too. The session it wrote went out with its answer.
-		return out, false, nil
+		return out, false, nil, nil
 	default:
-		return "", false, errSpent
+		return "", false, nil, errSpent
 	}
 }
 

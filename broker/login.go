@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/providers"
@@ -22,7 +23,7 @@ func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
 	}
 	s, have := b.session(r)
 	login := b.login(&q, c, sealed)
-	login.Continue = have && b.usable(s, &q) && b.fits(s, &q) && !b.unpushed(c, s.Provider)
+	login.Continue = have && !b.now().Before(q.Held) && b.usable(s, &q) && b.fits(s, &q) && !b.unpushed(c, s.Provider)
 	login.Agreement = agreementOf(&q, c)
 	if c.Rota != "" {
 		today := b.hooks.Today(c.Rota, b.now())
@@ -147,7 +148,7 @@ func (b *Broker) newJourney(q *request, info providers.Info) (journey, providers
 		ID: newID(), Request: *q, Provider: info.ID, Phase: phaseAway, Began: now, Expires: now.Add(journeyTTL),
 		Nonce: nonce.String(), Verifier: encode(append(verifier[0][:], verifier[1][:]...)),
 	}
-	j.Request.Term = rotaTerm{} // of an earlier login
+	j.Request.Term, j.Request.Held = rotaTerm{}, time.Time{} // of an earlier login
 	if b.hooks.Light != nil {
 		j.Light = b.hooks.Light(info.ID)
 	}

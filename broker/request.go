@@ -33,12 +33,13 @@ type request struct {
 	HintSub     string // sub of a valid id_token_hint
 	FormPost    bool   // response_mode form_post
 	Wants       wants
-	NeedOnly    bool     // acr is essential: less is an error to the site
-	Resources   []string // RFC 8707
-	Pushed      id       // of the pushed request it came by, zero for none
-	Proved      id       // session that proved what fresh asks for, zero for none
-	ACR         acrSet   // asked for, by acr_values or claims
-	Term        rotaTerm // what the person was told of their turn
+	NeedOnly    bool      // acr is essential: less is an error to the site
+	Resources   []string  // RFC 8707
+	Pushed      id        // of the pushed request it came by, zero for none
+	Proved      id        // session that proved what fresh asks for, zero for none
+	ACR         acrSet    // asked for, by acr_values or claims
+	Term        rotaTerm  // what the person was told of their turn
+	Held        time.Time // what they were told of another device's lock: its end
 }
 
 // maxAgeMost is the longest max_age there is.
@@ -76,6 +77,7 @@ const (
 	tagTermTold
 	tagTermNext
 	tagTermUntil
+	tagHeld
 )
 
 func (q *request) marshal() []byte {
@@ -110,6 +112,7 @@ func (q *request) marshal() []byte {
 	f.flag(tagTermTold, q.Term.Told)
 	f.time(tagTermNext, q.Term.Next)
 	f.time(tagTermUntil, q.Term.Until)
+	f.time(tagHeld, q.Held)
 	return f
 }
 
@@ -174,6 +177,8 @@ func (q *request) unmarshal(p []byte) error {
 			q.Term.Next = moment(v)
 		case tagTermUntil:
 			q.Term.Until = moment(v)
+		case tagHeld:
+			q.Held = moment(v)
 		}
 	})
 	if err == nil {

@@ -40,7 +40,7 @@ func TestWhoseTurnItIsNotIsToldWhenAndTheSiteHearsIt(t *testing.T) {
 	if n, records := w.store.waited(), len(w.store.records); n != 0 || records != 0 {
 		t.Errorf("got %d store waits and %d records, want none: a refusal is not kept", n, records)
 	}
-	if _, in := br.cookies["__Host-"+cookieSession]; in {
+	if _, in := br.cookies[br.b.cookieName(cookieSession)]; in {
 		t.Error("got a session, want none of a login that was refused")
 	}
 	if got := w.travelled(); got != "started returned ended" {

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
 
 	"sinho/broker/client"
@@ -270,12 +269,17 @@ func (b *Broker) usable(s *session, q *request) bool {
 // reuse answers a request from a session: one read, one Apply.
 // agreed says that the person has just consented.
 func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, agreed bool) (Step, error) {
-	share, err := b.store.Read(ctx, s.Shard, s.key())
-	if errors.Is(err, store.ErrAbsent) {
-		return Step{}, errNoSession
+	keys := []string{s.key()}
+	if c.OneDevice != "" {
+		keys = append(keys, gripKey(c))
 	}
+	values, err := b.store.ReadAll(ctx, s.Shard, keys...)
 	if err != nil {
 		return Step{}, fmt.Errorf("read session: %w", away(err))
+	}
+	share := values[0]
+	if share == nil {
+		return Step{}, errNoSession
 	}
 	l, err := b.openPerson(s, share)
 	if err != nil {
@@ -291,6 +295,11 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 			err = b.silentTurn(ctx, o)
 		}
 		return Step{}, err
+	}
+	if c.OneDevice != "" {
+		if err := b.meet(ctx, o, values[1]); err != nil {
+			return Step{}, err
+		}
 	}
 	code, _, err := b.issue(ctx, o)
 	if err != nil {
@@ -319,10 +328,17 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	defer cancel()
 	step, err := b.reuse(ctx, &q, c, s, true)
 	var turn *notTurn
+	var other *elsewhere
 	switch {
 	case errors.Is(err, errNoSession):
 		b.dropSession(w)
 		return back(NoticeSession)
+	case errors.As(err, &other):
+		q.Held = other.until
+		if step, ok := b.toOther(q, other); ok {
+			return step, nil
+		}
+		return Step{}, b.internal(&q, c, err)
 	case errors.Is(err, errBirthdate):
 		return Step{Redirect: ChooserURL(sealed, Notice{Code: NoticeBirthdate, From: s.Provider})}, nil
 	case errors.As(err, &turn):
@@ -350,42 +366,6 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		return Step{}, b.internal(&q, c, err)
 	}
 	return step, nil
-}
-
-// trimmed drops what no cookie could carry; a dropped value is one not given.
-func trimmed(who providers.Identity) providers.Identity {
-	for _, f := range []struct {
-		value *string
-		most  int
-	}{
-		{&who.Issuer, 255},
-		{&who.Subject, 255},
-		{&who.Name, 200},
-		{&who.Birthdate, 10},
-		{&who.Gender, 10},
-		{&who.Phone, 20},
-		{&who.Email, 254},
-		{&who.Carrier, 20},
-		{&who.Nickname, 100},
-		{&who.Picture, 400},
-		{&who.GivenName, 100},
-		{&who.FamilyName, 100},
-		{&who.MiddleName, 100},
-		{&who.Username, 100},
-		{&who.Profile, 200},
-		{&who.Website, 200},
-		{&who.ZoneInfo, 40},
-		{&who.Locale, 20},
-	} {
-		if len(*f.value) > f.most {
-			*f.value = ""
-		}
-		*f.value = strings.ToValidUTF8(*f.value, "")
-	}
-	if a := who.Address; a != nil && len(a.Formatted)+len(a.Street)+len(a.Locality)+len(a.Region)+len(a.PostalCode)+len(a.Country) > 600 {
-		who.Address = nil
-	}
-	return who
 }
 
 // away makes every failure of the store that is no answer ErrUnavailable.

@@ -172,14 +172,16 @@ func (b *Broker) end(ctx context.Context, shard store.Shard, person []byte, over
 // those that nobody can open, and deletes records, all in one operation: from then
 // on nothing lives that was given under them. before sees the entries first, and
 // says what to delete, the most important first; it is called again where the list
-// has changed meanwhile.
+// has changed meanwhile. The locks end that ended
+// sessions held.
 func (b *Broker) strike(ctx context.Context, shard store.Shard, person []byte, over func(*visit) bool, before func([]visit) ([]string, error)) ([]visit, error) {
 	for range maxStrikes {
-		list, err := b.list(ctx, shard)
+		list, locks, err := b.standing(ctx, shard)
 		if err != nil {
 			return nil, err
 		}
-		ended, ops := b.without(person, list, over)
+		ended, kept, ops := b.without(person, list, over)
+		ops = append(ops, b.letGo(locks, ended, kept)...)
 		keys, err := before(ended)
 		if err != nil {
 			return nil, err
@@ -204,11 +206,11 @@ func (b *Broker) strike(ctx context.Context, shard store.Shard, person []byte, o
 
 // without are the entries of a list that are over, and the Ops by which it loses
 // them and what cannot be opened, if it is still as it was.
-func (b *Broker) without(person, list []byte, over func(*visit) bool) (ended []visit, ops []store.Op) {
+func (b *Broker) without(person, list []byte, over func(*visit) bool) (ended, kept []visit, ops []store.Op) {
 	if list == nil {
-		return nil, []store.Op{{Kind: store.PutNew, Key: listKey, TTL: store.MinTTL}} // still none
+		return nil, nil, []store.Op{{Kind: store.PutNew, Key: listKey, TTL: store.MinTTL}} // still none
 	}
-	var kept []byte
+	var rest []byte
 	var until time.Time
 	for entry := range b.entries(list) {
 		v, ok := b.openVisit(person, entry)
@@ -217,17 +219,17 @@ func (b *Broker) without(person, list []byte, over func(*visit) bool) (ended []v
 		case over(&v):
 			ended = append(ended, v)
 		default:
-			kept = append(kept, entry...)
+			kept, rest = append(kept, v), append(rest, entry...)
 			if v.Until.After(until) {
 				until = v.Until
 			}
 		}
 	}
 	change := store.Op{Kind: store.Delete, Key: listKey}
-	if kept != nil {
-		change = store.Op{Kind: store.Put, Key: listKey, Value: kept, TTL: max(until.Sub(b.now()), store.MinTTL)}
+	if rest != nil {
+		change = store.Op{Kind: store.Put, Key: listKey, Value: rest, TTL: max(until.Sub(b.now()), store.MinTTL)}
 	}
-	return ended, []store.Op{{Kind: store.Hold, Key: listKey, Value: list}, change}
+	return ended, kept, []store.Op{{Kind: store.Hold, Key: listKey, Value: list}, change}
 }
 
 // entries are those of a list, oldest first; none of one of another form.

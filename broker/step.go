@@ -70,6 +70,7 @@ const (
 	NoticeCrowd     = "crowd"     // too many pushes were asked for from this network
 	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
 	NoticeBirthdate = "birthdate" // the provider vouches for no birthdate, and a rota needs one
+	NoticeDevice    = "device"    // another device is in; a login here takes its place
 )
 
 // Step is what the page layer does next. Exactly one field is set.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 
 	"sinho/providers"
 )
@@ -43,4 +44,16 @@ func (b *Broker) logFailure(ctx context.Context, q *request, e *providers.Error)
 		at = slog.LevelInfo
 	}
 	b.log(ctx, at, "provider failed", q.Ref, e.Class.String(), e, slog.String("provider", e.Provider), slog.String("vendor_code", wordOf(cmp.Or(e.Said, e.Code))))
+}
+
+// wordOf keeps what may stand in a log: [A-Za-z0-9_.-]{0,40}.
+func wordOf(s string) string {
+	s = strings.Map(func(c rune) rune {
+		switch {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '.', c == '-':
+			return c
+		}
+		return -1
+	}, s[:min(len(s), 200)])
+	return s[:min(len(s), 40)]
 }

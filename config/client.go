@@ -90,6 +90,18 @@ type Client struct {
 	// their verified date of birth. Needs min_assurance: verified. Left out: everybody,
 	// at any time.
 	Rota string `yaml:"rota"`
+	// Each person on one device at a time, whichever provider they use: end_older (a
+	// login on another device ends the session at the first), or refuse (another
+	// device is refused until device_lock is over). Needs min_assurance: verified, and
+	// asserts_ci at every verified provider of this client. Left out: as many as they
+	// like.
+	OneDevice string `yaml:"one_device"`
+	// A name that clients with one lock together share, 1 to 32 of a-z 0-9 and -; all
+	// of them have the same one_device and device_lock. Left out: this client alone.
+	DeviceGroup string `yaml:"device_group"`
+	// How long a device counts as in use after the last login or single sign-on there,
+	// 1m to 12h. Left out: 10m with refuse, 12h with end_older.
+	DeviceLock time.Duration `yaml:"device_lock"`
 	// Asks people before the site learns anything of them. For sites that are not
 	// your own.
 	Consent bool `yaml:"consent"`

@@ -37,6 +37,7 @@ func (c *Config) Validate() error {
 	r.alerts()
 	r.clients()
 	r.rotas()
+	r.devices()
 	r.providers()
 	if len(r.mistakes) == 0 {
 		return nil

@@ -44,6 +44,9 @@ type Flow struct {
 
 	TurnedAway func(r *http.Request, sealed string) (broker.TurnedAway, error)
 	TurnBack   func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
+
+	Elsewhere     func(r *http.Request, sealed string) (broker.HeldElsewhere, error)
+	ElsewhereBack func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 }
 
 // Config is everything the pages depend on. Flow must be complete; the rest
@@ -85,7 +88,7 @@ func New(cfg Config) (*Web, error) {
 	f := cfg.Flow
 	if f.Resume == nil || f.Begin == nil || f.Continue == nil || f.Finish == nil || f.Waiting == nil || f.Leave == nil ||
 		f.Resend == nil || f.Decline == nil || f.Mine == nil || f.EndMine == nil || f.Departed == nil ||
-		f.TurnedAway == nil || f.TurnBack == nil {
+		f.TurnedAway == nil || f.TurnBack == nil || f.Elsewhere == nil || f.ElsewhereBack == nil {
 		return nil, errors.New("new web: Config.Flow is incomplete")
 	}
 	if cfg.Log == nil {
@@ -105,7 +108,7 @@ func New(cfg Config) (*Web, error) {
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post", "turn"} {
+	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post", "turn", "device"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
 			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
@@ -117,7 +120,7 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /turn, /sessions,
+// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /turn, /device, /sessions,
 // /logged-out, /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
@@ -129,6 +132,8 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("POST /certificates", web.certificates)
 	mux.HandleFunc("GET /turn", web.turn)
 	mux.HandleFunc("POST /turn", web.turnBack)
+	mux.HandleFunc("GET /device", web.device)
+	mux.HandleFunc("POST /device", web.deviceBack)
 	mux.HandleFunc("GET /sessions", web.mine)
 	mux.HandleFunc("POST /sessions/{what}", web.endMine)
 	mux.HandleFunc("GET /callback/{provider}", web.callback)
@@ -156,6 +161,7 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}/resend", web.only("POST"))
 	mux.HandleFunc("/certificates", web.only("POST"))
 	mux.HandleFunc("/turn", web.only("GET, HEAD, POST"))
+	mux.HandleFunc("/device", web.only("GET, HEAD, POST"))
 	mux.HandleFunc("/sessions", web.only("GET, HEAD"))
 	mux.HandleFunc("/sessions/{what}", web.only("POST"))
 	mux.HandleFunc("/logged-out", web.only("GET, HEAD"))

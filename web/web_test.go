@@ -32,6 +32,7 @@ type fake struct {
 	departed broker.Departed
 
 	away broker.TurnedAway
+	held broker.HeldElsewhere
 }
 
 func (f *fake) flow() Flow {
@@ -82,6 +83,14 @@ func (f *fake) flow() Flow {
 		TurnedAway: func(_ *http.Request, sealed string) (broker.TurnedAway, error) {
 			f.calls = append(f.calls, "turned away "+sealed)
 			return f.away, f.err
+		},
+		Elsewhere: func(_ *http.Request, sealed string) (broker.HeldElsewhere, error) {
+			f.calls = append(f.calls, "elsewhere "+sealed)
+			return f.held, f.err
+		},
+		ElsewhereBack: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
+			f.calls = append(f.calls, "elsewhere back "+sealed)
+			return f.step, f.err
 		},
 		TurnBack: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
 			f.calls = append(f.calls, "turn back "+sealed)

@@ -96,6 +96,16 @@ type Client struct {
 	// Rota names the rota by which its people log in: only those whose turn it is, by
 	// their verified birthdate. Needs MinAssurance Verified. Empty: everybody.
 	Rota string
+	// OneDevice is one of the Device constants: whether each person may be in on one
+	// device at a time, and what becomes of another. Needs MinAssurance Verified, for
+	// the same person must be known over every provider. Empty: as many as they like.
+	OneDevice string
+	// DeviceGroup names the clients that have one lock together, 1 to 32 of a-z 0-9
+	// and -; all have the same OneDevice and DeviceLock. Empty: a client by itself.
+	DeviceGroup string
+	// DeviceLock is how long a lock lasts after the last login or single sign-on: 1
+	// minute to 12 hours. Zero means 10 minutes with DeviceRefuse, else 12 hours.
+	DeviceLock time.Duration
 	// Consent asks people before claims go out: for sites that are not the
 	// operator's own.
 	Consent bool
@@ -163,6 +173,12 @@ const (
 const (
 	SessionShared = "shared" // a login at one site serves at others
 	SessionNone   = "none"   // every login is proven at a provider
+)
+
+// What becomes of a second device.
+const (
+	DeviceEndOlder = "end_older" // a login there ends the session at the first
+	DeviceRefuse   = "refuse"    // it is refused until the lock ends
 )
 
 // Push rules.

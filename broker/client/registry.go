@@ -43,7 +43,8 @@ type Registry struct {
 }
 
 // NewRegistry checks every client and fills in defaults: Name, Sector,
-// MinAssurance, Algorithm, AssertionAudience, Refresh, RefreshTTL, SessionRule, PushRule; a
+// MinAssurance, Algorithm, AssertionAudience, Refresh, RefreshTTL, SessionRule, PushRule,
+// DeviceGroup and DeviceLock of a client with OneDevice; a
 // public client has AuthNone and RequirePKCE. The error joins one *Mistake for each thing that is
 // wrong. No clients at all is a valid registry.
 func NewRegistry(clients ...Client) (*Registry, error) {
@@ -67,6 +68,7 @@ func NewRegistry(clients ...Client) (*Registry, error) {
 		if _, taken := r.clients[c.ID]; taken {
 			k.wrong("id", "is registered twice")
 		}
+		k.devicesAgree(r.clients)
 		mistakes = append(mistakes, k.mistakes...)
 		r.clients[c.ID] = c
 	}
@@ -116,6 +118,7 @@ func (k *check) all() {
 	k.policy()
 	k.keys()
 	k.sessions()
+	k.devices()
 	k.logout()
 	k.resources()
 	k.links()

@@ -4,12 +4,24 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"sinho/providers"
+)
+
+// Bounds of DeviceLock, and what stands in for zero with DeviceRefuse. The longest
+// is as long as a session; the name of a browser outlives it.
+const (
+	minLock        = time.Minute
+	maxLock        = 12 * time.Hour
+	defaultRefusal = 10 * time.Minute
+	maxGroups      = 8
+	alone          = "client:" // and the ID: the group of a client by itself
 )
 
 // Bounds of RefreshTTL, and what stands in for zero.
@@ -118,6 +130,65 @@ func (k *check) sessions() {
 	}
 	if c.Rota != "" && c.MinAssurance != providers.Verified {
 		k.wrong("rota", "is set, though min_assurance is not verified")
+	}
+}
+
+var groupName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+
+// devices checks whether people are held to one device.
+func (k *check) devices() {
+	c := k.client
+	if c.OneDevice == "" {
+		if c.DeviceGroup != "" {
+			k.wrong("device_group", "is set without one_device")
+		}
+		if c.DeviceLock != 0 {
+			k.wrong("device_lock", "is set without one_device")
+		}
+		return
+	}
+	if c.OneDevice != DeviceEndOlder && c.OneDevice != DeviceRefuse {
+		k.wrong("one_device", "%q is not %s or %s", c.OneDevice, DeviceEndOlder, DeviceRefuse)
+	}
+	if c.MinAssurance != providers.Verified {
+		k.wrong("one_device", "is set, though min_assurance is not verified: who has no CI would be another person with each provider")
+	}
+	switch {
+	case c.DeviceGroup == "":
+		c.DeviceGroup = alone + c.ID
+	case !groupName.MatchString(c.DeviceGroup) && c.DeviceGroup != alone+c.ID:
+		k.wrong("device_group", "%q is not 1 to 32 of a-z, 0-9 and -", c.DeviceGroup)
+	}
+	if c.DeviceLock == 0 {
+		c.DeviceLock = maxLock
+		if c.OneDevice == DeviceRefuse {
+			c.DeviceLock = defaultRefusal
+		}
+	}
+	if c.DeviceLock < minLock || c.DeviceLock > maxLock {
+		k.wrong("device_lock", "%v is not within %v and %v", c.DeviceLock, minLock, maxLock)
+	}
+}
+
+// devicesAgree: the clients of a group have one lock, so one rule.
+func (k *check) devicesAgree(before map[string]Client) {
+	c := k.client
+	if c.OneDevice == "" {
+		return
+	}
+	groups := map[string]bool{c.DeviceGroup: true}
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		other := before[id]
+		if other.OneDevice == "" || id == c.ID {
+			continue
+		}
+		groups[other.DeviceGroup] = true
+		if other.DeviceGroup == c.DeviceGroup && (other.OneDevice != c.OneDevice || other.DeviceLock != c.DeviceLock) {
+			k.wrong("device_group", "%q has %q in it, whose one_device or device_lock is another", c.DeviceGroup, id)
+		}
+	}
+	if len(groups) > maxGroups {
+		k.wrong("one_device", "makes more than %d groups with a lock: give clients a device_group together", maxGroups)
 	}
 }
 

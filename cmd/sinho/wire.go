@@ -115,6 +115,7 @@ func newFront(f front) (http.Handler, error) {
 			Finish: b.Finish, Waiting: b.Waiting, Leave: b.Leave, Resend: b.Resend,
 			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
 			TurnedAway: b.TurnedAway, TurnBack: b.TurnBack,
+			Elsewhere: b.Elsewhere, ElsewhereBack: b.ElsewhereBack,
 		},
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),

@@ -269,16 +269,7 @@ func (b *Broker) Elsewhere(r *http.Request, sealed string) (HeldElsewhere, error
 // ElsewhereBack takes a person who is in on another device back to the site, with
 // an error. The error is a *Problem.
 func (b *Broker) ElsewhereBack(w http.ResponseWriter, r *http.Request, sealed string) (Step, error) {
-	plain(w)
-	q, _, p := b.openRequest(r, sealed)
-	if p != nil {
-		return Step{}, p
-	}
-	if q.Held.IsZero() {
-		return Step{Redirect: ChooserURL(sealed, Notice{})}, nil
-	}
-	b.log(r.Context(), level(nil), "turned away", q.Ref, "access_denied", nil)
-	return b.reply(&q, "error", "access_denied", "error_description", inElsewhere), nil
+	return b.turnBack(w, r, sealed, inElsewhere, func(q *request) bool { return !q.Held.IsZero() })
 }
 
 const inElsewhere = "the person is logged in on another device"

@@ -28,16 +28,7 @@ func deviceWorld(t testing.TB, rule string, changes ...func(*Config)) (*world, *
 				BackchannelLogoutURI: "https://" + id + ".example/backchannel", Refresh: client.RefreshRotating,
 			})
 		}
-		for c := range cfg.Clients.All() {
-			if c.Native {
-				c.Sector = ""
-			}
-			all = append(all, c)
-		}
-		var err error
-		if cfg.Clients, err = client.NewRegistry(all...); err != nil {
-			t.Fatal(err)
-		}
+		withClients(t, cfg, all...)
 		for _, p := range cfg.Providers[:2] {
 			v := p.(redirector).vendor
 			v.info.Assurance, v.who.Assurance = providers.Verified, providers.Verified

@@ -138,16 +138,22 @@ func inZone(t time.Time, zone *time.Location) time.Time {
 // TurnBack takes a person whose turn it is not back to the site, with an error.
 // The error is a *Problem.
 func (b *Broker) TurnBack(w http.ResponseWriter, r *http.Request, sealed string) (Step, error) {
+	return b.turnBack(w, r, sealed, notTheirTurn, func(q *request) bool { return q.Term.Told })
+}
+
+// turnBack denies the site access by a request whose person was told why; one that
+// was not told is led to the chooser. The error is a *Problem.
+func (b *Broker) turnBack(w http.ResponseWriter, r *http.Request, sealed, why string, told func(*request) bool) (Step, error) {
 	plain(w)
 	q, _, p := b.openRequest(r, sealed)
 	if p != nil {
 		return Step{}, p
 	}
-	if !q.Term.Told {
+	if !told(&q) {
 		return Step{Redirect: ChooserURL(sealed, Notice{})}, nil
 	}
 	b.log(r.Context(), level(nil), "turned away", q.Ref, "access_denied", nil)
-	return b.reply(&q, "error", "access_denied", "error_description", notTheirTurn), nil
+	return b.reply(&q, "error", "access_denied", "error_description", why), nil
 }
 
 // notTheirTurn is what the site reads. When the turn is would tell it of the

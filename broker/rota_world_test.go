@@ -44,17 +44,7 @@ func rotaWorld(t testing.TB, changes ...func(*client.Client)) *world {
 		for _, change := range changes {
 			change(&clinic)
 		}
-		all := []client.Client{clinic}
-		for c := range cfg.Clients.All() {
-			if c.Native {
-				c.Sector = ""
-			}
-			all = append(all, c)
-		}
-		var err error
-		if cfg.Clients, err = client.NewRegistry(all...); err != nil {
-			t.Fatal(err)
-		}
+		withClients(t, cfg, clinic)
 		naver := cfg.Providers[0].(redirector).vendor
 		naver.info.Assurance = providers.Verified // an agency by redirect, for these tests
 		naver.who.Assurance = providers.Verified
@@ -69,6 +59,21 @@ func rotaWorld(t testing.TB, changes ...func(*client.Client)) *world {
 		v.who.Birthdate = "1990-05-09"
 	}
 	return w
+}
+
+// withClients has more of them than there are.
+func withClients(t testing.TB, cfg *Config, more ...client.Client) {
+	t.Helper()
+	for c := range cfg.Clients.All() {
+		if c.Native {
+			c.Sector = ""
+		}
+		more = append(more, c)
+	}
+	var err error
+	if cfg.Clients, err = client.NewRegistry(more...); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func clinic(changes ...string) []string {

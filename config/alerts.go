@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -50,8 +49,6 @@ const (
 	mostAddress = 2000 // bytes
 )
 
-var alertName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
-
 // Targets are the alerts as they are told.
 func (c *Config) Targets() []alert.Target {
 	var all []alert.Target
@@ -93,16 +90,7 @@ func (r *review) alerts() {
 	first := map[string]int{}
 	for i, a := range r.c.Alerts {
 		path := fmt.Sprintf("alerts[%d]", i)
-		switch other, twice := first[a.ID]; {
-		case a.ID == "":
-			r.wrong(path+".id", "is missing", "write a short name, such as ops")
-		case !alertName.MatchString(a.ID):
-			r.wrong(path+".id", fmt.Sprintf("%q is not 1 to 32 of a-z, 0-9 and -", a.ID), "write a short name, such as ops")
-		case twice:
-			r.wrong(path+".id", fmt.Sprintf("%q is the id of alerts[%d] too", a.ID, other), "give each an id of its own")
-		default:
-			first[a.ID] = i
-		}
+		r.ownID("alerts", i, a.ID, "ops", first)
 		if what := alertAddress(a.URL); what != "" { // it may have a token in it, so it is not quoted
 			r.wrong(path+".url", what, "write the https address that takes the messages; http is for localhost only")
 		}

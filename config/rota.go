@@ -144,16 +144,7 @@ func (r *review) rotas() {
 	first := map[string]int{}
 	for i, one := range r.c.Rotas {
 		path := fmt.Sprintf("rotas[%d]", i)
-		switch other, twice := first[one.ID]; {
-		case one.ID == "":
-			r.wrong(path+".id", "is missing", "write a short name, such as vaccine")
-		case !alertName.MatchString(one.ID):
-			r.wrong(path+".id", fmt.Sprintf("%q is not 1 to 32 of a-z, 0-9 and -", one.ID), "write a short name, such as vaccine")
-		case twice:
-			r.wrong(path+".id", fmt.Sprintf("%q is the id of rotas[%d] too", one.ID, other), "give each an id of its own")
-		default:
-			first[one.ID] = i
-		}
+		r.ownID("rotas", i, one.ID, "vaccine", first)
 		r.span(path+".grace", one.Grace, 0, mostGrace)
 		r.count(path+".rules", len(one.Rules), 1, mostRules)
 		for j, rule := range one.Rules {

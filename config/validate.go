@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -181,6 +182,24 @@ func (r *review) redis(address storeAddress, whole bool) {
 func (r *review) span(path string, got, least, most time.Duration) {
 	if got < least || got > most {
 		r.wrong(path, fmt.Sprintf("%v is not within %v and %v", got, least, most), "write a duration in that range")
+	}
+}
+
+// shortName is what alerts and rotas are called by.
+var shortName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
+
+// ownID checks the id of one of a list; first has the places of those before it.
+func (r *review) ownID(list string, i int, id, example string, first map[string]int) {
+	path := fmt.Sprintf("%s[%d].id", list, i)
+	switch other, twice := first[id]; {
+	case id == "":
+		r.wrong(path, "is missing", "write a short name, such as "+example)
+	case !shortName.MatchString(id):
+		r.wrong(path, fmt.Sprintf("%q is not 1 to 32 of a-z, 0-9 and -", id), "write a short name, such as "+example)
+	case twice:
+		r.wrong(path, fmt.Sprintf("%q is the id of %s[%d] too", id, list, other), "give each an id of its own")
+	default:
+		first[id] = i
 	}
 }
 

@@ -41,16 +41,6 @@ func (web *Web) device(w http.ResponseWriter, r *http.Request) {
 	web.render(w, "device", http.StatusOK, v)
 }
 
-// deviceBack answers POST /device: the person goes back to the site.
-func (web *Web) deviceBack(w http.ResponseWriter, r *http.Request) {
-	if err := readForm(w, r, maxForm); err != nil {
-		web.fail(w, r, err)
-		return
-	}
-	s, err := web.cfg.Flow.ElsewhereBack(w, r, r.PostForm.Get("r"))
-	web.step(w, r, s, err)
-}
-
 // untilClock is a time of the clock in Korea, in the minute after which it is
 // surely over.
 func (web *Web) untilClock(t time.Time) providers.Text {

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -98,14 +97,6 @@ func TestTheRefusalOfAnotherDeviceOnAPhone(t *testing.T) {
 				t.Errorf("%s: %s is %v pixels high, want 44 at least", name, id, got)
 			}
 		}
-		if dir := os.Getenv("SINHO_SCREENS"); dir != "" {
-			png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-			if err == nil {
-				err = os.WriteFile(dir+"/"+name+".png", png, 0o644)
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		}
+		p.picture(name)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -149,24 +148,11 @@ func TestConsentSessionsAndFrontChannelOnAPhone(t *testing.T) {
 	server := httptest.NewServer(pages.Handler())
 	t.Cleanup(server.Close)
 	p, _ := newPhone(t)
-	picture := func(name string) {
-		dir := os.Getenv("SINHO_SCREENS")
-		if dir == "" {
-			return
-		}
-		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-		if err == nil {
-			err = os.WriteFile(dir+"/"+name+".png", png, 0o644)
-		}
-		if err != nil {
-			t.Error(err)
-		}
-	}
 	p.do("the page that asks", chromedp.Navigate(server.URL+"/login?r=sealed-r_1"), chromedp.WaitVisible("#login-decline"))
-	picture("consent")
+	p.picture("consent")
 	p.do("agreeing leads to the site", chromedp.Click("#login-continue"), chromedp.WaitVisible("#site"))
 	p.do("my logins", chromedp.Navigate(server.URL+"/sessions"), chromedp.WaitVisible("#end-all"))
-	picture("sessions")
+	p.picture("sessions")
 	p.do("ending leads past the frame to the site", chromedp.Click("#end-all"), chromedp.WaitVisible("#site"))
 	if told.Load() == 0 {
 		t.Error("the site was not told in its frame")

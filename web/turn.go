@@ -44,14 +44,16 @@ func (web *Web) turn(w http.ResponseWriter, r *http.Request) {
 	web.render(w, "turn", http.StatusOK, v)
 }
 
-// turnBack answers POST /turn: the person goes back to the site.
-func (web *Web) turnBack(w http.ResponseWriter, r *http.Request) {
-	if err := readForm(w, r, maxForm); err != nil {
-		web.fail(w, r, err)
-		return
+// away answers POST /turn and POST /device: the person goes back to the site.
+func (web *Web) away(back func(http.ResponseWriter, *http.Request, string) (broker.Step, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if err := readForm(w, r, maxForm); err != nil {
+			web.fail(w, r, err)
+			return
+		}
+		s, err := back(w, r, r.PostForm.Get("r"))
+		web.step(w, r, s, err)
 	}
-	s, err := web.cfg.Flow.TurnBack(w, r, r.PostForm.Get("r"))
-	web.step(w, r, s, err)
 }
 
 // rotaLine tells whose turn it is in one line, nil where there is nothing to tell.

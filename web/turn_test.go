@@ -4,7 +4,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -218,17 +217,7 @@ func TestTurnsOnAPhone(t *testing.T) {
 		if js[bool](p, `document.documentElement.scrollWidth > 360`) {
 			t.Errorf("%s is wider than a phone of 360 pixels", name)
 		}
-		dir := os.Getenv("SINHO_SCREENS")
-		if dir == "" {
-			return
-		}
-		png, err := chromedp.Run(p.ctx, chromedp.FullScreenshot(100))
-		if err == nil {
-			err = os.WriteFile(dir+"/"+name+".png", png, 0o644)
-		}
-		if err != nil {
-			t.Error(err)
-		}
+		p.picture(name)
 	}
 	p.do("the chooser", chromedp.Navigate(server.URL+"/login?r=sealed-r_1"), chromedp.WaitVisible("#rota"))
 	look("rota-chooser")

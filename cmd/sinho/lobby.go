@@ -129,27 +129,11 @@ func (s *lobbySaid) place(seed [lobby.SeedSize]byte, number uint64) {
 	s.Number, s.Place, s.Shuffled = &number, &place, &shuffled
 	if shuffled {
 		s.KO += fmt.Sprintf(" %d번은 %d명 중 %d번째입니다.", number, s.Count, place+1)
-		s.EN += fmt.Sprintf(" Number %d of %d came to be the %s.", number, s.Count, ordinal(place+1))
+		s.EN += fmt.Sprintf(" Number %d of %d came to place %d.", number, s.Count, place+1)
 		return
 	}
 	s.KO += fmt.Sprintf(" %d번은 추첨 뒤에 온 번호라서 온 순서대로 %d번째입니다.", number, place+1)
-	s.EN += fmt.Sprintf(" Number %d came after the shuffle and is the %s, in the order of coming.", number, ordinal(place+1))
-}
-
-// ordinal is 1st, 2nd, 3rd, 4th.
-func ordinal(n uint64) string {
-	end := "th"
-	if n%100 < 11 || n%100 > 13 {
-		switch n % 10 {
-		case 1:
-			end = "st"
-		case 2:
-			end = "nd"
-		case 3:
-			end = "rd"
-		}
-	}
-	return fmt.Sprint(n) + end
+	s.EN += fmt.Sprintf(" Number %d came after the shuffle and has place %d, in the order of coming.", number, place+1)
 }
 
 // hexTo reads exactly as many bytes.

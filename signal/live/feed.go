@@ -80,10 +80,7 @@ func (f *Feed) serve(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "the board cannot be signed; GET /signal instead", http.StatusInternalServerError)
 		return
 	}
-	w.Header().Set("ETag", signed.etag)
-	w.Header().Set("Cache-Control", "public, max-age=1")
-	if matches(r.Header.Values("If-None-Match"), signed.etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if unchanged(w, r, signed.etag) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwt")

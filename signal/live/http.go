@@ -43,15 +43,23 @@ func servePreflight(w http.ResponseWriter, _ *http.Request) {
 func (l *Live) servePoll(w http.ResponseWriter, r *http.Request) {
 	f := l.hub.latest()
 	openToAll(w.Header())
-	w.Header().Set("ETag", f.etag)
-	w.Header().Set("Cache-Control", "public, max-age=1")
-	if matches(r.Header.Values("If-None-Match"), f.etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if unchanged(w, r, f.etag) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(f.body)))
 	_, _ = w.Write(f.body)
+}
+
+// unchanged names what is shown, and answers whoever has it already.
+func unchanged(w http.ResponseWriter, r *http.Request, etag string) bool {
+	w.Header().Set("ETag", etag)
+	w.Header().Set("Cache-Control", "public, max-age=1")
+	if !matches(r.Header.Values("If-None-Match"), etag) {
+		return false
+	}
+	w.WriteHeader(http.StatusNotModified)
+	return true
 }
 
 // matches compares If-None-Match weakly with an entity tag (RFC 9110, 13.1.2).

@@ -55,10 +55,7 @@ func summaryOf(b signal.Board) summary {
 func (l *Live) serveSummary(w http.ResponseWriter, r *http.Request) {
 	f := l.hub.latest()
 	openToAll(w.Header())
-	w.Header().Set("ETag", f.etag)
-	w.Header().Set("Cache-Control", "public, max-age=1")
-	if matches(r.Header.Values("If-None-Match"), f.etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if unchanged(w, r, f.etag) {
 		return
 	}
 	body, err := json.Marshal(summaryOf(f.board))

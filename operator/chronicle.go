@@ -119,7 +119,7 @@ func (c *Chronicle) Look(ctx context.Context, source Source) {
 	for _, s := range board.Providers {
 		c.keep(ctx, s.ID, board.At)
 		if source.Usual != nil {
-			source.Usual(s.ID, c.day(s.ID).usual())
+			source.Usual(s.ID, c.day(s.ID).week)
 		}
 	}
 }

@@ -17,6 +17,3 @@ func (d *day) learn(hour int64, first, second signal.Chapter) {
 	}
 	d.week = signal.WeekOf(newest, d.calm)
 }
-
-// usual is what is usual there. Only Look changes it and calls this.
-func (d *day) usual() signal.Week { return d.week }

@@ -46,7 +46,9 @@ func onRedis(t *testing.T) *place {
 		restart: func(t *testing.T) { sv.Restart(t) },
 		lose:    func(t *testing.T) { sv.Do(t, "flushall") },
 	}
-	p.open = func(t *testing.T) store.Store { return clocked{shop(t, shared.Options{Addrs: []string{sv.Addr}}), &p.hand} }
+	p.open = func(t *testing.T) store.Store {
+		return clocked{shop(t, shared.Options{Addrs: []string{sv.Addr}}), &p.hand}
+	}
 	return p
 }
 

@@ -92,38 +92,41 @@ func (r *Room) Look(ctx context.Context) (lobby.Queue, error) {
 	return q, err
 }
 
-// look is Look, with the second of the last step as it is stored.
-func (r *Room) look(ctx context.Context) (q lobby.Queue, second int64, err error) {
+// look is Look, with the counters as they are stored, not raised.
+func (r *Room) look(ctx context.Context) (q, stored lobby.Queue, err error) {
 	rec, err := r.read(ctx, "queue")
 	if err != nil {
-		return q, 0, fmt.Errorf("look at room %s: %w", r.cfg.Name, err)
+		return q, q, fmt.Errorf("look at room %s: %w", r.cfg.Name, err)
 	}
 	if rec.value == nil {
 		q, err = r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) { return q, nil })
-		return q, q.Second, err
+		return q, q, err
 	}
 	if q, err = r.saw(rec); err != nil {
-		return q, 0, err
+		return q, q, err
 	}
-	var stored lobby.Queue
 	err = stored.Unmarshal(rec.value)
-	return q, stored.Second, err
+	return q, stored, err
 }
 
 // Step moves the room on to the second of now, once for all nodes, and draws when
-// the time has come. Where now is more than five seconds from the last step, and
-// before the draw, the store's clock has the last word: a node whose own is wrong
-// neither draws nor calls anybody early, and what it has stepped binds nobody.
+// the time has come. What this node has seen above the counters, in tickets or
+// before a loss, is stored with it. Where now is more than five seconds from the
+// last step, and before the draw, the store's clock has the last word: a node whose
+// own is wrong neither draws nor calls anybody early, and what it has stepped binds
+// nobody.
 func (r *Room) Step(ctx context.Context, rules lobby.Rules, s lobby.Sample, now time.Time) (lobby.Queue, error) {
-	q, second, err := r.look(ctx)
+	q, stored, err := r.look(ctx)
 	if err != nil {
 		return q, err
 	}
-	if now, err = r.agree(ctx, second, now); err != nil {
+	if now, err = r.agree(ctx, stored.Second, now); err != nil {
 		return q, fmt.Errorf("step room %s: %w", r.cfg.Name, err)
 	}
 	q = back(q, now)
-	if second <= now.Unix()+apart && q.Second >= now.Unix() && (q.Drawn || now.Before(r.cfg.Opens)) {
+	behind := q.Main.Next > stored.Main.Next || q.Late.Next > stored.Late.Next || q.Main.Serving > stored.Main.Serving || q.Late.Serving > stored.Late.Serving
+	due := q.Second < now.Unix() || stored.Second > now.Unix()+apart || !q.Drawn && !now.Before(r.cfg.Opens)
+	if !behind && !due {
 		return q, nil
 	}
 	return r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) {
@@ -133,11 +136,11 @@ func (r *Room) Step(ctx context.Context, rules lobby.Rules, s lobby.Sample, now 
 
 // Switch opens or closes the room for everybody.
 func (r *Room) Switch(ctx context.Context, open bool, now time.Time) (lobby.Queue, error) {
-	q, second, err := r.look(ctx)
+	q, stored, err := r.look(ctx)
 	if err != nil {
 		return q, err
 	}
-	if now, err = r.agree(ctx, second, now); err != nil {
+	if now, err = r.agree(ctx, stored.Second, now); err != nil {
 		return q, fmt.Errorf("switch room %s: %w", r.cfg.Name, err)
 	}
 	return r.change(ctx, true, func(q lobby.Queue) (lobby.Queue, error) { return q.Switch(open, now), nil })

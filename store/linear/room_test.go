@@ -40,9 +40,7 @@ func TestRoomsOutliveFaults(t *testing.T) {
 				h := newHouse(t, r)
 				r.load = h.visit
 				r.drive(t)
-				if r.divided {
-					h.reunite(t)
-				}
+				h.goOn(t)
 				got := h.count()
 				t.Logf("%+v", got)
 				for _, f := range r.windows {
@@ -156,9 +154,10 @@ func (h *house) visit(ctx context.Context, n int) {
 	}
 }
 
-// reunite goes on until numbers of the successor are given out, while two servers
-// lead: the Sentinel leaves the one that was deposed alone for a while.
-func (h *house) reunite(t *testing.T) {
+// goOn lets people come until numbers of another run of the store are given out, if
+// any has ended: a block may outlive one by two seconds, and a Sentinel leaves a
+// master that was deposed alone for a while, so that two lead.
+func (h *house) goOn(t *testing.T) {
 	t.Helper()
 	var all sync.WaitGroup
 	defer all.Wait()
@@ -171,10 +170,10 @@ func (h *house) reunite(t *testing.T) {
 			}
 		})
 	}
-	redistest.Eventually(t, "numbers of the successor are given out", func() bool {
+	redistest.Eventually(t, "numbers of another run are given out", func() bool {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		return len(h.epochs) > 1
+		return len(h.epochs) > 1 || len(h.run.endings) == 0
 	})
 }
 
@@ -322,13 +321,14 @@ func TestTheCheckOfRoomsCanFail(t *testing.T) {
 			h := newHouse(t, r)
 			r.load = h.visit
 			r.drive(t)
+			h.goOn(t)
 			got := h.count()
 			t.Logf("%+v, %d promises broken", got, len(h.breaches))
 			if (len(h.breaches) > 0) != broken {
 				t.Errorf("got %d promises broken, want some %t: %.3q", len(h.breaches), broken, h.breaches)
 			}
-			if !broken && got.Epochs != 3 {
-				t.Errorf("got %d epochs, want one for each run", got.Epochs)
+			if got.Numbers == 0 || got.Spent == 0 || got.Refused == 0 {
+				t.Errorf("got %+v: the run shows nothing", got)
 			}
 		})
 	}

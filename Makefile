@@ -12,7 +12,7 @@ OP_ZITADEL := $(CACHE)/upstreams/zitadel
 OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
 OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights evidence-tickets screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -132,7 +132,7 @@ evidence-honesty: ## an hour of people through a brown-out, an outage, a dead pa
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 120m -v -run TestGreenTellsTheTruth ./e2e
 
-evidence-fuzz: ## a minute of new inputs for everything that reads what strangers and sites send (18 minutes)
+evidence-fuzz: ## a minute of new inputs for everything that reads what strangers, sites and waiting browsers send (23 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestFuzzingFindsNothing ./evidence
 
@@ -143,6 +143,10 @@ evidence-policies: ## seven ways to advise people in ten modelled worlds, on 20 
 evidence-lights: ## how soon lights follow a fault, and how often they turn without one, by the shipped rules in virtual time (2 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestLightsFollowFaults ./signal
+
+evidence-tickets: ## a million waiting-room numbers and passes from three processes on one Redis, then rooms under every fault of evidence-store (10 minutes)
+	@mkdir -p docs/evidence
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -p 1 -count=1 -timeout 60m -v -run 'TestAMillionTickets|TestRoomsOutliveFaults' ./lobby/room ./store/linear
 
 screens: ## the README's screenshots
 	@mkdir -p docs/screens

@@ -12,8 +12,8 @@ import (
 	"sinho/evidence"
 )
 
-// What strangers and sites send to the OpenID Provider, and the fuzz target that
-// reads it, by package.
+// What strangers and sites send to the OpenID Provider, what a waiting room hands
+// to browsers and keeps, and the fuzz target that reads it, by package.
 var fuzzed = []struct{ pkg, target string }{
 	{"./seal", "FuzzOpen"}, // first: it is what a miniature runs
 	{"./broker", "FuzzSealedValues"},
@@ -30,6 +30,11 @@ var fuzzed = []struct{ pkg, target string }{
 	{"./broker/client", "FuzzOpenRequest"},
 	{"./broker/client", "FuzzCheckAssertion"},
 	{"./broker/keys", "FuzzVerify"},
+	{"./lobby", "FuzzTicketForm"},
+	{"./lobby", "FuzzPassForm"},
+	{"./lobby", "FuzzQueueForm"},
+	{"./lobby", "FuzzFrame"},
+	{"./lobby/room", "FuzzOpenPapers"},
 }
 
 var executions = regexp.MustCompile(`execs: ([0-9]+)`)

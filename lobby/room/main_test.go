@@ -1,6 +1,7 @@
 package room
 
 import (
+	"fmt"
 	"os"
 	"testing"
 
@@ -9,5 +10,12 @@ import (
 
 func TestMain(m *testing.M) {
 	redistest.Quiet()
+	if addr := os.Getenv(nodeOfRoom); addr != "" {
+		if err := work(addr); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	os.Exit(m.Run())
 }

@@ -2,6 +2,7 @@ package room
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"sinho/lobby"
@@ -26,10 +27,11 @@ type block struct {
 	shuffled  bool // they take part in the draw
 }
 
-// good reports whether a number may come from the block.
-func (b *block) good(epoch uint64, opens, now time.Time) bool {
+// good reports whether a number may come from the block, by what was last seen of
+// the queue.
+func (b *block) good(seen *lobby.Queue, opens, now time.Time) bool {
 	age := now.Sub(b.taken)
-	return b.next < b.end && b.epoch == epoch && age < stale && age > -stale && (!b.shuffled || now.Before(opens))
+	return b.next < b.end && b.epoch == seen.Epoch && age < stale && age > -stale && (!b.shuffled || !seen.Drawn && now.Before(opens))
 }
 
 // grown is the size of the block after this one.
@@ -56,7 +58,8 @@ func (r *Room) LateNumber(ctx context.Context, now time.Time) (epoch, number uin
 	return r.number(ctx, 1, now)
 }
 
-func (r *Room) number(ctx context.Context, lane int, now time.Time) (epoch, number uint64, err error) {
+func (r *Room) number(ctx context.Context, lane int, claimed time.Time) (epoch, number uint64, err error) {
+	now := r.right(claimed)
 	if epoch, number, ok := r.fromBlock(lane, now); ok {
 		return epoch, number, nil
 	}
@@ -67,6 +70,11 @@ func (r *Room) number(ctx context.Context, lane int, now time.Time) (epoch, numb
 	defer done()
 	if epoch, number, ok := r.fromBlock(lane, now); ok { // taken meanwhile
 		return epoch, number, nil
+	}
+	if r.opening(now) {
+		if now, err = r.ask(ctx, claimed); err != nil {
+			return 0, 0, fmt.Errorf("number of room %s: %w", r.cfg.Name, err)
+		}
 	}
 	r.mu.Lock()
 	b := block{size: r.blocks[lane].grown(now), taken: now}
@@ -93,7 +101,7 @@ func (r *Room) fromBlock(lane int, now time.Time) (epoch, number uint64, ok bool
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	b := &r.blocks[lane]
-	if !b.good(r.seen.Epoch, r.cfg.Opens, now) {
+	if !b.good(&r.seen, r.cfg.Opens, now) {
 		return 0, 0, false
 	}
 	b.next++

@@ -51,6 +51,7 @@ type Room struct {
 	mu     sync.Mutex // guards what follows
 	last   record     // the counters as they were last seen
 	seen   lobby.Queue
+	off    time.Duration // how far the store's clock is ahead of the callers'
 	blocks [2]block
 	spent  map[string]record // by the name of a page of spent passes
 
@@ -87,38 +88,74 @@ func New(cfg Config, s store.Store) (*Room, error) {
 
 // Look reads the counters: one trip.
 func (r *Room) Look(ctx context.Context) (lobby.Queue, error) {
+	q, _, err := r.look(ctx)
+	return q, err
+}
+
+// look is Look, with the counters as they are stored, not raised.
+func (r *Room) look(ctx context.Context) (q, stored lobby.Queue, err error) {
 	rec, err := r.read(ctx, "queue")
 	if err != nil {
-		return lobby.Queue{}, fmt.Errorf("look at room %s: %w", r.cfg.Name, err)
+		return q, q, fmt.Errorf("look at room %s: %w", r.cfg.Name, err)
 	}
 	if rec.value == nil {
-		return r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) { return q, nil })
+		q, err = r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) { return q, nil })
+		return q, q, err
 	}
-	return r.saw(rec)
+	if q, err = r.saw(rec); err != nil {
+		return q, q, err
+	}
+	err = stored.Unmarshal(rec.value)
+	return q, stored, err
 }
 
 // Step moves the room on to the second of now, once for all nodes, and draws when
-// the time has come.
+// the time has come. What this node has seen above the counters, in tickets or
+// before a loss, is stored with it. Where now is more than five seconds from the
+// last step, and before the draw, the store's clock has the last word: a node whose
+// own is wrong neither draws nor calls anybody early, and what it has stepped binds
+// nobody.
 func (r *Room) Step(ctx context.Context, rules lobby.Rules, s lobby.Sample, now time.Time) (lobby.Queue, error) {
-	if q, err := r.Look(ctx); err != nil || q.Second >= now.Unix() && (q.Drawn || now.Before(r.cfg.Opens)) {
+	q, stored, err := r.look(ctx)
+	if err != nil {
 		return q, err
 	}
+	if now, err = r.agree(ctx, stored.Second, now); err != nil {
+		return q, fmt.Errorf("step room %s: %w", r.cfg.Name, err)
+	}
+	q = back(q, now)
+	behind := q.Main.Next > stored.Main.Next || q.Late.Next > stored.Late.Next || q.Main.Serving > stored.Main.Serving || q.Late.Serving > stored.Late.Serving
+	due := q.Second < now.Unix() || stored.Second > now.Unix()+apart || !q.Drawn && !now.Before(r.cfg.Opens)
+	if !behind && !due {
+		return q, nil
+	}
 	return r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) {
-		return r.drawn(q, now).Step(rules, s, now), nil
+		return back(r.drawn(q, now), now).Step(rules, s, now), nil
 	})
 }
 
 // Switch opens or closes the room for everybody.
 func (r *Room) Switch(ctx context.Context, open bool, now time.Time) (lobby.Queue, error) {
+	q, stored, err := r.look(ctx)
+	if err != nil {
+		return q, err
+	}
+	if now, err = r.agree(ctx, stored.Second, now); err != nil {
+		return q, fmt.Errorf("switch room %s: %w", r.cfg.Name, err)
+	}
 	return r.change(ctx, true, func(q lobby.Queue) (lobby.Queue, error) { return q.Switch(open, now), nil })
 }
 
-// drawn is the queue with the draw done, if it is time.
+// drawn is the queue with the draw done, if it is time. One that comes late, as
+// after an outage, keeps the seed secret as long as one in time.
 func (r *Room) drawn(q lobby.Queue, now time.Time) lobby.Queue {
-	if !now.Before(r.cfg.Opens) {
+	switch {
+	case now.Before(r.cfg.Opens):
+		return q
+	case r.cfg.Opens.IsZero():
 		return q.Draw(r.cfg.Opens)
 	}
-	return q
+	return q.Draw(now)
 }
 
 // Observe tells of a ticket that somebody holds: a number above the counters

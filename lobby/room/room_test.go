@@ -3,6 +3,7 @@ package room
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -33,6 +34,7 @@ func (c *counting) ReadAll(ctx context.Context, shard store.Shard, keys ...strin
 
 // place is a store that several nodes share, and how it dies.
 type place struct {
+	hand    // the store's clock
 	open    func(t *testing.T) store.Store
 	restart func(t *testing.T) // it comes back with what it had, as another run
 	lose    func(t *testing.T) // it comes back empty
@@ -40,18 +42,25 @@ type place struct {
 
 func onRedis(t *testing.T) *place {
 	sv := redistest.Start(t)
-	return &place{
-		open: func(t *testing.T) store.Store {
-			s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{sv.Addr}})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { s.Close() })
-			return s
-		},
+	p := &place{
 		restart: func(t *testing.T) { sv.Restart(t) },
 		lose:    func(t *testing.T) { sv.Do(t, "flushall") },
 	}
+	p.open = func(t *testing.T) store.Store {
+		return clocked{shop(t, shared.Options{Addrs: []string{sv.Addr}}), &p.hand}
+	}
+	return p
+}
+
+// shop is a node's store.
+func shop(t *testing.T, o shared.Options) store.Store {
+	t.Helper()
+	s, err := shared.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
 }
 
 // onBbolt has one store for all nodes, as the file has one process.
@@ -70,11 +79,12 @@ func onBbolt(t *testing.T) *place {
 	}
 	reopen(t, file)
 	t.Cleanup(func() { now.Close() })
-	return &place{
-		open:    func(*testing.T) store.Store { return now },
+	p := &place{
 		restart: func(t *testing.T) { reopen(t, file) },
 		lose:    func(t *testing.T) { file += ".new"; reopen(t, file) },
 	}
+	p.open = func(*testing.T) store.Store { return clocked{now, &p.hand} }
+	return p
 }
 
 // swap is a store that is opened anew beneath its users, between two tests of them.
@@ -215,37 +225,32 @@ func TestServingNeverGoesBack(t *testing.T) {
 	everywhere(t, func(t *testing.T, p *place) {
 		all := nodes(t, p, 3, time.Time{})
 		number(t, all[0], at(0))
-		highest := atomic.Uint64{}
-		var wait sync.WaitGroup
-		for i, r := range all {
-			wait.Go(func() {
-				before := uint64(0)
-				for s := range 60 {
-					q, err := r.Step(t.Context(), lobby.Rules{Min: float64(10 * (i + 1))}, lobby.Sample{}, at(float64(s)))
+		before := make([]uint64, len(all))
+		for second := range 60 {
+			now := at(float64(second))
+			p.is(now)
+			var wait sync.WaitGroup
+			for i, r := range all {
+				wait.Go(func() {
+					q, err := r.Step(t.Context(), lobby.Rules{Min: float64(10 * (i + 1))}, lobby.Sample{}, now)
 					if err == nil {
-						_, _, err = r.Number(t.Context(), at(float64(s)))
+						_, _, err = r.Number(t.Context(), now)
 					}
 					if err != nil {
 						t.Error(err)
-						return
 					}
-					if q.Main.Serving < before {
-						t.Errorf("node %d: serving went from %d to %d", i, before, q.Main.Serving)
+					if q.Main.Serving < before[i] {
+						t.Errorf("node %d: serving went from %d to %d", i, before[i], q.Main.Serving)
 					}
-					before = q.Main.Serving
-				}
-				for {
-					was := highest.Load()
-					if was >= before || highest.CompareAndSwap(was, before) {
-						return
-					}
-				}
-			})
+					before[i] = q.Main.Serving
+				})
+			}
+			wait.Wait()
 		}
-		wait.Wait()
-		high := highest.Load()
+		high := slices.Max(before)
 		for name, fault := range map[string]func(*testing.T){"restart": p.restart, "loss": p.lose} {
 			fault(t)
+			p.is(at(100))
 			for _, r := range all {
 				if q := step(t, r, 1, at(100)); q.Main.Serving < high {
 					t.Errorf("after a %s serving is %d, want %d at least", name, q.Main.Serving, high)
@@ -286,6 +291,7 @@ func TestTheDrawIsOneForAllNodes(t *testing.T) {
 			_, n := number(t, all[i%3], at(9.5))
 			last = max(last, n)
 		}
+		p.is(opens)
 		var wait sync.WaitGroup
 		queues := make([]lobby.Queue, 3)
 		for i, r := range all {

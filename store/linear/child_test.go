@@ -40,12 +40,15 @@ type question struct {
 	Attempt store.Attempt
 	Durable bool
 	Ops     []store.Op
-	Key     string // a Read, if set
+	Key     string   // a Read, if set
+	Keys    []string // a ReadAll, if set
 }
 
 type reply struct {
 	Outcome store.Outcome
 	Value   []byte
+	Values  [][]byte
+	Found   []bool // which of Values are there: nil and empty are one to gob
 	Absent  bool
 	Err     string
 }
@@ -86,10 +89,16 @@ func child(path string) error {
 
 func serve(s store.Store, q question) (a reply) {
 	var err error
-	if q.Key != "" {
+	switch {
+	case q.Key != "":
 		a.Value, err = s.Read(context.Background(), q.Shard, q.Key)
 		a.Absent = errors.Is(err, store.ErrAbsent)
-	} else {
+	case len(q.Keys) > 0:
+		a.Values, err = s.ReadAll(context.Background(), q.Shard, q.Keys...)
+		for _, v := range a.Values {
+			a.Found = append(a.Found, v != nil)
+		}
+	default:
 		a.Outcome, err = s.Apply(context.Background(), q.Shard, q.Attempt, q.Durable, q.Ops...)
 	}
 	if err != nil && !a.Absent {
@@ -204,9 +213,15 @@ func (r *remote) Read(_ context.Context, shard store.Shard, key string) ([]byte,
 	return a.Value, err
 }
 
-// ReadAll is what no plan does.
-func (*remote) ReadAll(context.Context, store.Shard, ...string) ([][]byte, error) {
-	return nil, store.ErrInvalid
+// ReadAll is what rooms do, and no plan.
+func (r *remote) ReadAll(_ context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	a, err := r.ask(question{Shard: shard, Keys: keys})
+	for i, found := range a.Found {
+		if !found {
+			a.Values[i] = nil
+		}
+	}
+	return a.Values, err
 }
 
 func (*remote) Now(context.Context) (time.Time, error) { return time.Now(), nil }

@@ -34,20 +34,7 @@ func TestStoresAreLinearizable(t *testing.T) {
 	e := evidence.New("store", seed)
 	defer e.Close(t)
 	out := report{faults: map[string]int{}, stores: map[string]verdict{}}
-	worlds := []struct {
-		name  string
-		again int // fresh servers each time
-		make  func(t *testing.T) *run
-	}{
-		{"embedded", 1, func(t *testing.T) *run { return embeddedFile(t, 3*rounds) }},
-		{"redis with a journal", 1, func(t *testing.T) *run { return oneServer(t, true, rounds) }},
-		{"redis in memory", 1, func(t *testing.T) *run { return oneServer(t, false, 2*rounds) }},
-		{"redis under a sentinel", again, sentinel},
-		{"redis under a sentinel, replica behind", again, behind},
-		{"redis under a sentinel, master deposed alive", again, deposed},
-		{"redis cluster", again, cluster},
-	}
-	for _, w := range worlds {
+	for _, w := range worlds(rounds, again) {
 		for n := range w.again {
 			t.Run(fmt.Sprintf("%s %d", w.name, n+1), func(t *testing.T) {
 				r := w.make(t)
@@ -64,6 +51,25 @@ func TestStoresAreLinearizable(t *testing.T) {
 	e.Demand(out.total.Twice == 0, fmt.Sprintf("%d values taken twice", out.total.Twice))
 	e.Demand(out.total.Illegal == 0 && out.total.Unknown == 0, fmt.Sprintf("%d histories not linearizable, %d not decided", out.total.Illegal, out.total.Unknown))
 	e.Demand(out.breaches == 0, fmt.Sprintf("%d attempts answered anew", out.breaches))
+}
+
+// world is a store with what happens to it.
+type world struct {
+	name  string
+	again int // fresh servers each time
+	make  func(t *testing.T) *run
+}
+
+func worlds(rounds, again int) []world {
+	return []world{
+		{"embedded", 1, func(t *testing.T) *run { return embeddedFile(t, 3*rounds) }},
+		{"redis with a journal", 1, func(t *testing.T) *run { return oneServer(t, true, rounds) }},
+		{"redis in memory", 1, func(t *testing.T) *run { return oneServer(t, false, 2*rounds) }},
+		{"redis under a sentinel", again, sentinel},
+		{"redis under a sentinel, replica behind", again, behind},
+		{"redis under a sentinel, master deposed alive", again, deposed},
+		{"redis cluster", again, cluster},
+	}
 }
 
 // judge decides a run and says what is wrong with it.

@@ -99,9 +99,17 @@ func (m *memory) Read(_ context.Context, shard store.Shard, key string) ([]byte,
 	return []byte(r.value), nil
 }
 
-// ReadAll is what no plan does.
-func (*memory) ReadAll(context.Context, store.Shard, ...string) ([][]byte, error) {
-	return nil, store.ErrInvalid
+// ReadAll is what rooms do, and no plan.
+func (m *memory) ReadAll(_ context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	values := make([][]byte, len(keys))
+	for i, key := range keys {
+		if r, found := get(m.shards[shard], key); found && r.mark != 't' {
+			values[i] = []byte(r.value)
+		}
+	}
+	return values, nil
 }
 
 func (*memory) Now(context.Context) (time.Time, error) { return time.Now(), nil }

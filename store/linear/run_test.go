@@ -54,6 +54,8 @@ type run struct {
 	// divided: two servers may have led at once, so that only what was given out
 	// is judged.
 	divided bool
+	// load is what runs in place of walk, if set.
+	load func(ctx context.Context, n int)
 
 	began    time.Time
 	steps    atomic.Int64
@@ -111,10 +113,14 @@ func (r *run) drive(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	var all sync.WaitGroup
 	var next atomic.Int64
+	load := r.walk
+	if r.load != nil {
+		load = r.load
+	}
 	for range r.groups {
 		all.Go(func() {
 			for !r.stop.Load() && ctx.Err() == nil {
-				r.walk(ctx, int(next.Add(1)))
+				load(ctx, int(next.Add(1)))
 			}
 		})
 	}

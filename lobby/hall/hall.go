@@ -1,0 +1,62 @@
+// Package hall is the waiting rooms of one node at work: it steps them once a
+// second, gives out tickets and passes to browsers, sends everybody the same
+// signed frame, and counts who is there.
+package hall
+
+import (
+	"time"
+
+	"sinho/lobby"
+)
+
+// Mode of a room.
+type Mode string
+
+// The modes.
+const (
+	Off    Mode = "off"    // nobody needs a pass
+	Auto   Mode = "auto"   // seen only while more come than may go on, and before an opening
+	Forced Mode = "forced" // everybody goes through it
+)
+
+// Setting is one room as it is to be now: the file's, with operators' orders
+// laid over it.
+type Setting struct {
+	Name     string        // 1 to 20 of a-z 0-9 and -
+	Title    [2]string     // Korean and English, "" for none
+	Clients  []string      // client_ids; empty: every client that no other room names
+	Mode     Mode          //
+	Min, Max float64       // people a second; Max 0: none
+	Opens    time.Time     // zero: it is open
+	Announce time.Time     // since when the opening stands: its commitment is made by the keys of then
+	Round    string        // at most 10 of a-z 0-9: another one is another queue, with numbers from 0
+	Early    time.Duration // until how long before the opening people may verify early; 0: not at all
+	Closed   bool          // nobody is called
+}
+
+// Purpose is what somebody wants at the door.
+type Purpose int
+
+// The purposes, as broker.Purpose has them.
+const (
+	Look Purpose = iota
+	Login
+	Session
+	Early
+)
+
+// Seat is what the page of the waiting room shows one browser.
+type Seat struct {
+	Room   Setting
+	Number uint64     // from 0, of the ticket
+	Late   uint64     // 1 and the number in the late lane, 0: not in it
+	View   lobby.View // as of Now
+	Frame  string     // the latest, a compact JWS; its payload is lobby.Frame
+	Now    time.Time
+	Opens  time.Time     // zero once it has opened
+	Proof  string        // commitment of the shuffle, hexadecimal, "" for none
+	MayBe  bool          // verifying early is offered now
+	Called bool          // a pass is in the browser's cookie: the chooser is the way on
+	Reload time.Duration // when a page without JavaScript comes again, 2 to 60 s: it grows with the distance
+	Spread time.Duration // of this ticket's own, 0 to 10 s: when to come once many may at the same moment
+}

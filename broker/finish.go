@@ -26,6 +26,9 @@ type answer struct {
 	refusal string    // or an OAuth error for the site
 	turn    *notTurn  // or the person's turn, which it is not
 	held    time.Time // or the end of another device's lock
+	queued  bool      // or it is back at the waiting room
+	pass    error     // for its pass was not good; nil: it has not opened
+	charged bool      // it is at the chooser, and its pass may be spent for nothing
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
@@ -45,8 +48,14 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 	case !a.held.IsZero():
 		end.Phase, end.Request.Held = phaseOver, a.held
 		step, ok = b.toDevice(end.Request)
+	case a.queued:
+		end.Phase, end.Queued = phaseOver, true
+		step, ok = b.toQueue(end.Request)
 	default:
 		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
+		if a.charged && end.Request.Paid == (id{}) {
+			end.Request.Paid = j.ID
+		}
 		step, ok = b.toChooser(&end, a.notice)
 	}
 	if !ok {
@@ -57,8 +66,14 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 		return Step{}, err
 	}
 	http.SetCookie(w, cookie)
-	if a.code != "" || a.proved != (id{}) {
+	if a.code != "" || a.proved != (id{}) || a.queued && a.pass == nil {
 		step.Proved = j.Provider
+	}
+	switch {
+	case a.code != "":
+		b.entered(w, j.Request.Client, j.Pass)
+	case a.pass != nil:
+		b.hooks.Doors.Refused(w, j.Request.Client, a.pass)
 	}
 	if a.session != "" {
 		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))
@@ -255,6 +270,8 @@ func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
 		return b.toTurn(j.Request)
 	case j.Phase == phaseOver && !j.Request.Held.IsZero():
 		return b.toDevice(j.Request)
+	case j.Phase == phaseOver && j.Queued:
+		return b.toQueue(j.Request)
 	case j.Phase == phaseOver:
 		return b.toChooser(j, j.Notice)
 	}
@@ -320,6 +337,9 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	a, err := b.complete(ctx, j, old, c, login)
 	var other *elsewhere
 	switch {
+	case refused(err):
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "pass", nil)
+		return answer{queued: true, pass: err}, true, nil
 	case errors.As(err, &other):
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, "device", nil)
 		return answer{held: other.until}, true, nil
@@ -330,7 +350,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		return answer{notice: NoticeAgain}, false, nil
 	case err != nil:
 		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
-		return answer{notice: NoticeStore}, false, nil
+		return answer{notice: NoticeStore, charged: a.charged}, false, nil
 	}
 	return a, true, nil
 }
@@ -354,23 +374,27 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 	if err != nil {
 		return answer{}, err
 	}
-	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil}
+	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil, early: j.Request.Early, pass: j.Pass}
 	o.holds = s.replaces != "" && old.continued(c.ID) // most likely: it was here before
 	code, fresh, err := b.issue(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}
 	outcome := "ok"
-	if errors.Is(err, errConsent) {
+	switch {
+	case errors.Is(err, errConsent):
 		err = b.keepSession(ctx, o)
 		a, outcome, fresh = answer{proved: s.ID}, "to_agree", true
+	case errors.Is(err, errNotOpen):
+		err = b.keepSession(ctx, o)
+		a, outcome, fresh = answer{queued: true}, "early", true
 	}
 	if err != nil {
-		return answer{}, err
+		return answer{charged: o.charged}, err
 	}
 	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, outcome, nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
 	if fresh {
 		a.lives = s.Expires
 		if a.session, err = b.sealSession(s); err != nil {
-			return answer{}, err
+			return answer{charged: o.charged}, err
 		}
 	}
 	return a, nil

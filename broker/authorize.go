@@ -110,9 +110,14 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	if len(sealed) > maxSealedRequest {
 		return &siteError{q: q, code: "invalid_request", desc: tooLong}
 	}
-	to := QueueURL(sealed)
+	to := ""
 	if !inRoom {
-		to = cmp.Or(b.looking(w, r, q, sealed), ChooserURL(sealed, notice))
+		to = cmp.Or(b.looking(w, r, q), ChooserURL(sealed, notice))
+	} else if step, ok := b.toQueue(*q); ok {
+		to = step.Redirect
+	}
+	if to == "" {
+		return errUnsealed
 	}
 	redirect(w, to)
 	return nil

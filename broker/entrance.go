@@ -116,7 +116,7 @@ func (b *Broker) door(w http.ResponseWriter, r *http.Request, q *request, want P
 
 // looking is the waiting room for whoever would see the chooser of q, "" if they
 // may. Nothing begins there, so with the store away it is shown.
-func (b *Broker) looking(w http.ResponseWriter, r *http.Request, q *request, sealed string) string {
+func (b *Broker) looking(w http.ResponseWriter, r *http.Request, q *request) string {
 	e, err := b.door(w, r, q, EnterLook)
 	if err != nil {
 		b.log(r.Context(), level(err), "waiting room not asked", q.Ref, NoticeStore, err)
@@ -124,7 +124,8 @@ func (b *Broker) looking(w http.ResponseWriter, r *http.Request, q *request, sea
 	if !e.Wait {
 		return ""
 	}
-	return QueueURL(sealed)
+	step, _ := b.toQueue(*q) // sealing fails without keys alone, and then everything does
+	return step.Redirect
 }
 
 // starting asks the waiting room about a login that is about to begin. It gives
@@ -136,25 +137,26 @@ func (b *Broker) starting(w http.ResponseWriter, r *http.Request, q *request, se
 		b.log(r.Context(), level(err), "waiting room not asked", q.Ref, NoticeStore, err)
 		return nil, ChooserURL(sealed, Notice{Code: NoticeStore})
 	case e.Wait:
-		if step, ok := b.toQueue(*q); ok {
-			return nil, step.Redirect
-		}
-		return nil, QueueURL(sealed)
+		step, _ := b.toQueue(*q)
+		return nil, step.Redirect
 	}
 	return e.Pass, ""
 }
 
-// queued is q in the waiting room: a login ahead of the opening is over then.
-func queued(q request) request {
+// queued is q in the waiting room. People wait there for longer than they choose,
+// and leave the page alone meanwhile. A login ahead of the opening is over.
+func (b *Broker) queued(q request) request {
 	q.Early, q.Term, q.Held = false, rotaTerm{}, time.Time{}
+	if until := q.Began.Add(queueMost); until.After(q.Expires) {
+		q.Expires = until
+	}
 	return q
 }
 
-// toQueue is the way to the waiting room, same request. People wait there for
-// longer than they choose.
+// toQueue is the way to the waiting room, same request.
 func (b *Broker) toQueue(q request) (Step, bool) {
-	q = queued(q)
-	sealed, err := b.extended(&q, queueMost)
+	q = b.queued(q)
+	sealed, err := b.sealRequest(&q)
 	return Step{Redirect: QueueURL(sealed)}, err == nil
 }
 

@@ -28,7 +28,7 @@ func (b *Broker) Resume(w http.ResponseWriter, r *http.Request, sealed string) (
 	login := b.shown(r, &q, c, sealed, b.now())
 	login.Early = q.Early
 	login.Continue = login.Continue && !q.Early
-	login.Queue = b.looking(w, r, &q, sealed)
+	login.Queue = b.looking(w, r, &q)
 	return login, nil
 }
 

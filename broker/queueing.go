@@ -23,16 +23,16 @@ type Queueing struct {
 }
 
 // Queue opens r for the page of the waiting room, and checks it against the browser
-// that shows it. It extends the life of the request, up to 12 hours from its
-// beginning. It does no I/O. The error is a *Problem.
+// that shows it. It extends the life of the request to 12 hours from its beginning.
+// It does no I/O. The error is a *Problem.
 func (b *Broker) Queue(w http.ResponseWriter, r *http.Request, sealed string) (Queueing, error) {
 	plain(w)
 	q, c, p := b.openRequest(r, sealed)
 	if p != nil {
 		return Queueing{}, p
 	}
-	q = queued(q)
-	fresh, err := b.extended(&q, queueMost)
+	q = b.queued(q)
+	fresh, err := b.sealRequest(&q)
 	if err != nil {
 		return Queueing{}, b.internal(&q, c, err)
 	}
@@ -69,10 +69,11 @@ func (b *Broker) VerifyEarly(w http.ResponseWriter, r *http.Request, sealed stri
 		return Step{}, p
 	}
 	if !b.mayVerify(&q, c, b.opens(c.ID)) {
-		if step, ok := b.toQueue(q); ok {
-			return step, nil
+		step, ok := b.toQueue(q)
+		if !ok {
+			return Step{}, b.internal(&q, c, errUnsealed)
 		}
-		return Step{Redirect: QueueURL(sealed)}, nil
+		return step, nil
 	}
 	q.Early = true
 	early, err := b.renew(q)

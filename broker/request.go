@@ -206,23 +206,19 @@ func (b *Broker) sealRequest(q *request) (string, error) {
 }
 
 // renew seals q again on the way back to the chooser, with its life extended
-// when little of it is left.
-func (b *Broker) renew(q request) (string, error) { return b.extended(&q, requestMost) }
-
-// extended seals q again, with its life extended when little of it is left, up to
-// so long from its beginning. It never becomes shorter.
-func (b *Broker) extended(q *request, most time.Duration) (string, error) {
+// when little of it is left. The waiting room may have extended it further.
+func (b *Broker) renew(q request) (string, error) {
 	now := b.now()
 	if q.Expires.Sub(now) < requestFresh {
 		until := now.Add(requestTTL)
-		if last := q.Began.Add(most); until.After(last) {
+		if last := q.Began.Add(requestMost); until.After(last) {
 			until = last
 		}
 		if until.After(q.Expires) {
 			q.Expires = until
 		}
 	}
-	return b.sealRequest(q)
+	return b.sealRequest(&q)
 }
 
 // openRequest opens r and checks it against the browser that shows it.

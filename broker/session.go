@@ -336,7 +336,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		if step, ok := b.toQueue(q); ok {
 			return step, nil
 		}
-		return Step{}, b.internal(&q, c, errors.New("seal request anew"))
+		return Step{}, b.internal(&q, c, errUnsealed)
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()

@@ -114,15 +114,13 @@ func (p *presence) count(from uint64, now time.Time) (first [horizon]uint16, all
 			delete(p.pages, n)
 			continue
 		}
-		there, some := uint16(0), false
+		there := uint16(0)
 		for i := range page.sockets {
-			here := page.sockets[i] > 0 || page.until[i] > second
-			some = some || here
-			if here && n*lobby.Thousand+uint64(i) >= from {
+			if (page.sockets[i] > 0 || page.until[i] > second) && n*lobby.Thousand+uint64(i) >= from {
 				there++
 			}
 		}
-		if !some {
+		if there == 0 {
 			delete(p.pages, n)
 		}
 		all += uint32(there)

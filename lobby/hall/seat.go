@@ -101,10 +101,10 @@ func (v *visit) reload(s *Seat) time.Duration {
 		return whole(min(left-soonest, farthest-jitter))
 	}
 	switch {
-	case s.Called || s.View.TooLate:
-		return soonest
 	case v.set.Closed || s.View.Closed:
 		return whole(farthest/2 + jitter)
+	case s.Called || s.View.TooLate || s.View.Drawn && s.View.Ahead == 0:
+		return soonest
 	case s.View.Known:
 		return whole(time.Duration(min(s.View.P50/4, farthest.Seconds()) * float64(time.Second)))
 	case s.View.Ahead > lobby.Thousand:

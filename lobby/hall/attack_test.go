@@ -319,6 +319,9 @@ func TestAttackWaitingRoomReplayAfterUse(t *testing.T) {
 			t.Errorf("got %+v and %+v, want each refused once", in.Tickets, in.Passes)
 		}
 
+		before := &device{name: d.name, cookies: map[string]string{"__Host-sinho-t-main": unpassed}}
+		before.waits(all[0], "shop", Login, true) // put aside before it had a pass, on the node that knows
+
 		elsewhere := scenes(t, st, 1, auto("main"))[0] // a node that has not heard of it
 		elsewhere.clock.Store(all[0].clock.Load())
 		elsewhere.tick(t.Context())

@@ -174,7 +174,7 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 		v.Verify = fmt.Sprintf("sinho lobby verify --commitment %s --seed %s --count %d --number %d", f.Proof, f.Seed, f.Crowd, s.Number)
 	}
 	web.ready(&v, r)
-	v.Script = v.queueWords()
+	v.Script = web.calls[v.Lang]
 	allowForms(w.Header(), q.Login)
 	status := http.StatusOK
 	if away {

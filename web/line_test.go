@@ -232,19 +232,3 @@ func TestTheWaitingRoomsScriptHasItsWords(t *testing.T) {
 		t.Errorf("got %d keys, want all", len(keys))
 	}
 }
-
-func BenchmarkWaitingRoom(b *testing.B) {
-	var t testing.T
-	room := &waitingRoom{seat: seatOf(&t, 8500, 0, nil)}
-	web, err := New(Config{Flow: (&fake{queueing: someQueueing()}).flow(), Seat: room.take, Board: allGreen(), Now: func() time.Time { return noon }})
-	if err != nil {
-		b.Fatal(err)
-	}
-	h := web.Handler()
-	b.ReportAllocs()
-	for b.Loop() {
-		room.asks = room.asks[:0]
-		w := get(h, "/queue?r=x")
-		b.ReportMetric(float64(w.Body.Len()), "bytes")
-	}
-}

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"sinho/broker"
@@ -285,6 +286,29 @@ func TestTheWaitingRoomInRoughWeather(t *testing.T) {
 		js[bool](p, `window.on = 61000, true`)
 		p.until(`location.pathname === "/login"`)
 	})
+}
+
+// TestTheWaitingRoomSoundsInARealBrowser presses the button as a person does, and
+// looks at the page by night.
+func TestTheWaitingRoomSoundsInARealBrowser(t *testing.T) {
+	s, base := newQueueStage(t)
+	p, complaints := newPhone(t)
+	p.do("widen", chromedp.EmulateViewport(412, 915))
+	night := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, night); err != nil {
+		t.Fatal(err)
+	}
+	s.set(func(s *queueStage) { open(placeOf(777) / 3)(&s.frame) })
+	p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+	p.until(fmt.Sprintf(isShown, "wait"))
+	p.do("press", chromedp.Click("#sound"))
+	p.until(`document.querySelector("#sound").getAttribute("aria-pressed") === "true" && document.querySelector("#calls-say").textContent === "차례가 되면 방금 그 소리가 나요."`)
+	js[bool](p, `document.querySelector("#shuffle").open = true`)
+	p.fits(412)
+	p.picture("queue-night-ko")
+	for _, c := range complaints() {
+		t.Errorf("the browser complains: %s", c)
+	}
 }
 
 // TestTheWaitingRoomFitsAPhone walks through the states in both languages; with

@@ -148,6 +148,7 @@ evidence-tickets: ## a million waiting-room numbers and passes from three proces
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -p 1 -count=1 -timeout 60m -v -run 'TestAMillionTickets|TestRoomsOutliveFaults' ./lobby/room ./store/linear
 
-screens: ## the README's screenshots
+screens: ## the screenshots of the documentation
 	@mkdir -p docs/screens
 	SINHO_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 5m -run TestScreens ./e2e
+	SINHO_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 5m -run 'TestTheWaitingRoomFitsAPhone/^(before|waiting)_ko$$' ./web

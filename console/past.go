@@ -211,6 +211,9 @@ func (c *Console) words(ctx context.Context, since time.Time) (all []auditLine, 
 			if e.At.Before(since) {
 				return all, false, nil
 			}
+			if e.Room != "" {
+				continue // no light's
+			}
 			if len(all) == mostListed {
 				return all, true, nil
 			}

@@ -202,26 +202,24 @@ func (o orders) encode(known func(string) bool) ([]byte, error) {
 // then, and what was replaced. done: it was made before, or there is nothing to take back.
 func (o orders) after(c RoomChange, now time.Time, round func() string) (next orders, is, replaced RoomOrder, done bool, err error) {
 	was := o.Rooms[c.Room]
-	switch {
-	case was.ID == c.ID:
-		return o, was, was, true, nil
-	case was.ID != c.Seen:
-		return o, was, was, false, ErrRoomChanged
-	}
-	of := c.Do
 	is = was
+	of, back := c.Do, true
 	switch c.Do {
 	case RoomOpen:
 		of = RoomClose
 	case RoomBack:
 		of = c.Of
 	default:
+		back = false
 	}
 	replaced = is.without(of)
-	c.add(&is, was, now, round)
-	if replaced.Empty() && (c.Do == RoomOpen || c.Do == RoomBack) {
+	switch {
+	case was.ID == c.ID, back && replaced.Empty():
 		return o, was, was, true, nil
+	case was.ID != c.Seen:
+		return o, was, was, false, ErrRoomChanged
 	}
+	c.add(&is, was, now, round)
 	is.ID = c.ID
 	next = orders{Version: max(o.Version+1, now.UnixMilli()), Rooms: maps.Clone(o.Rooms)}
 	if next.Rooms == nil {

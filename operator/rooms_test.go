@@ -73,6 +73,7 @@ func TestAnOrderReachesEveryNodeAndIsTakenBack(t *testing.T) {
 		if o := a.Orders(); len(o) != 0 {
 			t.Errorf("got %+v, want nothing ordered", o)
 		}
+		order(t, b, RoomChange{ID: "four", Room: "vaccine", Do: RoomBack, Of: RoomLimits, By: "minsu", Seen: "three"})
 		restarted := node()
 		look(t, restarted)
 		same(t, "a node that starts", restarted.Orders(), a.Orders())

@@ -83,12 +83,16 @@ type card struct {
 	Contact providers.Contact
 }
 
-// login answers GET /login: the chooser.
+// login answers GET /login: the chooser, or the waiting room that stands before it.
 func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	l, err := web.cfg.Flow.Resume(r, q.Get("r"))
+	l, err := web.cfg.Flow.Resume(w, r, q.Get("r"))
 	if err != nil {
 		web.fail(w, r, err)
+		return
+	}
+	if l.Queue != "" {
+		seeOther(w, l.Queue)
 		return
 	}
 	web.showChooser(w, r, http.StatusOK, l, broker.Notice{Code: q.Get("notice"), From: q.Get("from"), Wait: waitIn(q.Get("wait"))}, nil)

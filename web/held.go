@@ -85,7 +85,7 @@ func (web *Web) certificates(w http.ResponseWriter, r *http.Request) {
 		web.fail(w, r, err)
 		return
 	}
-	l, err := web.cfg.Flow.Resume(r, r.PostForm.Get("r"))
+	l, err := web.cfg.Flow.Resume(w, r, r.PostForm.Get("r"))
 	if err != nil {
 		web.fail(w, r, err)
 		return

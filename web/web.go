@@ -30,7 +30,7 @@ var files embed.FS
 // the methods of broker.Broker with the same names. Every error is, or wraps, a
 // *broker.Problem; anything else is shown as an internal one.
 type Flow struct {
-	Resume   func(r *http.Request, sealed string) (broker.Login, error)
+	Resume   func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Login, error)
 	Begin    func(w http.ResponseWriter, r *http.Request, sealed, provider string, c *providers.Contact) (broker.Step, error)
 	Continue func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 	Finish   func(w http.ResponseWriter, r *http.Request, provider string) (broker.Step, error)

@@ -37,7 +37,7 @@ type fake struct {
 
 func (f *fake) flow() Flow {
 	return Flow{
-		Resume: func(_ *http.Request, sealed string) (broker.Login, error) {
+		Resume: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Login, error) {
 			f.calls = append(f.calls, "resume "+sealed)
 			return f.login, f.err
 		},

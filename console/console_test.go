@@ -112,7 +112,7 @@ func newRoom(t *testing.T, ways Ways) *room {
 			}
 			return r.told, nil
 		},
-		Rooms: &Rooms{All: r.ordered, Tape: r.tape},
+		Rooms: &Rooms{All: r.ordered, Tape: r.tape, Load: func() (float64, float64) { return 40, 14 }},
 		Now:   func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {

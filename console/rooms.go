@@ -16,15 +16,18 @@ import (
 
 // Room is one waiting room.
 type Room struct {
-	hall.Insight // as it is at work on this node, with operators' orders
+	hall.Insight // as it is at work on this node
+	hall.Setting // as it is to be now: the file's, with operators' orders
 
-	File hall.Setting // as the file has it
+	File hall.Setting
 }
 
 // Rooms are the waiting rooms of a node.
 type Rooms struct {
 	All  func() []Room // in the file's order; it must not block
 	Tape *Tape         // nil: the last minutes are not drawn
+	// Load is what all rooms go by, as hall.Config has it; nil: it is not shown.
+	Load func() (capacity, backlog float64)
 }
 
 // closedRoom is one that an operator has closed.
@@ -69,13 +72,15 @@ type standing struct {
 // stillFor is how long a queue may not move before it is said to stand.
 const stillFor = 10 * time.Second
 
-func standingOf(in hall.Insight, now time.Time) standing {
+func standingOf(in Room, now time.Time) standing {
 	q := in.Queue
 	switch {
 	case in.Closed:
 		return standing{"closed", "⊘", signal.Text{KO: "닫힘", EN: "closed"}, signal.Text{KO: "아무도 부르지 않습니다. 번호는 그대로입니다.", EN: "Nobody is called; numbers stay."}, signal.Red}
 	case in.Mode == hall.Off:
 		return standing{"off", "–", signal.Text{KO: "꺼짐", EN: "off"}, signal.Text{KO: "대기 없이 로그인합니다.", EN: "Everybody logs in without it."}, signal.Grey}
+	case in.Away:
+		return standing{"away", "?", signal.Text{KO: "알 수 없음", EN: "not known"}, signal.Text{KO: "5초 넘게 저장소에서 읽지 못했습니다. 새로 부르지 않습니다.", EN: "Nothing was read of the store for over five seconds; nobody new is called."}, signal.Red}
 	case now.Before(in.Opens):
 		return standing{"before", "◷", signal.Text{KO: "여는 시각 전", EN: "before the opening"}, signal.Text{KO: "온 사람은 번호를 받고, 여는 시각에 한 번 섞습니다.", EN: "Whoever comes has a number; all are shuffled once at the opening."}, signal.Grey}
 	case !q.Drawn && !in.Opens.IsZero(), q.Drawn && now.Unix() < q.From:
@@ -128,7 +133,6 @@ type roomView struct {
 	Room
 
 	Now      time.Time
-	Name     string
 	Called   signal.Text
 	Standing standing
 	Order    operator.RoomOrder
@@ -139,6 +143,9 @@ type roomView struct {
 	Tickets  []counted
 	Passing  chart
 	Queueing chart
+	Loaded   bool // Whole and Backlog are known
+	Whole    float64
+	Backlog  float64
 	From     time.Time // of the charts
 	Form     roomForm
 	Anew     bool // another opening would begin another round
@@ -146,7 +153,9 @@ type roomView struct {
 }
 
 // Share of estimates within a fifth of what happened.
-func (v roomView) Share() float64 { return float64(v.Within20) / float64(max(v.Scored, 1)) }
+func (v roomView) Share() float64 {
+	return float64(v.Estimate.Within) / float64(max(v.Estimate.Count, 1))
+}
 
 // CalledSoFar is how many numbers that were given out are called.
 func (v roomView) CalledSoFar() uint64 { return min(v.Queue.Main.Serving, v.Queue.Main.Next) }
@@ -163,10 +172,13 @@ func (c *Console) roomView(f frame, r Room) roomView {
 	now := c.cfg.Now()
 	f.Live = "/ws?page=room&id=" + r.Name
 	v := roomView{
-		frame: f, Room: r, Now: now, Name: r.Name, Called: titled(r.Setting), Standing: standingOf(r.Insight, now), Order: c.cfg.Desk.Order(r.Name),
-		Passes: countedOf(r.Passes), Tickets: countedOf(r.Tickets), Anew: needsAnew(r, now),
+		frame: f, Room: r, Now: now, Called: titled(r.Setting), Standing: standingOf(r, now), Order: c.cfg.Desk.Order(r.Name),
+		Passes: countedOf(r.Passes, &r.Spent), Tickets: countedOf(r.Tickets, nil), Anew: needsAnew(r, now),
 	}
 	v.Title = v.Called
+	if v.Loaded = c.cfg.Rooms.Load != nil; v.Loaded {
+		v.Whole, v.Backlog = c.cfg.Rooms.Load()
+	}
 	v.Ordered = orderLines(v.Order, r.File)
 	v.Stale = v.Order.Schedule != nil && !v.Order.Schedule.File.Same(openingOf(r.File))
 	statuses := c.cfg.Lights.Board().Providers
@@ -226,7 +238,7 @@ func (c *Console) roomPage(w http.ResponseWriter, r *http.Request, v visitor) {
 	c.render(w, "room", http.StatusOK, view)
 }
 
-// counted is one reason and how often.
+// counted is what became of papers, and how often.
 type counted struct {
 	Key  string
 	Name signal.Text
@@ -234,39 +246,28 @@ type counted struct {
 	Bad  bool // refused
 }
 
-// countedOf are counts in the order that people think in, what is not known last.
-func countedOf(counts map[string]uint64) (all []counted) {
-	known := countNames()
-	for key, n := range counts {
-		i := slices.IndexFunc(known, func(k counted) bool { return k.Key == key })
-		k := counted{Key: key, Name: signal.Text{KO: key, EN: key}, Bad: true}
-		if i >= 0 {
-			k = known[i]
-		}
-		k.N = n
-		all = append(all, k)
+// countedOf are the counts of one kind of papers; spent is nil for tickets, which
+// are not.
+func countedOf(c hall.Counts, spent *uint64) []counted {
+	all := []counted{{Key: "given", Name: signal.Text{KO: "내줌", EN: "given"}, N: c.Given}}
+	if spent != nil {
+		all = append(all,
+			counted{Key: "extended", Name: signal.Text{KO: "연장", EN: "extended"}, N: c.Extended},
+			counted{Key: "spent", Name: signal.Text{KO: "사용", EN: "spent"}, N: *spent})
 	}
-	place := func(k counted) int {
-		if i := slices.IndexFunc(known, func(o counted) bool { return o.Key == k.Key }); i >= 0 {
-			return i
-		}
-		return len(known)
+	names := map[string]signal.Text{
+		"expired": {KO: "기한 지남", EN: "expired"}, "foreign_room": {KO: "다른 대기실", EN: "of another room"},
+		"other_browser": {KO: "다른 브라우저", EN: "of another browser"}, "used": {KO: "이미 사용", EN: "spent already"},
+		"restarted": {KO: "저장소가 바뀐 뒤", EN: "of before the store restarted"}, "forged": {KO: "위조·훼손", EN: "forged or damaged"},
 	}
-	slices.SortFunc(all, func(a, b counted) int { return cmp.Or(place(a)-place(b), cmp.Compare(a.Key, b.Key)) })
+	for _, key := range hall.Reasons() {
+		name, ok := names[key]
+		if !ok {
+			name = signal.Text{KO: key, EN: key}
+		}
+		all = append(all, counted{Key: key, Name: name, N: c.Refused[key], Bad: true})
+	}
 	return all
-}
-
-func countNames() []counted {
-	return []counted{
-		{Key: "given", Name: signal.Text{KO: "내줌", EN: "given"}},
-		{Key: "extended", Name: signal.Text{KO: "연장", EN: "extended"}},
-		{Key: "spent", Name: signal.Text{KO: "사용", EN: "spent"}},
-		{Key: "forged", Name: signal.Text{KO: "위조", EN: "forged"}, Bad: true},
-		{Key: "expired", Name: signal.Text{KO: "기한 지남", EN: "expired"}, Bad: true},
-		{Key: "foreign", Name: signal.Text{KO: "다른 대기실", EN: "of another room"}, Bad: true},
-		{Key: "browser", Name: signal.Text{KO: "다른 브라우저", EN: "of another browser"}, Bad: true},
-		{Key: "reused", Name: signal.Text{KO: "이미 사용", EN: "already spent"}, Bad: true},
-	}
 }
 
 // people1 is people a second.

@@ -42,19 +42,24 @@ func vaccine() Room {
 				Drawn: true, Moved: time.Now().Unix(), Second: time.Now().Unix(),
 				Main: lobby.Lane{Next: 1500, Serving: 300}, Late: lobby.Lane{Next: 12, Serving: 5},
 			},
-			Arrivals: 42, Admitted: 17.5, Waiting: 1200, Show: 0.7, Capacity: 20, Backlog: 14, Rate: 17.4, Watchers: 830, Within20: 90, Scored: 100,
-			Passes: map[string]uint64{"given": 310, "spent": 280, "forged": 3, "odd": 1}, Tickets: map[string]uint64{"expired": 2},
+			Arrivals: 42, Admitted: 17.5, Waiting: 1200, Show: 0.7, Capacity: 20, Rate: 17.4, Watchers: 830, Estimate: hall.Score{Count: 100, Within: 90},
+			Passes: hall.Counts{Given: 310, Extended: 12, Refused: map[string]uint64{"forged": 3, "used": 1}}, Spent: 280,
+			Tickets: hall.Counts{Given: 1500, Refused: map[string]uint64{"expired": 2}},
 		},
 		File: hall.Setting{Name: "vaccine", Title: [2]string{"백신 예약", "Vaccine booking"}, Mode: hall.Auto, Clients: []string{"booking"}},
 	}
 }
 
+// atWork is what the hall says of the only room.
+func (r *room) atWork() hall.Insight {
+	in := r.halls[0].Insight
+	in.Setting = r.halls[0].File
+	return in
+}
+
 func hosting(t *testing.T, rooms ...Room) (*room, *operatorBrowser) {
 	t.Helper()
 	r := newRoom(t, jimin())
-	for i := range rooms {
-		rooms[i].Setting = rooms[i].File
-	}
 	r.halls = rooms
 	return r, r.browser().enter()
 }
@@ -75,13 +80,13 @@ func TestARoomIsShownInFigures(t *testing.T) {
 		"줄이 움직임", "flowing", "차례대로 부르고 있습니다", "<code>booking</code>",
 		`waiting</small></dt><dd>1200<`, `admitted/s</small></dt><dd>18<`, `numbers given</small></dt><dd>1500<`, `called</small></dt><dd>300<`,
 		`late lane</small></dt><dd>7<small> / 12<`, `show rate</small></dt><dd>70<`, `watching</small></dt><dd>830<`, `within 20 %</small></dt><dd>90<small> % / 100<`,
-		`people/s</small></dt><dd>17<`, `capacity/s</small></dt><dd>20<`, `backlog</small></dt><dd>14<`,
+		`people/s</small></dt><dd>17<`, `its part</small></dt><dd>20<`, `of all, /s</small></dt><dd>40<`, `backlog</small></dt><dd>14<`,
 		`data-lane="naver"`, `data-lane="kakao"`, "용량 설정",
-		`data-count="given"><b>310</b> 내줌`, `data-count="forged" class="bad"><b>3</b> 위조`, `data-count="odd" class="bad"><b>1</b> odd`, `data-count="expired" class="bad"><b>2</b>`,
+		`data-count="given"><b>310</b> 내줌`, `data-count="forged" class="bad"><b>3</b> 위조`, `data-count="used" class="bad"><b>1</b> 이미 사용`, `data-count="restarted"><b>0</b>`, `data-count="extended"><b>12</b>`, `data-count="expired" class="bad"><b>2</b>`,
 		"아직 기록이 없습니다")
 	now := time.Now()
 	for i := range 20 {
-		r.tape.note(now.Add(time.Duration(i-20)*time.Second), []hall.Insight{r.ordered()[0].Insight})
+		r.tape.note(now.Add(time.Duration(i-20)*time.Second), []hall.Insight{r.atWork()})
 	}
 	b.get("/rooms/vaccine").says(t, http.StatusOK, "arrivals, admitted", "이 노드가 시작한 뒤로", `<path class="area"`)
 	b.get("/rooms/sauna").says(t, http.StatusNotFound, "없는 대기실입니다")
@@ -93,17 +98,18 @@ func TestWhatARoomDoesIsSaidInWords(t *testing.T) {
 	at := func(in time.Duration) int64 { return now.Add(in).Unix() }
 	for _, tt := range []struct {
 		name string
-		in   hall.Insight
+		in   Room
 		want string
 	}{
-		{"closed", hall.Insight{Setting: hall.Setting{Closed: true, Mode: hall.Auto, Opens: now.Add(time.Hour)}}, "closed"},
-		{"off", hall.Insight{Setting: hall.Setting{Mode: hall.Off}, Waiting: 3}, "off"},
-		{"before its opening", hall.Insight{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(time.Hour)}, Waiting: 3}, "before"},
-		{"at its opening", hall.Insight{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(-time.Second)}, Waiting: 3}, "drawing"},
-		{"drawn a moment ago", hall.Insight{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(-time.Second)}, Waiting: 3, Queue: lobby.Queue{Drawn: true, From: at(2 * time.Second)}}, "drawing"},
-		{"nobody is called", hall.Insight{Setting: hall.Setting{Mode: hall.Auto}, Waiting: 3, Queue: lobby.Queue{Drawn: true, Moved: at(-20 * time.Second)}}, "standing"},
-		{"people are called", hall.Insight{Setting: hall.Setting{Mode: hall.Forced}, Waiting: 3, Queue: lobby.Queue{Drawn: true, Moved: at(-time.Second)}}, "flowing"},
-		{"nobody waits", hall.Insight{Setting: hall.Setting{Mode: hall.Auto}, Queue: lobby.Queue{Drawn: true}}, "clear"},
+		{"closed", Room{Setting: hall.Setting{Closed: true, Mode: hall.Auto, Opens: now.Add(time.Hour)}, Insight: hall.Insight{}}, "closed"},
+		{"off", Room{Setting: hall.Setting{Mode: hall.Off}, Insight: hall.Insight{Waiting: 3}}, "off"},
+		{"before its opening", Room{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(time.Hour)}, Insight: hall.Insight{Waiting: 3}}, "before"},
+		{"nothing read of it", Room{Setting: hall.Setting{Mode: hall.Auto}, Insight: hall.Insight{Away: true}}, "away"},
+		{"at its opening", Room{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(-time.Second)}, Insight: hall.Insight{Waiting: 3}}, "drawing"},
+		{"drawn a moment ago", Room{Setting: hall.Setting{Mode: hall.Auto, Opens: now.Add(-time.Second)}, Insight: hall.Insight{Waiting: 3, Queue: lobby.Queue{Drawn: true, From: at(2 * time.Second)}}}, "drawing"},
+		{"nobody is called", Room{Setting: hall.Setting{Mode: hall.Auto}, Insight: hall.Insight{Waiting: 3, Queue: lobby.Queue{Drawn: true, Moved: at(-20 * time.Second)}}}, "standing"},
+		{"people are called", Room{Setting: hall.Setting{Mode: hall.Forced}, Insight: hall.Insight{Waiting: 3, Queue: lobby.Queue{Drawn: true, Moved: at(-time.Second)}}}, "flowing"},
+		{"nobody waits", Room{Setting: hall.Setting{Mode: hall.Auto}, Insight: hall.Insight{Queue: lobby.Queue{Drawn: true}}}, "clear"},
 	} {
 		if got := standingOf(tt.in, now); got.Key != tt.want || got.Word.KO == "" || got.Why.EN == "" {
 			t.Errorf("%s: got %+v, want %s", tt.name, got, tt.want)

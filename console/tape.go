@@ -56,17 +56,17 @@ func (t *Tape) note(now time.Time, rooms []hall.Insight) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, r := range rooms {
-		all := t.rooms[r.Name]
+		all := t.rooms[r.Setting.Name]
 		if n := len(all); n == 0 || all[n-1].At < at {
 			all = append(all[max(0, n+1-tapeSteps):], moment{At: at})
 		}
 		m := &all[len(all)-1]
 		m.Seen++
 		m.Arrivals, m.Admitted, m.Waiting = m.Arrivals+r.Arrivals, m.Admitted+r.Admitted, r.Waiting
-		t.rooms[r.Name] = all
+		t.rooms[r.Setting.Name] = all
 	}
 	maps.DeleteFunc(t.rooms, func(name string, _ []moment) bool {
-		return !slices.ContainsFunc(rooms, func(r hall.Insight) bool { return r.Name == name })
+		return !slices.ContainsFunc(rooms, func(r hall.Insight) bool { return r.Setting.Name == name })
 	})
 }
 

@@ -270,4 +270,3 @@ func TestAPersonTheSiteDoesNotWantHearsItBeforeWaiting(t *testing.T) {
 		t.Errorf("got %s, want access_denied", s.Redirect)
 	}
 }
-

@@ -75,10 +75,10 @@ func (b *operatorBrowser) order(form string, pairs ...string) answer {
 func TestARoomIsShownInFigures(t *testing.T) {
 	r, b := hosting(t, vaccine())
 	b.get("/").says(t, http.StatusOK, `href="/rooms"`)
-	b.get("/rooms").says(t, http.StatusOK, "백신 예약", "Vaccine booking", `data-standing="flowing"`, "<dd>1200<", "<dd>42<")
+	b.get("/rooms").says(t, http.StatusOK, "백신 예약", "Vaccine booking", `data-standing="flowing"`, "<dd>1,200<", "<dd>42<")
 	b.get("/rooms/vaccine").says(t, http.StatusOK,
 		"줄이 움직임", "flowing", "차례대로 부르고 있습니다", "<code>booking</code>",
-		`waiting</small></dt><dd>1200<`, `admitted/s</small></dt><dd>18<`, `numbers given</small></dt><dd>1500<`, `called</small></dt><dd>300<`,
+		`waiting</small></dt><dd>1,200<`, `admitted/s</small></dt><dd>18<`, `numbers given</small></dt><dd>1,500<`, `called</small></dt><dd>300<`,
 		`late lane</small></dt><dd>7<small> / 12<`, `show rate</small></dt><dd>70<`, `watching</small></dt><dd>830<`, `within 20 %</small></dt><dd>90<small> % / 100<`,
 		`people/s</small></dt><dd>17<`, `its part</small></dt><dd>20<`, `of all, /s</small></dt><dd>40<`, `backlog</small></dt><dd>14<`,
 		`data-lane="naver"`, `data-lane="kakao"`, "용량 설정",
@@ -174,7 +174,7 @@ func TestAnOpeningBeforeTheDrawKeepsItsRound(t *testing.T) {
 	room.Queue.Drawn, room.File.Opens, room.File.Round = false, time.Now().Add(time.Hour).UTC().Truncate(time.Second), "first"
 	r, b := hosting(t, room)
 	page := b.get("/rooms/vaccine")
-	page.says(t, http.StatusOK, `data-standing="before"`, "이미 받은 번호는 그대로입니다", "1500 numbers so far")
+	page.says(t, http.StatusOK, `data-standing="before"`, "이미 받은 번호는 그대로입니다", "1,500 numbers so far")
 	b.order("schedule", "opens", time.Now().UTC().Add(50*time.Minute).Format("2006-01-02T15:04:05"), "reason_ko", "미룸").says(t, http.StatusOK, "여는 시각을 정했습니다")
 	if o := r.desk.Order("vaccine"); o.Schedule == nil || o.Schedule.Round != "" || o.Schedule.File.Round != "first" {
 		t.Errorf("got %+v, want the round of the file", o.Schedule)
@@ -182,7 +182,7 @@ func TestAnOpeningBeforeTheDrawKeepsItsRound(t *testing.T) {
 	// A form of before the opening that comes after it is asked again.
 	r.now.Add(int64(50*time.Minute - 10*time.Second))
 	b.order("schedule", "opens", time.Now().UTC().Add(5*time.Hour).Format("2006-01-02T15:04:05"), "reason_ko", "미룸").
-		says(t, http.StatusUnprocessableEntity, "확인 칸을", "새 줄로 시작합니다", "1200명은 번호를 새로 받고")
+		says(t, http.StatusUnprocessableEntity, "확인 칸을", "새 줄로 시작합니다", "1,200명은 번호를 새로 받고")
 	r.now.Store(0)
 	// The file was changed since: it wins, and the page says so.
 	r.halls[0].File.Round = "second"
@@ -208,7 +208,7 @@ func TestEachMistakeOfAnOrderIsToldAndChangesNothing(t *testing.T) {
 		{"the least above the most", "limits", []string{"min", "5", "max", "4", "reason_ko", "a"}, 422, []string{"최소는 최대보다", "not above the most"}},
 		{"limits without a reason", "limits", []string{"max", "4"}, 422, []string{"한국어 사유를"}},
 		{"an invented mode", "mode", []string{"mode", "on", "reason_ko", "a"}, 422, []string{"끔, 자동, 항상 중에서", "off, auto or forced"}},
-		{"off while people wait", "mode", []string{"mode", "off", "reason_ko", "a"}, 422, []string{"확인 칸을", "1200명이 한꺼번에"}},
+		{"off while people wait", "mode", []string{"mode", "off", "reason_ko", "a"}, 422, []string{"확인 칸을", "1,200명이 한꺼번에"}},
 		{"no moment", "schedule", []string{"opens", "tomorrow", "reason_ko", "a", "sure", "yes"}, 422, []string{"날짜와 시각을", "date and time"}},
 		{"an opening that was", "schedule", []string{"opens", "2020-01-01T20:00", "reason_ko", "a", "sure", "yes"}, 422, []string{"30초 뒤부터"}},
 		{"another round without a word", "schedule", []string{"opens", soon, "reason_ko", "a"}, 422, []string{"확인 칸을", "새 줄로 시작합니다"}},

@@ -1,13 +1,11 @@
 package config
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"time"
 
-	"sinho/lobby/hall"
 	"sinho/lobby/rota"
 )
 
@@ -51,8 +49,7 @@ type RoomMode string
 
 // UnmarshalText reads a mode.
 func (m *RoomMode) UnmarshalText(text []byte) error {
-	all := []RoomMode{RoomMode(hall.Off), RoomMode(hall.Auto), RoomMode(hall.Forced)}
-	return word(text, m, []string{string(hall.Off), string(hall.Auto), string(hall.Forced)}, all)
+	return word(text, m, []string{"off", "auto", "forced"}, []RoomMode{"off", "auto", "forced"})
 }
 
 const (
@@ -66,21 +63,13 @@ var (
 	roundName = regexp.MustCompile(`^[a-z0-9]{0,10}$`)
 )
 
-func defaultRoom() Room { return Room{Mode: RoomMode(hall.Auto), EarlyUntil: 5 * time.Minute} }
+func defaultRoom() Room { return Room{Mode: "auto", EarlyUntil: 5 * time.Minute} }
 
-// WaitingRooms are the rooms as they open and close. Of the name one language
-// stands in for the other.
-func (c *Config) WaitingRooms() []hall.Setting {
-	var all []hall.Setting
-	for _, r := range c.Rooms {
-		opens, announced, _, _, _ := c.opening(r) // Validate has told
-		all = append(all, hall.Setting{
-			Name: r.ID, Title: [2]string{cmp.Or(r.Name.KO, r.Name.EN), cmp.Or(r.Name.EN, r.Name.KO)},
-			Clients: r.Clients, Mode: hall.Mode(r.Mode), Min: r.MinRate, Max: r.MaxRate,
-			Opens: opens, Announce: announced, Round: r.Round, Early: r.EarlyUntil,
-		})
-	}
-	return all
+// Opening is when a room opens, and the beginning of the day on which that was
+// told; both zero for one that is open.
+func (c *Config) Opening(r Room) (opens, announced time.Time) {
+	opens, announced, _, _, _ = c.opening(r) // Validate has told
+	return opens, announced
 }
 
 // opening reads when a room opens, and the beginning of the day on which that was

@@ -91,16 +91,17 @@ func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 		web.fail(w, r, err)
 		return
 	}
-	if l.Queue != "" {
-		seeOther(w, l.Queue)
-		return
-	}
 	web.showChooser(w, r, http.StatusOK, l, broker.Notice{Code: q.Get("notice"), From: q.Get("from"), Wait: waitIn(q.Get("wait"))}, nil)
 }
 
 // showChooser renders the chooser for l. typed is what the person wrote into the
-// push form of n.From, to be mended there.
+// push form of n.From, to be mended there. Who may not choose yet is led to the
+// waiting room.
 func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, l broker.Login, n broker.Notice, typed *providers.Contact) {
+	if l.Queue != "" {
+		seeOther(w, l.Queue)
+		return
+	}
 	now, board, h := web.cfg.Now(), web.cfg.Board(), heldOn(r)
 	n = web.settle(n, l.Routes)
 	v := chooserView{

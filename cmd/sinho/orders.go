@@ -37,11 +37,10 @@ func laid(file hall.Setting, o operator.RoomOrder) hall.Setting {
 	return set
 }
 
-// rooms are those of the file as they are to be now.
-func (d desk) rooms(cfg *config.Config) []hall.Setting {
-	orders := d.Orders()
-	all := cfg.WaitingRooms()
-	for i, file := range all {
+// ordered are the file's rooms as they are to be.
+func ordered(files []hall.Setting, orders map[string]operator.RoomOrder) []hall.Setting {
+	all := slices.Clone(files)
+	for i, file := range files {
 		all[i] = laid(file, orders[file.Name])
 	}
 	return all
@@ -60,14 +59,41 @@ func (d desk) follow(ctx context.Context, use func()) error {
 	}
 }
 
-// shown are the rooms for the console: at work, and as they are to be.
-func (d desk) shown(cfg *config.Config, h *hall.Hall) []console.Room {
-	files, sets := cfg.WaitingRooms(), d.rooms(cfg)
-	var all []console.Room
-	for _, in := range h.Insights() {
-		if i := slices.IndexFunc(files, func(f hall.Setting) bool { return f.Name == in.Setting.Name }); i >= 0 {
-			all = append(all, console.Room{Insight: in, Setting: sets[i], File: files[i]})
-		}
+// order has the rooms be as they are ordered now.
+func (n *node) order(ctx context.Context) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	g := n.current.Load()
+	if err := g.rooms.use(g.cfg, g.around()); err != nil {
+		n.log.ErrorContext(ctx, "operators' orders for rooms are not taken", "error", err)
 	}
-	return all
+}
+
+// hasRoom reports whether the configuration names a room.
+func (n *node) hasRoom(name string) bool {
+	return slices.ContainsFunc(n.current.Load().cfg.Rooms, func(r config.Room) bool { return r.ID == name })
+}
+
+// atWork are the rooms of this node.
+func (n *node) atWork() []hall.Insight { return n.current.Load().rooms.Insights() }
+
+// shown are the rooms of a generation for its console; nil where there is none.
+func (n *node) shown(g *generation) *console.Rooms {
+	files := settings(g.cfg)
+	if len(files) == 0 {
+		return nil
+	}
+	return &console.Rooms{
+		Tape: n.tape, Load: g.lights.Load,
+		All: func() []console.Room {
+			var all []console.Room
+			sets := ordered(files, n.desk.Orders())
+			for _, in := range g.rooms.Insights() {
+				if i := slices.IndexFunc(files, func(f hall.Setting) bool { return f.Name == in.Setting.Name }); i >= 0 {
+					all = append(all, console.Room{Insight: in, Setting: sets[i], File: files[i]})
+				}
+			}
+			return all
+		},
+	}
 }

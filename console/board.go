@@ -207,7 +207,7 @@ func (c *Console) funcs() template.FuncMap {
 		"day":      c.dated,
 		"field":    func(t time.Time) string { return t.In(c.cfg.Zone).Format("2006-01-02T15:04") },
 		"people":   people1,
-		"count":    func(n uint64) string { return grouped(int64(min(n, math.MaxInt64))) }, //nolint:gosec // bounded
+		"count":    func(n uint64) string { return grouped(int64(min(n, math.MaxInt64))) },
 		"short":    func(s string) string { return s[:min(len(s), 20)] },
 		"unix":     func(s int64) time.Time { return time.Unix(s, 0) },
 		"modetext": modeText, "limitstext": limitsText,

@@ -145,7 +145,10 @@ func (n *node) start(behind context.Context) {
 	n.light(first) //nolint:contextcheck // lights live as long as the node
 	n.open(first)  //nolint:contextcheck // and so do rooms
 	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
-	n.running.Go(func() error { return settle(behind, n.desk.follow(behind, func() { n.order(behind) })) })
+	n.running.Go(func() error {
+		n.desk.follow(behind, func() { n.order(behind) })
+		return nil
+	})
 	n.running.Go(func() error { return settle(behind, n.tape.Run(behind, n.stands.clock.Now, n.atWork)) })
 	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
 	n.running.Go(func() error { return settle(behind, n.alerts.Run(behind)) })

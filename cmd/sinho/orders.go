@@ -47,13 +47,13 @@ func ordered(files []hall.Setting, orders map[string]operator.RoomOrder) []hall.
 }
 
 // follow calls use whenever something may be ordered otherwise, until ctx ends.
-func (d desk) follow(ctx context.Context, use func()) error {
+func (d desk) follow(ctx context.Context, use func()) {
 	for {
 		changed := d.Changed() // before use looks, so that nothing is missed
 		use()
 		select {
 		case <-ctx.Done():
-			return nil
+			return
 		case <-changed:
 		}
 	}

@@ -62,6 +62,21 @@ func needsAnew(r Room, now time.Time) bool {
 	return r.Opens.IsZero() || r.Queue.Drawn || now.Add(drawnAhead).After(r.Opens)
 }
 
+// floods reports whether a room that people wait in would be off by an order, so
+// that all of them go on at once.
+func floods(r Room, o operator.RoomOrder, do, of operator.RoomAction, mode string) bool {
+	takes := func(part operator.RoomAction) bool { return do == operator.RoomBack && (of == part || of == "") }
+	then := r.File.Mode
+	switch {
+	case do == operator.RoomMode:
+		then = hall.Mode(mode)
+	case o.Mode != nil && !takes(operator.RoomMode):
+		then = hall.Mode(o.Mode.Mode)
+	}
+	closed := do == operator.RoomClose || o.Closing != nil && do != operator.RoomOpen && !takes(operator.RoomClose)
+	return r.Waiting > 0 && r.Mode != hall.Off && then == hall.Off && !closed
+}
+
 // roomForm is what somebody filled in, and what is wrong with it by field.
 type roomForm struct {
 	ID, Seen string
@@ -120,10 +135,6 @@ func (f roomForm) change(room Room, order operator.RoomOrder, by string, now tim
 		if err[0] != nil || err[1] != nil {
 			all = append(all, errNumber)
 		}
-	case operator.RoomMode:
-		if c.Mode == string(hall.Off) && room.Waiting > 0 && !f.Sure {
-			all = append(all, errSure)
-		}
 	case operator.RoomSchedule:
 		var err error
 		if c.Opens, err = momentOf(f.Opens, zone); err != nil {
@@ -138,7 +149,10 @@ func (f roomForm) change(room Room, order operator.RoomOrder, by string, now tim
 				all = append(all, errSure)
 			}
 		}
-	case operator.RoomOpen, operator.RoomClose:
+	case operator.RoomOpen, operator.RoomClose, operator.RoomMode:
+	}
+	if floods(room, order, c.Do, c.Of, c.Mode) && !f.Sure {
+		all = append(all, errSure)
 	}
 	return c, errors.Join(all...)
 }

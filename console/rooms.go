@@ -157,6 +157,10 @@ func (v roomView) Share() float64 {
 	return float64(v.Estimate.Within) / float64(max(v.Estimate.Count, 1))
 }
 
+// Floods reports whether taking back a part, or opening the room, would let all
+// who wait go on at once.
+func (v roomView) Floods(do, of operator.RoomAction) bool { return floods(v.Room, v.Order, do, of, "") }
+
 // CalledSoFar is how many numbers that were given out are called.
 func (v roomView) CalledSoFar() uint64 { return min(v.Queue.Main.Serving, v.Queue.Main.Next) }
 

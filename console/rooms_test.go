@@ -19,9 +19,11 @@ func (r *room) ordered() []Room {
 	for _, h := range r.halls {
 		h.Setting = h.File
 		o := r.desk.Order(h.Name)
-		h.Closed = o.Closing != nil
 		if o.Mode != nil {
 			h.Mode = hall.Mode(o.Mode.Mode)
+		}
+		if h.Closed = o.Closing != nil; h.Closed && h.Mode == hall.Off {
+			h.Mode = hall.Auto
 		}
 		if o.Limits != nil {
 			h.Min, h.Max = o.Limits.Min, o.Limits.Max
@@ -353,4 +355,20 @@ func TestATapeKeepsTenMinutesOfTheRoomsThereAre(t *testing.T) {
 	if c := queueing(tape.columns("a", now.Add(time.Hour))); c.Known {
 		t.Error("got a drawing of an hour ago")
 	}
+}
+
+func TestNobodyLetsAllInAtOnceByMistake(t *testing.T) {
+	room := vaccine()
+	room.File.Mode = hall.Off
+	r, b := hosting(t, room)
+	b.order("close", "reason_ko", "장애", "reason_en", "Outage")
+	b.get("/rooms/vaccine").says(t, http.StatusOK, "꺼진 대기실이 됩니다", "All 1,200 who wait go on at once")
+	b.order("open").says(t, http.StatusUnprocessableEntity, "확인 칸을")
+	b.order("mode", "mode", "auto", "reason_ko", "비 오는 날").says(t, http.StatusOK, "방식을 바꿨습니다")
+	b.order("open").says(t, http.StatusOK, "다시 열었습니다") // it stays auto
+	page := b.get("/rooms/vaccine")
+	back := []string{"do", "as-in-file", "of", "mode", "id", page.hidden(t, "back-mode", "id"), "seen", page.hidden(t, "back-mode", "seen")}
+	b.post("/rooms/vaccine/order", back...).says(t, http.StatusUnprocessableEntity, "tick the box", "꺼진 대기실이 됩니다")
+	r.halls[0].Waiting = 0
+	b.post("/rooms/vaccine/order", back...).says(t, http.StatusOK, "설정 파일대로 되돌렸습니다")
 }

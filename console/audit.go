@@ -4,7 +4,9 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"time"
 
+	"sinho/lobby/hall"
 	"sinho/operator"
 	"sinho/signal"
 )
@@ -24,6 +26,7 @@ type auditLine struct {
 	Name signal.Text // of the provider
 	Did  signal.Text
 	By   string
+	Was  []orderLine // what an order for a room replaced or took back
 }
 
 // audit shows a page of a trail.
@@ -46,6 +49,12 @@ func (c *Console) audit(w http.ResponseWriter, r *http.Request, v visitor) {
 	names := c.cfg.Lights.Board().Providers
 	for _, e := range entries {
 		line := auditLine{Entry: e, Did: didText(e), By: e.By, Name: signal.Text{KO: e.Provider, EN: e.Provider}}
+		if e.Room != "" {
+			line.Name, line.Did = c.roomName(e.Room), c.orderedText(e)
+			if e.Replaced != nil {
+				line.Was = orderLines(*e.Replaced, hall.Setting{})
+			}
+		}
 		if i := slices.IndexFunc(names, func(s signal.Status) bool { return s.ID == e.Provider }); i >= 0 {
 			line.Name = names[i].Name
 		}
@@ -53,6 +62,44 @@ func (c *Console) audit(w http.ResponseWriter, r *http.Request, v visitor) {
 	}
 	c.render(w, "audit", http.StatusOK, view)
 }
+
+// roomName is a room's title with what it is, its name once it has left the file.
+func (c *Console) roomName(name string) signal.Text {
+	t := signal.Text{KO: name, EN: name}
+	if r, ok := c.room(name); ok {
+		t = titled(r.Setting)
+	}
+	return signal.Text{KO: t.KO + " 대기실", EN: t.EN + " (room)"}
+}
+
+// orderedText is what an operator ordered of a room.
+func (c *Console) orderedText(e operator.Entry) signal.Text {
+	if e.Ordered != nil {
+		for _, l := range orderLines(*e.Ordered, hall.Setting{}) {
+			switch l.Part {
+			case operator.RoomMode:
+				return signal.Text{KO: "방식을 " + l.What.KO + "(으)로", EN: "mode " + l.What.EN}
+			case operator.RoomLimits:
+				return l.What
+			case operator.RoomSchedule:
+				t := signal.Text{KO: "여는 시각을 " + c.dated(l.At) + "으로", EN: "opening set to " + c.dated(l.At)}
+				if e.Ordered.Schedule.Round != "" {
+					t.KO, t.EN = t.KO+" (새 줄)", t.EN+", another round"
+				}
+				return t
+			case operator.RoomClose, operator.RoomOpen, operator.RoomBack:
+				return signal.Text{KO: "닫음", EN: "closed"}
+			}
+		}
+	}
+	if e.What == string(operator.RoomOpen) {
+		return signal.Text{KO: "다시 엶", EN: "opened again"}
+	}
+	return signal.Text{KO: "설정 파일대로", EN: "as in the file"}
+}
+
+// dated is a moment with its day.
+func (c *Console) dated(t time.Time) string { return t.In(c.cfg.Zone).Format("2006-01-02 15:04:05") }
 
 func didText(e operator.Entry) signal.Text {
 	ways := map[string]signal.Text{

@@ -186,12 +186,12 @@ func most(v float64) float64 {
 }
 
 // draw is a line through the columns that were measured, broken where none was.
-func draw(bins []bin, top float64, value func(bin) (float64, bool)) string {
+func draw[T any](bins []T, top float64, value func(T) (float64, bool)) string {
 	var d strings.Builder
 	down := false
 	for i, b := range bins {
 		v, ok := value(b)
-		if !ok || b.Minutes == 0 {
+		if !ok {
 			down = false
 			continue
 		}
@@ -207,7 +207,7 @@ func draw(bins []bin, top float64, value func(bin) (float64, bool)) string {
 }
 
 // fill closes what draw left open down to the axis.
-func fill(bins []bin, top float64, value func(bin) (float64, bool)) string {
+func fill[T any](bins []T, top float64, value func(T) (float64, bool)) string {
 	var d strings.Builder
 	open := -1
 	shut := func(i int) {
@@ -218,7 +218,7 @@ func fill(bins []bin, top float64, value func(bin) (float64, bool)) string {
 	}
 	for i, b := range bins {
 		v, ok := value(b)
-		if !ok || b.Minutes == 0 {
+		if !ok {
 			shut(i)
 			continue
 		}
@@ -257,8 +257,8 @@ func traffic(bins []bin) chart {
 
 // times is the p95, with the bound of slow as a second line.
 func times(bins []bin, slow time.Duration) chart {
-	p95 := func(b bin) (float64, bool) { return b.P95.Seconds(), b.Legs > 0 }
-	c := newChart(bins, p95, func(bin) (float64, bool) { return slow.Seconds(), slow > 0 })
+	p95 := func(b bin) (float64, bool) { return b.P95.Seconds(), b.Legs > 0 && b.Minutes > 0 }
+	c := newChart(bins, p95, func(b bin) (float64, bool) { return slow.Seconds(), slow > 0 && b.Minutes > 0 })
 	c.Lines = []curve{{"p95", draw(bins, c.Most, p95)}}
 	if slow > 0 {
 		y := num(chartHigh * (1 - slow.Seconds()/c.Most))
@@ -280,12 +280,12 @@ func failures(bins []bin) chart {
 	return c
 }
 
-func newChart(bins []bin, values ...func(bin) (float64, bool)) chart {
+func newChart[T any](bins []T, values ...func(T) (float64, bool)) chart {
 	c := chart{Width: len(bins)}
 	var top float64
 	for _, b := range bins {
 		for _, value := range values {
-			if v, ok := value(b); ok && b.Minutes > 0 {
+			if v, ok := value(b); ok {
 				top, c.Known = max(top, v), true
 			}
 		}

@@ -60,6 +60,7 @@ type Config struct {
 	Readers []operator.TokenHash
 	// Sites says how telling sites of log-outs goes; nil: nobody is told here.
 	Sites   func(context.Context) (Sites, error)
+	Rooms   *Rooms         // nil: there is no waiting room
 	Zone    *time.Location // of the times shown; nil: UTC
 	Version string
 	Log     *slog.Logger
@@ -91,6 +92,9 @@ func New(cfg Config) (*Console, error) {
 	if !cfg.Ways.any() {
 		return nil, errors.New("new console: nobody could sign in")
 	}
+	if cfg.Rooms != nil && cfg.Rooms.All == nil {
+		return nil, errors.New("new console: Rooms is incomplete")
+	}
 	if cfg.Session == 0 {
 		cfg.Session = 8 * time.Hour
 	}
@@ -112,7 +116,7 @@ func New(cfg Config) (*Console, error) {
 		sessions: cfg.Ring.Box("console session"), trips: cfg.Ring.Box("console sign-in"),
 		limits: newLimiter(cfg.Now), watchers: make(chan struct{}, mostWatchers), done: make(chan struct{}),
 	}
-	for _, name := range []string{"signin", "board", "provider", "history", "audit", "sites", "problem"} {
+	for _, name := range []string{"signin", "board", "provider", "history", "audit", "sites", "rooms", "room", "problem"} {
 		t, err := template.New("layout.html").Funcs(c.funcs()).
 			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
@@ -140,6 +144,11 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /audit", c.signedIn(c.audit))
 	if c.cfg.Sites != nil {
 		mux.HandleFunc("GET /sites", c.signedIn(c.sites))
+	}
+	if c.cfg.Rooms != nil {
+		mux.HandleFunc("GET /rooms", c.signedIn(c.roomsPage))
+		mux.HandleFunc("GET /rooms/{name}", c.signedIn(c.roomPage))
+		mux.HandleFunc("POST /rooms/{name}/order", c.signedIn(c.order))
 	}
 	if c.keepsHistory() {
 		mux.HandleFunc("GET /history", c.signedIn(c.historyPage))
@@ -179,22 +188,25 @@ func (c *Console) headers(next http.Handler) http.Handler {
 
 // frame is what every page has.
 type frame struct {
-	Title   signal.Text
-	By, How string // who is signed in, "" for nobody
-	At      string // address of this page, for refreshing without JavaScript
-	Here    string // which part of the menu
-	Live    string // address of the WebSocket, "" when the page is not live
-	Lost    time.Time
-	Blind   bool
-	Telling bool // there is a page of sites
-	Past    bool // there is a page of history
-	Version string
+	Title    signal.Text
+	By, How  string // who is signed in, "" for nobody
+	At       string // address of this page, for refreshing without JavaScript
+	Here     string // which part of the menu
+	Live     string // address of the WebSocket, "" when the page is not live
+	Lost     time.Time
+	Blind    bool
+	Telling  bool // there is a page of sites
+	Past     bool // there is a page of history
+	HasRooms bool // there are pages of rooms
+	Shut     []closedRoom
+	Version  string
 }
 
 func (c *Console) frame(r *http.Request, v visitor, here string, ko, en string) frame {
 	return frame{
 		Title: signal.Text{KO: ko, EN: en}, By: v.By, How: v.How, At: r.URL.RequestURI(), Here: here,
 		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Past: c.keepsHistory(), Version: c.cfg.Version,
+		HasRooms: c.cfg.Rooms != nil, Shut: c.closedRooms(),
 	}
 }
 
@@ -217,6 +229,7 @@ type trouble struct{ What, Do signal.Text }
 var (
 	problemNotFound  = trouble{signal.Text{KO: "없는 주소입니다", EN: "There is no such page"}, signal.Text{KO: "현황에서 다시 골라 주세요.", EN: "Please choose again on the board."}}
 	problemProvider  = trouble{signal.Text{KO: "없는 인증기관입니다", EN: "There is no such provider"}, signal.Text{KO: "설정에서 빠졌을 수 있습니다. 현황에서 다시 골라 주세요.", EN: "It may have left the configuration. Please choose again on the board."}}
+	problemRoom      = trouble{signal.Text{KO: "없는 대기실입니다", EN: "There is no such room"}, signal.Text{KO: "설정에서 빠졌을 수 있습니다. 대기실 목록에서 다시 골라 주세요.", EN: "It may have left the configuration. Please choose again among the rooms."}}
 	problemCrossSite = trouble{signal.Text{KO: "다른 사이트에서 보낸 버튼은 받지 않습니다", EN: "We take no button pressed on another site"}, signal.Text{KO: "아무것도 바뀌지 않았습니다. 이 화면에서 다시 눌러 주세요.", EN: "Nothing was changed. Please press it again on our own page."}}
 	problemForm      = trouble{signal.Text{KO: "보낸 내용을 읽지 못했습니다", EN: "What was sent could not be read"}, signal.Text{KO: "아무것도 바뀌지 않았습니다. 이전 화면으로 돌아가 다시 보내 주세요.", EN: "Nothing was changed. Please go back and send it again."}}
 	problemStore     = trouble{signal.Text{KO: "저장소에 닿지 않습니다", EN: "The store cannot be reached"}, signal.Text{KO: "마지막 요청은 반영되었을 수도, 아닐 수도 있습니다. 잠시 후 현황을 다시 보고 판단해 주세요. 이미 건 조치는 끝날 때까지 그대로입니다.", EN: "The last request may or may not have been taken: look at the board again in a moment. Words in force stay until they end."}}

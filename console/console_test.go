@@ -35,6 +35,8 @@ type room struct {
 	now    atomic.Int64 // added to the clock
 	told   Sites
 	past   map[string][]signal.Hour // by provider; nil: what the store has
+	halls  []Room                   // waiting rooms; orders are laid over them
+	tape   *Tape
 	*Console
 	server *httptest.Server
 }
@@ -76,7 +78,7 @@ func newRoom(t *testing.T, ways Ways) *room {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	r := &room{t: t, store: &away{Store: s}}
+	r := &room{t: t, store: &away{Store: s}, tape: NewTape()}
 	r.lights, err = live.New(live.Config{Providers: []live.Provider{
 		{ID: "naver", Name: signal.Text{KO: "네이버", EN: "Naver"}, Capacity: 3},
 		{ID: "kakao", Name: signal.Text{KO: "카카오", EN: "Kakao"}, Capacity: 1},
@@ -110,7 +112,8 @@ func newRoom(t *testing.T, ways Ways) *room {
 			}
 			return r.told, nil
 		},
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+		Rooms: &Rooms{All: r.ordered, Tape: r.tape, Load: func() (float64, float64) { return 40, 14 }},
+		Now:   func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -190,7 +190,7 @@ func binOf(at time.Time, seconds int, r signal.Rollup) bin {
 // percentiles are three lines that differ by their strokes too.
 func percentiles(bins []bin) chart {
 	of := func(d func(bin) time.Duration) func(bin) (float64, bool) {
-		return func(b bin) (float64, bool) { return d(b).Seconds(), b.Legs > 0 }
+		return func(b bin) (float64, bool) { return d(b).Seconds(), b.Legs > 0 && b.Minutes > 0 }
 	}
 	p50, p95, p99 := of(func(b bin) time.Duration { return b.P50 }), of(func(b bin) time.Duration { return b.P95 }), of(func(b bin) time.Duration { return b.P99 })
 	c := newChart(bins, p50, p95, p99)
@@ -210,6 +210,9 @@ func (c *Console) words(ctx context.Context, since time.Time) (all []auditLine, 
 		for _, e := range entries {
 			if e.At.Before(since) {
 				return all, false, nil
+			}
+			if e.Room != "" {
+				continue // no light's
 			}
 			if len(all) == mostListed {
 				return all, true, nil

@@ -122,8 +122,11 @@ func (c *Console) signedIn(next func(http.ResponseWriter, *http.Request, visitor
 		}
 		if at := r.URL.RequestURI(); r.Method == http.MethodGet && at != "/" {
 			q.Set("next", at)
-		} else if id := r.PathValue("id"); id != "" {
+		} else if id, name := r.PathValue("id"), r.PathValue("name"); id+name != "" {
 			q.Set("next", "/providers/"+id)
+			if name != "" {
+				q.Set("next", "/rooms/"+name)
+			}
 			q.Set("why", "unsent")
 		}
 		to := "/sign-in"
@@ -153,7 +156,7 @@ func seeOther(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-var ourPages = regexp.MustCompile(`^/(providers/[a-z0-9-]{1,32}|audit|history)?(\?[a-z0-9=&-]*)?$`)
+var ourPages = regexp.MustCompile(`^/(providers/[a-z0-9-]{1,32}|rooms(/[a-z0-9-]{1,20})?|audit|history)?(\?[a-z0-9=&-]*)?$`)
 
 // ours is the address of a page of this console, "/" for anything else.
 func ours(next string) string {

@@ -45,9 +45,22 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
 	show := func(v visitor) ([]byte, bool) {
 		f := c.frame(r, v, "", "", "")
-		if q.Get("page") == "board" {
+		switch q.Get("page") {
+		case "board":
 			f.At = "/"
 			body, err := c.part("board", c.boardView(f))
+			return body, err == nil
+		case "rooms":
+			f.At = "/rooms"
+			body, err := c.part("rooms", c.roomsView(f))
+			return body, err == nil && c.cfg.Rooms != nil
+		case "room":
+			f.At = "/rooms/" + q.Get("id")
+			room, ok := c.room(q.Get("id"))
+			if !ok {
+				return nil, false
+			}
+			body, err := c.part("room", c.roomView(f, room))
 			return body, err == nil
 		}
 		f.At = "/providers/" + q.Get("id")

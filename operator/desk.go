@@ -28,6 +28,8 @@ type Config struct {
 	Store store.Store
 	// Known reports whether a provider exists; nil knows all.
 	Known func(provider string) bool
+	// Room reports whether a waiting room exists; nil knows all.
+	Room func(room string) bool
 	// Apply tells the lights, as live.Live.Override does. It may be replaced by
 	// Use, and be nil until then.
 	Apply func(provider string, o *signal.Override) error
@@ -48,7 +50,11 @@ type Desk struct {
 	words  words
 	told   map[string]string // id of the word told to the lights, by provider
 	lost   time.Time         // since when the store cannot be read; zero: it can
-	change chan struct{}     // closed with every change of words or of lost
+	change chan struct{}     // closed with every change of words, orders or of lost
+
+	rawOrders []byte // the record as read last
+	orders    orders
+	gone      bool // the store has lost orders that this node knows
 }
 
 // NewDesk is a desk that knows no word yet; Look or Run reads them.
@@ -61,6 +67,9 @@ func NewDesk(cfg Config) *Desk {
 	}
 	if cfg.Known == nil {
 		cfg.Known = func(string) bool { return true }
+	}
+	if cfg.Room == nil {
+		cfg.Room = func(string) bool { return true }
 	}
 	return &Desk{cfg: cfg, told: map[string]string{}, change: make(chan struct{})}
 }
@@ -79,19 +88,41 @@ func (d *Desk) Run(ctx context.Context) error {
 	}
 }
 
-// Look reads the words once and tells the lights what is new. When the store
-// cannot be read the known words stay until they end.
+// Look reads the words and orders once and tells the lights what is new. When the
+// store cannot be read the known words stay until they end, and known orders hold.
 func (d *Desk) Look(ctx context.Context) error {
 	d.io.Lock()
 	defer d.io.Unlock()
-	raw, err := d.read(ctx, wordsKey)
+	all, err := d.cfg.Store.ReadAll(ctx, shard, wordsKey, ordersKey)
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	var ws words
+	var rooms orders
 	if err == nil {
-		ws, err = decodeWords(raw)
+		if ws, err = decodeWords(all[0]); err == nil {
+			rooms, err = decodeOrders(all[1])
+		}
 	}
+	if err := d.looked(ctx, err); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.take(all[0], ws)
+	before := d.gone
+	kept := d.takeOrders(all[1], rooms)
+	d.mu.Unlock()
+	if !kept {
+		if !before {
+			d.cfg.Log.WarnContext(ctx, "the store has lost operators' orders for rooms; known ones hold and are put back")
+		}
+		d.restore(ctx, all[1])
+	}
+	return nil
+}
+
+// looked notes how reading went, and returns err.
+func (d *Desk) looked(ctx context.Context, err error) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if err != nil {
@@ -107,7 +138,6 @@ func (d *Desk) Look(ctx context.Context) error {
 		d.signal()
 		d.cfg.Log.InfoContext(ctx, "operators' words can be read again")
 	}
-	d.take(raw, ws)
 	return nil
 }
 

@@ -30,7 +30,7 @@ const (
 	together = 10 * time.Minute
 )
 
-// What an Entry of the sign-ins can be; of changes it is the Action.
+// What an Entry of the sign-ins can be; of changes it is the Action or RoomAction.
 const (
 	SignedIn  = "sign-in"
 	SignedOut = "sign-out"
@@ -49,6 +49,11 @@ type Entry struct {
 	Before *Word  `json:"before,omitempty"`
 	How    string `json:"how,omitempty"`   // way of a sign-in
 	Count  int    `json:"count,omitempty"` // of refused sign-ins, the last one At
+	// Room is the waiting room of an order; What is a RoomAction then. Ordered is
+	// the part that was ordered, Replaced what it replaced or took back.
+	Room     string     `json:"room,omitempty"`
+	Ordered  *RoomOrder `json:"ordered,omitempty"`
+	Replaced *RoomOrder `json:"replaced,omitempty"`
 }
 
 // page is one record of a chain, oldest entry first.

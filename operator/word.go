@@ -1,8 +1,9 @@
 // Package operator is what the people who run the broker say and did: their
-// word on lights, the trail of who did what, their sessions, and what every
-// provider did in the last 90 days. All of it lives in the store, in records of
-// bounded size; docs/decisions/0009-console.md and 0032-history.md have the states
-// and races. It knows no HTTP, and of lights only their state.
+// word on lights, their orders for waiting rooms, the trail of who did what, their
+// sessions, and what every provider did in the last 90 days. All of it lives in
+// the store, in records of bounded size; docs/decisions/0009-console.md,
+// 0032-history.md and 0043-orders.md have the states and races. It knows no HTTP,
+// of lights only their state, and of rooms only their names.
 package operator
 
 import (

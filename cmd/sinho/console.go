@@ -27,10 +27,10 @@ type desk struct {
 	now  func() time.Time
 }
 
-func newDesk(st store.Store, known func(string) bool, now func() time.Time, log *slog.Logger) desk {
+func newDesk(st store.Store, known, room func(string) bool, now func() time.Time, log *slog.Logger) desk {
 	return desk{
 		now:  now,
-		Desk: operator.NewDesk(operator.Config{Store: st, Known: known, Now: now, Log: log}),
+		Desk: operator.NewDesk(operator.Config{Store: st, Known: known, Room: room, Now: now, Log: log}),
 		days: operator.NewChronicle(st, log),
 	}
 }
@@ -58,7 +58,7 @@ func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more cons
 
 // consoleOf makes the console that cfg names for a generation, nil when there
 // is none.
-func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.Sites, error), l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
+func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.Sites, error), rooms *console.Rooms, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
 	c := cfg.Console
 	if c == nil {
 		return nil, nil //nolint:nilnil // no console is none
@@ -90,14 +90,14 @@ func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.S
 		readers = append(readers, hash)
 	}
 	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Readers: readers, Sites: told, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+		Origin: cfg.Origin(), Readers: readers, Sites: told, Rooms: rooms, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
 }
 
 // furnish gives a generation its console, and tells its lights every operator's
 // word before anybody is sent to them.
 func (n *node) furnish(g *generation) (err error) {
-	if g.console, err = consoleOf(g.cfg, n.desk, n.alerts.beside(n.telling.sites), g.lights, g.secrets.ring, n.log); err != nil {
+	if g.console, err = consoleOf(g.cfg, n.desk, n.alerts.beside(n.telling.sites), n.shown(g), g.lights, g.secrets.ring, n.log); err != nil {
 		return err
 	}
 	g.operators = http.NotFoundHandler()
@@ -172,7 +172,7 @@ func (n *node) operate(ctx context.Context, server *http.Server, l net.Listener)
 
 // demoConsole is the console of a demo and its one-time password.
 func demoConsole(origin string, st store.Store, told *telling, l *lights, ring *seal.Ring, now func() time.Time, log *slog.Logger) (desk, *console.Console, *console.Once, error) {
-	d := newDesk(st, func(id string) bool { return l.Light(id) != "" }, now, log)
+	d := newDesk(st, func(id string) bool { return l.Light(id) != "" }, nil, now, log)
 	d.Use(l.Override)
 	once := console.NewOnce("demo")
 	zone, err := time.LoadLocation("Asia/Seoul")

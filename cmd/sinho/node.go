@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"sinho/config"
+	"sinho/console"
 	"sinho/providers"
 	"sinho/signal"
 	"sinho/store"
@@ -38,6 +39,7 @@ type node struct {
 	metrics *metrics // nil: none
 	traces  *traces  // nil: none
 	desk    desk
+	tape    *console.Tape
 	telling *telling
 	alerts  *alerting
 	health  *health
@@ -82,7 +84,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		n.store = n.metrics.timing(n.store)
 	}
 	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
-	n.desk = newDesk(n.store, n.knows, n.stands.clock.Now, n.log)
+	n.desk, n.tape = newDesk(n.store, n.knows, n.hasRoom, n.stands.clock.Now, n.log), console.NewTape()
 	if err = claimStore(ctx, n.store, n.pepper); err == nil {
 		err = firstLook(ctx, n.desk)
 	}
@@ -116,7 +118,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 }
 
 func (n *node) outside() outside {
-	return outside{store: n.store, stands: n.stands, metrics: n.metrics, traces: n.traces, telling: n.telling}
+	return outside{store: n.store, stands: n.stands, metrics: n.metrics, traces: n.traces, telling: n.telling, orders: n.desk.Orders}
 }
 
 // ServeHTTP answers by the current generation.
@@ -143,6 +145,11 @@ func (n *node) start(behind context.Context) {
 	n.light(first) //nolint:contextcheck // lights live as long as the node
 	n.open(first)  //nolint:contextcheck // and so do rooms
 	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
+	n.running.Go(func() error {
+		n.desk.follow(behind, func() { n.order(behind) })
+		return nil
+	})
+	n.running.Go(func() error { return settle(behind, n.tape.Run(behind, n.stands.clock.Now, n.atWork)) })
 	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
 	n.running.Go(func() error { return settle(behind, n.alerts.Run(behind)) })
 	n.running.Go(func() error {
@@ -217,12 +224,14 @@ func (n *node) reload(ctx context.Context, why string) {
 		n.refuse(ctx, "configuration", why, err)
 		return
 	}
-	if next.rooms != old.rooms {
-		n.open(next) //nolint:contextcheck // rooms live as long as the node
-	} else if err := next.rooms.use(next.cfg, next.around()); err != nil {
+	// New ones too: operators may have ordered something since they were made.
+	if err := next.rooms.use(next.cfg, next.around()); err != nil {
 		n.refuse(ctx, "configuration", why, err)
 		next.close()
 		return
+	}
+	if next.rooms != old.rooms {
+		n.open(next) //nolint:contextcheck // rooms live as long as the node
 	}
 	defer old.close()
 	if next.newborn {

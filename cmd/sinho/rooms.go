@@ -15,6 +15,7 @@ import (
 	"sinho/config"
 	"sinho/lobby/hall"
 	"sinho/lobby/room"
+	"sinho/operator"
 	"sinho/store"
 )
 
@@ -23,6 +24,7 @@ import (
 type rooms struct {
 	*hall.Hall
 	around atomic.Pointer[surroundings]
+	orders func() map[string]operator.RoomOrder // nil: none
 }
 
 // surroundings are what rooms go by, which every configuration may replace.
@@ -34,11 +36,11 @@ type surroundings struct {
 
 // newRooms are the rooms that cfg names, with what is around them.
 func newRooms(cfg *config.Config, by surroundings, out outside, log *slog.Logger) (*rooms, error) {
-	r := &rooms{}
+	r := &rooms{orders: out.orders}
 	r.around.Store(&by)
 	var err error
 	r.Hall, err = hall.New(hall.Config{
-		Rooms: settings(cfg), Store: out.store, Ring: by.secrets.ring, Issuer: cfg.PublicURL, Secure: strings.HasPrefix(cfg.PublicURL, "https://"),
+		Rooms: r.settings(cfg), Store: out.store, Ring: by.secrets.ring, Issuer: cfg.PublicURL, Secure: strings.HasPrefix(cfg.PublicURL, "https://"),
 		Load: func() (capacity, backlog float64) { return r.around.Load().lights.Load() },
 		Sign: func(claims []byte, typ string) (string, error) {
 			return r.around.Load().secrets.signFeed(claims, typ)
@@ -56,13 +58,21 @@ func newRooms(cfg *config.Config, by surroundings, out outside, log *slog.Logger
 	return r, nil
 }
 
-// use has the rooms be as cfg says.
+// use has the rooms be as cfg says and operators have ordered.
 func (r *rooms) use(cfg *config.Config, by surroundings) error {
-	if err := r.Use(settings(cfg)); err != nil {
+	if err := r.Use(r.settings(cfg)); err != nil {
 		return err
 	}
 	r.around.Store(&by)
 	return nil
+}
+
+// settings are the rooms of a configuration, with operators' orders laid over it.
+func (r *rooms) settings(cfg *config.Config) []hall.Setting {
+	if r.orders == nil {
+		return settings(cfg)
+	}
+	return ordered(settings(cfg), r.orders())
 }
 
 // settings are the rooms of a configuration. Of a name one language stands in for

@@ -13,6 +13,7 @@ import (
 	"sinho/clock"
 	"sinho/config"
 	"sinho/console"
+	"sinho/operator"
 	"sinho/providers"
 	"sinho/signal"
 	"sinho/signal/live"
@@ -201,6 +202,7 @@ type outside struct {
 	metrics *metrics // nil: none
 	traces  *traces  // nil: none
 	telling *telling
+	orders  func() map[string]operator.RoomOrder // of operators, for waiting rooms; nil: none
 }
 
 // nextGeneration makes what cfg says. Lights stay when the list of providers

@@ -15,6 +15,7 @@ import (
 type Insight struct {
 	Setting  Setting
 	Counter  string      // name of the queue: Name, or Name.Round
+	Proof    string      // commitment of the shuffle, hexadecimal, "" where there is no opening
 	Queue    lobby.Queue // as this node last saw it
 	Seen     time.Time   // when; zero: not yet
 	Away     bool        // the last step is over five seconds ago: nobody new is called
@@ -136,7 +137,7 @@ func (h *Hall) Insights() []Insight {
 	for _, c := range rooms {
 		st := c.state.Load()
 		in := Insight{
-			Setting: st.set, Counter: st.line.name, Capacity: st.line.past.part(), Watchers: c.hub.watched.Load(),
+			Setting: st.set, Counter: st.line.name, Proof: st.line.proof, Capacity: st.line.past.part(), Watchers: c.hub.watched.Load(),
 			Tickets: c.count.tickets.counts(), Passes: c.count.passes.counts(), Spent: c.count.spent.Load(),
 		}
 		in.Arrivals, in.Admitted = st.line.past.lately()

@@ -67,8 +67,6 @@ const (
 
 	mostInside   = 4096           // admitted and not done
 	othersInside = mostInside / 2 // from there on, only Finishing is admitted
-
-	standingAfter = 500 * time.Millisecond // a queue that was not empty for so long is overload
 )
 
 // rule is how one class waits.
@@ -76,7 +74,7 @@ type rule struct {
 	inside   int           // that may be inside for one more to be admitted
 	depth    int           // that may wait
 	patience time.Duration // how long one waits at most
-	short    time.Duration // the same under overload; 0: overload changes nothing, the first stays the first
+	short    time.Duration // the same under overload, which is that one has waited half of this; 0: the first stays the first
 }
 
 func rules() [classes]rule {

@@ -29,6 +29,7 @@ type Gate struct {
 	passed   [classes]int // grants to others while one of this class waited
 	granted  int          // in this round
 	rounding bool         // a goroutine goes round
+	ended    uint64       // rounds
 	inside   int          // admitted, and not done
 	pace     pace
 	again    again
@@ -82,27 +83,43 @@ func (g *Gate) enter(ctx context.Context, c Class) (s *slot, out outcome, after 
 		oldest.dropped = true
 		close(oldest.ready)
 	}
-	w := &waiter{ready: make(chan struct{}), since: now}
+	w := &waiter{ready: make(chan struct{}), since: now, round: g.ended}
 	patience := r.patience
-	if r.short > 0 && q.standing(now) {
+	if q.overloaded(r, now) {
 		patience = r.short
 	}
-	q.push(w, now)
+	q.push(w)
 	g.wake(now)
 	g.mu.Unlock()
-	g.parked(func() { w.wait(ctx, patience) })
+	g.parked(func() { g.wait(ctx, w, patience) })
 	return g.called(ctx, w, c)
 }
 
-// wait until w is called, gone or out of patience.
-func (w *waiter) wait(ctx context.Context, patience time.Duration) {
+// wait until w is called, gone or out of patience. When the machine stood still
+// meanwhile it has waited for nothing, and waits once more.
+func (g *Gate) wait(ctx context.Context, w *waiter, patience time.Duration) {
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
-	select {
-	case <-w.ready:
-	case <-ctx.Done():
-	case <-timer.C:
+	for once := true; ; once = false {
+		select {
+		case <-w.ready:
+			return
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if !once || !g.stood(w) {
+			return
+		}
+		timer.Reset(patience)
 	}
+}
+
+// stood reports whether a round goes that went when w came.
+func (g *Gate) stood(w *waiter) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.rounding && g.ended == w.round
 }
 
 // called says what became of w; a slot that came as its client went is given on.
@@ -250,6 +267,7 @@ func (g *Gate) rounds() {
 		g.mu.Lock()
 		before := g.granted
 		g.granted = 0
+		g.ended++
 		g.call(g.now())
 		more = before+g.granted > 0
 		g.rounding = more

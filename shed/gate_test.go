@@ -90,7 +90,7 @@ func TestUnderOverloadTheNewestIsServedAndTheOldestToldSoon(t *testing.T) {
 		got := make(chan asked, 3)
 		began := time.Now()
 		ask(t.Context(), g, Beginning, "patient", got)
-		time.Sleep(standingAfter)
+		time.Sleep(g.rules[Beginning].short / 2)
 		ask(t.Context(), g, Beginning, "older", got)
 		ask(t.Context(), g, Beginning, "newer", got)
 		g.leave(s, Unmeasured)
@@ -101,7 +101,7 @@ func TestUnderOverloadTheNewestIsServedAndTheOldestToldSoon(t *testing.T) {
 			name   string
 			waited time.Duration
 		}{
-			{"older", standingAfter + g.rules[Beginning].short},
+			{"older", g.rules[Beginning].short * 3 / 2},
 			{"patient", g.rules[Beginning].patience},
 		} {
 			a := <-got
@@ -144,7 +144,7 @@ func TestASlotForSomebodyWhoJustLeftIsGivenOn(t *testing.T) {
 		ctx, leave := context.WithCancel(t.Context())
 		w := &waiter{ready: make(chan struct{})}
 		g.mu.Lock()
-		g.queues[Finishing].push(w, g.now())
+		g.queues[Finishing].push(w)
 		g.mu.Unlock()
 		got := make(chan asked, 1)
 		ask(t.Context(), g, Finishing, "behind", got)
@@ -208,6 +208,33 @@ func TestFewAreAdmittedInARound(t *testing.T) {
 		if s := g.State(); s.Inside != 0 {
 			t.Errorf("got %d inside, want none", s.Inside)
 		}
+	})
+}
+
+// A processor that was taken away for longer than anybody's patience is no
+// reason to refuse those who wait for it.
+func TestWhoWaitedWhileTheMachineStoodStillWaitsOnceMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(1)
+		end, _ := steps(g)
+		got := make(chan asked, 10)
+		for range g.share + 2 {
+			ask(t.Context(), g, Beginning, "", got)
+		}
+		time.Sleep(g.rules[Beginning].patience * 3 / 2)
+		end <- struct{}{}
+		synctest.Wait()
+		if r := g.State().Classes[Beginning]; r.Admitted() != uint64(g.share)+2 || r.Refused() != 0 {
+			t.Errorf("got %+v, want all let in", r)
+		}
+		for range g.share {
+			ask(t.Context(), g, Beginning, "", got)
+		}
+		time.Sleep(2*g.rules[Beginning].patience + time.Millisecond)
+		if r := g.State().Classes[Beginning]; r.Late == 0 || r.Queued != 0 {
+			t.Errorf("got %+v, want that nobody waits for ever", r)
+		}
+		close(end)
 	})
 }
 

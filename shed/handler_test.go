@@ -243,7 +243,7 @@ func TestAnswersOfProvidersAreNoWorkOfOurs(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(drip{})}, nil
 		})})
 		h := g.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond / 4)
 			ask, err := http.NewRequestWithContext(r.Context(), http.MethodGet, "http://provider.example", nil)
 			if err != nil {
 				t.Fatal(err)
@@ -256,11 +256,11 @@ func TestAnswersOfProvidersAreNoWorkOfOurs(t *testing.T) {
 			if _, err := io.ReadAll(resp.Body); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(time.Millisecond)
+			time.Sleep(time.Millisecond / 4)
 		}), func(*http.Request) Kind { return Kind{Class: Finishing, Part: Return} }, "")
 		do(h, "GET", "/callback/naver", browser, "")
-		if got := time.Duration(g.pace.costs[Return].d); got != 2*time.Millisecond {
-			t.Errorf("got %v for a callback, want 2ms", got)
+		if got := time.Duration(g.pace.costs[Return].d); got != time.Millisecond/2 {
+			t.Errorf("got %v for a callback, want 500µs", got)
 		}
 	})
 }

@@ -12,7 +12,9 @@ const (
 	promised = 0.6
 	// unknown is what a part costs until some of it was seen.
 	unknown = 250 * time.Microsecond
+	first   = time.Millisecond // what the first that is seen may be taken for
 	least   = 20 * time.Microsecond
+	dearest = 20 * time.Millisecond // so that never nobody may go
 )
 
 // cost is what one request of a part takes of a processor when nothing comes in
@@ -23,13 +25,13 @@ type cost struct{ d float64 }
 func (c *cost) saw(d time.Duration) {
 	switch {
 	case c.d == 0:
-		c.d = float64(d)
+		c.d = float64(min(d, first))
 	case float64(d) > c.d:
 		c.d *= 1.01
 	default:
 		c.d *= .91
 	}
-	c.d = max(c.d, float64(least))
+	c.d = min(max(c.d, float64(least)), float64(dearest))
 }
 
 func (c *cost) seconds() float64 {

@@ -6,6 +6,7 @@ import "time"
 type waiter struct {
 	ready chan struct{} // closed once it has a slot, or is dropped
 	since time.Duration
+	round uint64 // that was going then
 
 	slot       *slot // once granted
 	dropped    bool  // a newer one has taken its place
@@ -16,12 +17,11 @@ type waiter struct {
 type queue struct {
 	first, last *waiter
 	length      int
-	since       time.Duration // since when it was never empty
 }
 
-func (q *queue) push(w *waiter, now time.Duration) {
+func (q *queue) push(w *waiter) {
 	if q.length == 0 {
-		q.first, q.since = w, now
+		q.first = w
 	} else {
 		q.last.next, w.prev = w, q.last
 	}
@@ -44,16 +44,17 @@ func (q *queue) remove(w *waiter) {
 	q.length--
 }
 
-// standing: it is no burst that is being worked off.
-func (q *queue) standing(now time.Duration) bool {
-	return q.length > 0 && now-q.since >= standingAfter
+// overloaded: its oldest has waited so long that it is no burst which is being
+// worked off.
+func (q *queue) overloaded(r *rule, now time.Duration) bool {
+	return r.short > 0 && q.length > 0 && now-q.first.since >= r.short/2
 }
 
 // take removes the one whose turn it is: the oldest; under overload the newest,
 // whose person is the likeliest to be there still.
 func (q *queue) take(r *rule, now time.Duration) *waiter {
 	w := q.first
-	if r.short > 0 && q.standing(now) {
+	if q.overloaded(r, now) {
 		w = q.last
 	}
 	q.remove(w)

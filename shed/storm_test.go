@@ -274,8 +274,8 @@ func TestAStormOfFiveTimesWhatANodeCanDo(t *testing.T) {
 		if w.wasted != 0 {
 			t.Errorf("%d requests were worked on though their client had left", w.wasted)
 		}
-		if goodput < 0.7*capacity {
-			t.Errorf("got %.0f logins a second in the storm, want near the capacity of %.0f", goodput, capacity)
+		if goodput < 0.6*capacity { // refusing takes a fifth of the processors
+			t.Errorf("got %.0f logins a second in the storm, want most of the capacity of %.0f", goodput, capacity)
 		}
 		for c, r := range after.Classes {
 			if r.Queued != 0 {

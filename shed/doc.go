@@ -65,8 +65,10 @@ const (
 	sharePerProcessor = 4  // admitted in a round
 	fairEvery         = 16 // grants over a waiting class before it has one
 
-	mostInside   = 4096           // admitted and not done
-	othersInside = mostInside / 2 // from there on, only Finishing is admitted
+	// Admitted and not done. One provider that hangs holds 1,024 at most
+	// (docs/decisions/0030-containment.md); several must not keep the others' people out.
+	mostInside   = 8192
+	othersInside = 6144 // from there on, only Finishing is admitted
 )
 
 // rule is how one class waits.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -16,6 +17,7 @@ import (
 	"sinho/config"
 	"sinho/console"
 	"sinho/providers"
+	"sinho/shed"
 	"sinho/signal"
 	"sinho/store"
 	"sinho/store/shared"
@@ -43,6 +45,7 @@ type node struct {
 	telling *telling
 	alerts  *alerting
 	health  *health
+	gate    *shed.Gate
 	current atomic.Pointer[generation]
 	running errgroup.Group // the lights, and what warms up
 	strange strangeKeys
@@ -56,7 +59,7 @@ type node struct {
 // newNode opens everything cfg names and makes its first generation. Nothing
 // runs yet; close lets go of it.
 func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, error) {
-	n := &node{path: o.path, env: o.env, level: new(slog.LevelVar)}
+	n := &node{path: o.path, env: o.env, level: new(slog.LevelVar), gate: shed.New(runtime.GOMAXPROCS(0))}
 	n.level.Set(slog.Level(cfg.Log.Level))
 	n.log = newLog(o.stderr, cfg.Log.Format, n.level)
 	n.stands = newStanding(n.log)
@@ -81,8 +84,10 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 		n.metrics = newMetrics(func() *lights { return n.current.Load().lights })
 		n.metrics.watchClock(n.stands.clock)
 		n.metrics.watchRooms(func() *rooms { return n.current.Load().rooms })
+		n.metrics.watchGate(n.gate)
 		n.store = n.metrics.timing(n.store)
 	}
+	n.store = outsideStore{n.store}
 	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
 	n.desk, n.tape = newDesk(n.store, n.knows, n.hasRoom, n.stands.clock.Now, n.log), console.NewTape()
 	if err = claimStore(ctx, n.store, n.pepper); err == nil {
@@ -130,7 +135,7 @@ func (n *node) handler() http.Handler {
 	mux := http.NewServeMux()
 	n.health.routes(mux)
 	o := observer{log: n.log, access: func() bool { return n.current.Load().cfg.Log.Access }, traces: n.traces}
-	mux.Handle("/", o.watch(recovered(n.log, n)))
+	mux.Handle("/", o.watch(recovered(n.log, n.gate.Handler(n, kindOf, n.current.Load().cfg.PublicURL))))
 	return recovered(n.log, mux)
 }
 

@@ -15,6 +15,7 @@ import (
 	"sinho/console"
 	"sinho/operator"
 	"sinho/providers"
+	"sinho/shed"
 	"sinho/signal"
 	"sinho/signal/live"
 	"sinho/store"
@@ -233,7 +234,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 			g.adapters[i] = before.adapters[i]
 			continue
 		}
-		if g.adapters[i], err = providers.NewAt(p.Settings(), out.traces.legs(p.ID, g.lights.client(p.ID)), out.stands.clock.Now); err != nil {
+		if g.adapters[i], err = providers.NewAt(p.Settings(), shed.Client(out.traces.legs(p.ID, g.lights.client(p.ID))), out.stands.clock.Now); err != nil {
 			return nil, err
 		}
 	}

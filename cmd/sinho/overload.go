@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -51,11 +52,11 @@ func kindOf(r *http.Request) shed.Kind {
 		return shed.Kind{Class: shed.Beginning, Machine: true}
 	case "certificates", "sessions":
 		return shed.Kind{Class: shed.Beginning}
-	case "static", "embed", "signal", "signal.jws", "jwks", ".well-known":
+	case "static", "embed", "signal", "signal.jws", "jwks", ".well-known", "rooms":
 		return shed.Kind{Class: shed.Open} // the same bytes for all, and sockets, which have a bound of their own
-	case "rooms":
-		if strings.HasSuffix(rest, "/ws") {
-			return shed.Kind{Class: shed.Open}
+	case "queue":
+		if hasTicket(r) { // a turn that has come is a login; who has no number yet waits behind all
+			return shed.Kind{Class: shed.Beginning}
 		}
 	}
 	return shed.Kind{Class: shed.Rest}
@@ -137,4 +138,12 @@ func (f *gateFigures) Collect(to chan<- prometheus.Metric) {
 		}
 		to <- prometheus.MustNewConstHistogram(f.delay, r.Admitted(), r.Waited.Seconds(), bounds, c.String())
 	}
+}
+
+// hasTicket reports whether a request brings a waiting room's ticket along, good or
+// not: a made-up one gains what any stranger has at /authorize.
+func hasTicket(r *http.Request) bool {
+	return slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
+		return strings.HasPrefix(strings.TrimPrefix(c.Name, "__Host-"), "sinho-t-")
+	})
 }

@@ -23,7 +23,8 @@ func TestEveryEndpointHasItsPlaceUnderOverload(t *testing.T) {
 		"under_way": "GET /wait/{journey}, GET /wait/{journey}/state, POST /wait/{journey}/leave, POST /wait/{journey}/resend, POST /login/decline, GET /turn, POST /turn, GET /device, POST /device, GET /logged-out",
 		"departing": "POST /login/{provider}, POST /login/continue",
 		"beginning": "GET /authorize, POST /authorize, POST /par, GET /login, POST /certificates, GET /sessions, POST /sessions/{what}",
-		"open": "GET /.well-known/openid-configuration, GET /jwks, GET /static/{file}, GET /embed/lights.js, GET /embed/badge.svg, GET /embed/badge/{file}, " +
+		"rest": "GET /queue, POST /queue/early",
+		"open": "GET /rooms/{room}, GET /rooms/{room}/ws, GET /rooms/{room}/sse, GET /.well-known/openid-configuration, GET /jwks, GET /static/{file}, GET /embed/lights.js, GET /embed/badge.svg, GET /embed/badge/{file}, " +
 			"GET /signal, GET /signal.jws, GET /signal/ws, GET /signal/sse, GET /signal/honesty, GET /signal/summary.json",
 	}
 	class := map[string]string{}
@@ -52,12 +53,17 @@ func TestEveryEndpointHasItsPlaceUnderOverload(t *testing.T) {
 		t.Errorf("got %d endpoints, and none of %v", seen, class)
 	}
 	for path, want := range map[string]shed.Class{
-		"/queue": shed.Rest, "/rooms/opening": shed.Rest, "/rooms/opening/ws": shed.Open, "/login/ws": shed.Beginning,
+		"/queue": shed.Rest, "/rooms/opening": shed.Open, "/rooms/opening/ws": shed.Open, "/login/ws": shed.Beginning,
 		"/": shed.Rest, "/nowhere": shed.Rest, "/callbacks": shed.Rest,
 	} {
 		if got := kindOf(httptest.NewRequest(http.MethodGet, path, nil)).Class; got != want {
 			t.Errorf("%s: got class %s, want %s", path, got, want)
 		}
+	}
+	waits := httptest.NewRequest(http.MethodGet, "/queue", nil)
+	waits.AddCookie(&http.Cookie{Name: "__Host-sinho-t-vaccine", Value: "sealed"})
+	if got := kindOf(waits).Class; got != shed.Beginning {
+		t.Errorf("/queue with a ticket: got class %s, want %s", got, shed.Beginning)
 	}
 }
 

@@ -188,7 +188,7 @@ func TestDiscoveryIsAsPublished(t *testing.T) {
 func TestEveryEndpointIsInTheReference(t *testing.T) {
 	route := regexp.MustCompile(`^(GET|POST) (/\S*)$`)
 	var real []string
-	for _, dir := range []string{"../../broker", "../../web", "../../signal/live", "."} {
+	for _, dir := range []string{"../../broker", "../../web", "../../signal/live", "../../lobby/hall", "."} {
 		for text := range literals(t, dir) {
 			// Metrics, profiles and the stage have listeners of their own.
 			if m := route.FindStringSubmatch(text); m != nil && m[2] != "/metrics" && !strings.HasPrefix(m[2], "/debug") {

@@ -2,6 +2,7 @@ package hall
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -45,7 +46,15 @@ type scene struct {
 
 func (s *scene) time() time.Time { return time.Unix(0, s.clock.Load()) }
 
-// pass lets seconds go by, each with its step.
+// clocked is a store that goes by the clock of a scene.
+type clocked struct {
+	store.Store
+	s *scene
+}
+
+func (c clocked) Now(context.Context) (time.Time, error) { return c.s.time(), nil }
+
+// wait lets seconds go by, each with its step.
 func (s *scene) wait(seconds int) {
 	for range seconds {
 		s.clock.Add(int64(time.Second))
@@ -103,7 +112,7 @@ func scenes(t testing.TB, st store.Store, n int, rooms ...Setting) []*scene {
 	for i := range all {
 		s := &scene{t: t, clock: clock, capacity: capacity, log: &bytes.Buffer{}}
 		h, err := New(Config{
-			Rooms: rooms, Store: st, Ring: ring(t), Issuer: issuer, Secure: true, Sign: sign,
+			Rooms: rooms, Store: clocked{st, s}, Ring: ring(t), Issuer: issuer, Secure: true, Sign: sign,
 			Load: func() (float64, float64) { return float64(capacity.Load()), 0 },
 			Log:  slog.New(slog.NewTextHandler(s.log, nil)), Now: s.time,
 		})

@@ -23,7 +23,7 @@ func TestEveryEndpointHasItsPlaceUnderOverload(t *testing.T) {
 		"under_way": "GET /wait/{journey}, GET /wait/{journey}/state, POST /wait/{journey}/leave, POST /wait/{journey}/resend, POST /login/decline, GET /turn, POST /turn, GET /device, POST /device, GET /logged-out",
 		"departing": "POST /login/{provider}, POST /login/continue",
 		"beginning": "GET /authorize, POST /authorize, POST /par, GET /login, POST /certificates, GET /sessions, POST /sessions/{what}",
-		"rest": "GET /queue, POST /queue/early",
+		"rest":      "GET /queue, POST /queue/early",
 		"open": "GET /rooms/{room}, GET /rooms/{room}/ws, GET /rooms/{room}/sse, GET /.well-known/openid-configuration, GET /jwks, GET /static/{file}, GET /embed/lights.js, GET /embed/badge.svg, GET /embed/badge/{file}, " +
 			"GET /signal, GET /signal.jws, GET /signal/ws, GET /signal/sse, GET /signal/honesty, GET /signal/summary.json",
 	}

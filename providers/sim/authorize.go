@@ -92,7 +92,7 @@ func (f *flow) decide(w http.ResponseWriter, r *http.Request, d door) {
 		person: person, door: d.path, redirectURI: r.FormValue("redirect_uri"), scope: scope,
 		nonce: r.FormValue("nonce"), challenge: r.FormValue("code_challenge"), authTime: time.Now(),
 	})
-	f.sim.tally.logins.Add(1)
+	f.sim.agreed()
 	f.back(w, r, d, url.Values{"code": {code}})
 }
 

@@ -134,7 +134,7 @@ func (p *pass) verify(r *http.Request) (any, error) {
 	if no != nil {
 		return nil, no
 	}
-	p.sim.tally.logins.Add(1)
+	p.sim.agreed()
 	who := p.sim.people[one.person]
 	signed := sha256.Sum256([]byte("sinho-sim-signed-" + one.ref))
 	answer := map[string]any{

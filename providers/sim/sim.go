@@ -67,6 +67,7 @@ type Sim struct {
 	views   *template.Template
 	held    atomic.Int64
 	tally   tally
+	seconds seconds
 	quirks  atomic.Pointer[[]Quirk]
 
 	mu   sync.Mutex // guards dice

@@ -234,7 +234,7 @@ func (t *toss) result(r *http.Request) (any, error) {
 		return nil, no
 	}
 	if one.reads == 1 {
-		t.sim.tally.logins.Add(1)
+		t.sim.agreed()
 	}
 	return succeed(t.personal(one, key)), nil
 }

@@ -28,7 +28,7 @@ const (
 )
 
 // returnHeader names the columns of --returns.
-const returnHeader = "began_ms,ended_ms,provider,answer,reloads,called_ms,tab"
+const returnHeader = "began_ms,ended_ms,provider,answer,reloads,called_ms,pair"
 
 // comesHome begins a return, if it is one.
 func (g *walking) comesHome(to *url.URL) {
@@ -51,7 +51,7 @@ func (g *walking) isHome(a answer, location string, err error) {
 		called = milli(g.stay.called)
 	}
 	h := g.home
-	g.returns.write(fmt.Sprintf("%d,%d,%s,%s,%d,%d,%t", h.began.UnixMilli(), time.Now().UnixMilli(), h.provider, h.answer, g.reloads-h.reloads, called, g.tab))
+	g.returns.write(fmt.Sprintf("%d,%d,%s,%s,%d,%d,%t", h.began.UnixMilli(), time.Now().UnixMilli(), h.provider, h.answer, g.reloads-h.reloads, called, g.person.greedy))
 	g.home = nil
 }
 

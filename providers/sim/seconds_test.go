@@ -19,7 +19,8 @@ func TestSecondsAreToldInTheirOrder(t *testing.T) {
 	s.add(begin.Add((secondsKept+20)*time.Second), func(one *Second) { one.Logins++ })
 	got := s.since(begin.Unix() + secondsKept + 8)
 	want := []Second{
-		{At: begin.Unix() + secondsKept + 8, Asked: 1 + (secondsKept+8)%3}, {At: begin.Unix() + secondsKept + 9, Asked: 1 + (secondsKept+9)%3},
+		{At: begin.Unix() + secondsKept + 8, Asked: 1 + (secondsKept+8)%3},
+		{At: begin.Unix() + secondsKept + 9, Asked: 1 + (secondsKept+9)%3},
 		{At: begin.Unix() + secondsKept + 20, Logins: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

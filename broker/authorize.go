@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"net/url"
@@ -37,15 +38,25 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	if usable && c.OneDevice != "" && q.Browser == (id{}) {
 		q.Browser = b.bindBrowser(w, r) // the device, which must outlive its lock
 	}
+	inRoom := false
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
-		step, err := b.reuse(r.Context(), q, c, s, false)
+		if q.Browser == (id{}) && b.hooks.Doors != nil {
+			q.Browser = b.bindBrowser(w, r) // whom the waiting room's pass is of
+		}
+		step, pass, err := b.bySession(w, r, q, c, s)
 		switch {
 		case err == nil:
 			if err := b.spend(w, r, q, s); err != nil {
 				return err
 			}
+			b.entered(w, c.ID, pass)
 			b.send(w, r, step)
 			return nil
+		case refused(err), errors.Is(err, errNotOpen):
+			if refused(err) {
+				b.hooks.Doors.Refused(w, c.ID, err)
+			}
+			inRoom = true
 		case errors.Is(err, store.ErrUnavailable) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "temporarily_unavailable", desc: "try again in a few seconds", cause: err}
 		case errors.Is(err, store.ErrUnavailable):
@@ -72,6 +83,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	switch {
+	case q.Prompt.has(promptNone) && inRoom:
+		// OpenID Connect Core §3.1.2.6: it cannot go on without a page, the waiting
+		// room's. temporarily_unavailable would have the site ask again in silence.
+		return &siteError{q: q, code: "interaction_required", desc: "the person must go through the waiting room"}
 	case q.Prompt.has(promptNone) && usable:
 		return &siteError{q: q, code: "interaction_required", desc: "the person must agree to continue here"}
 	case q.Prompt.has(promptNone):
@@ -95,8 +110,31 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	if len(sealed) > maxSealedRequest {
 		return &siteError{q: q, code: "invalid_request", desc: tooLong}
 	}
-	redirect(w, ChooserURL(sealed, notice))
+	to := ""
+	if !inRoom {
+		to = cmp.Or(b.looking(w, r, q), ChooserURL(sealed, notice))
+	} else if step, ok := b.toQueue(*q); ok {
+		to = step.Redirect
+	}
+	if to == "" {
+		return errUnsealed
+	}
+	redirect(w, to)
 	return nil
+}
+
+// bySession is reuse at /authorize, if the waiting room lets the person in; else
+// errNotOpen. pass is what it was spent of.
+func (b *Broker) bySession(w http.ResponseWriter, r *http.Request, q *request, c client.Client, s *session) (step Step, pass []byte, err error) {
+	entry, err := b.door(w, r, q, EnterSession)
+	switch {
+	case err != nil:
+		return Step{}, nil, err
+	case entry.Wait:
+		return Step{}, nil, errNotOpen
+	}
+	step, err = b.reuse(r.Context(), q, c, s, entry.Pass, false)
+	return step, entry.Pass, err
 }
 
 const tooLong = "the request has more than 2400 bytes when sealed: shorten state, nonce or redirect_uri"

@@ -60,10 +60,10 @@ func BenchmarkResume(b *testing.B) {
 	w := newWorld(b, func(c *Config) { c.Log = nil })
 	br := w.browser()
 	sealed := br.chooser()
-	r := br.request(http.MethodGet, "/login", nil)
+	r, rec := br.request(http.MethodGet, "/login", nil), httptest.NewRecorder()
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, err := w.b.Resume(r, sealed); err != nil {
+		if _, err := w.b.Resume(rec, r, sealed); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -146,6 +146,9 @@ func New(cfg Config) (*Broker, error) {
 	if len(cfg.Providers) == 0 {
 		bad("no providers")
 	}
+	if cfg.Hooks.Doors != nil && !cfg.Hooks.Doors.complete() {
+		bad("Hooks.Doors is incomplete")
+	}
 	if cfg.Clients != nil && (cfg.Hooks.Rota == nil || cfg.Hooks.Today == nil) {
 		for c := range cfg.Clients.All() {
 			if c.Rota != "" {

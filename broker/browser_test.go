@@ -109,7 +109,12 @@ func sealedIn(t testing.TB, location string) string {
 }
 
 func (br *browser) resume(r string) (Login, error) {
-	return br.b.Resume(br.request(http.MethodGet, "/login", nil), r)
+	rec := httptest.NewRecorder()
+	l, err := br.b.Resume(rec, br.request(http.MethodGet, "/login", nil), r)
+	for _, c := range rec.Result().Cookies() {
+		br.cookies[c.Name] = c.Value
+	}
+	return l, err
 }
 
 func (br *browser) step(method, target string, form url.Values, call func(http.ResponseWriter, *http.Request) (Step, error)) (Step, error) {

@@ -7,73 +7,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"time"
 
 	"sinho/broker/client"
 	"sinho/providers"
 	"sinho/seal"
 )
-
-// answer is what a journey led to, and no more of it than the journey does not
-// know itself: tens of thousands are remembered. The same answer may be given
-// several times.
-type answer struct {
-	code    string    // for the site
-	until   time.Time // it can be redeemed
-	session string    // sealed cookie of a new session, "" for none
-	lives   time.Time // so long
-	proved  id        // or the session to which the person must still agree something
-	refusal string    // or an OAuth error for the site
-	turn    *notTurn  // or the person's turn, which it is not
-	held    time.Time // or the end of another device's lock
-	notice  string    // or why it is back at the chooser, "" for no reason
-}
-
-// give answers a browser that has j: where it goes, and cookies on the way.
-func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error) {
-	if a.refusal != "" {
-		return b.reply(&j.Request, "error", a.refusal, "error_description", refusedLogins[a.refusal]), nil
-	}
-	end := j.ended()
-	step, ok := b.reply(&j.Request, "code", a.code), true
-	switch {
-	case a.code != "":
-		end.Phase, end.Code, end.Until = phaseFinished, a.code, a.until
-	case a.turn != nil:
-		end.Phase, end.Request = phaseOver, a.turn.told(end.Request)
-		step, ok = b.toTurn(end.Request)
-	case !a.held.IsZero():
-		end.Phase, end.Request.Held = phaseOver, a.held
-		step, ok = b.toDevice(end.Request)
-	default:
-		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
-		step, ok = b.toChooser(&end, a.notice)
-	}
-	if !ok {
-		return Step{}, errors.New("seal request anew")
-	}
-	cookie, err := b.journeyCookie(&end)
-	if err != nil {
-		return Step{}, err
-	}
-	http.SetCookie(w, cookie)
-	if a.code != "" || a.proved != (id{}) {
-		step.Proved = j.Provider
-	}
-	if a.session != "" {
-		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))
-	}
-	return step, nil
-}
-
-// hand gives the answer of a journey that ends now.
-func (b *Broker) hand(w http.ResponseWriter, j *journey, a answer) (Step, error) {
-	step, err := b.give(w, j, a)
-	if err != nil {
-		return Step{}, b.failed(j, err)
-	}
-	return step, nil
-}
 
 // Finish takes the return of a person from a provider: a GET, or a form_post
 // that is sealed and bounced to a GET, where the browser's cookies come along.
@@ -238,43 +176,6 @@ func (b *Broker) failed(j *journey, err error) *Problem {
 	return b.fault(http.StatusInternalServerError, ProblemInternal, harmless(err)).about(&j.Request, b.siteOf(&j.Request))
 }
 
-// repeat gives the answer of a journey that has ended before: by its cookie on
-// any node, and by memory on this one.
-func (b *Broker) repeat(w http.ResponseWriter, j *journey) (Step, bool) {
-	if a, ok := b.answers.look(j.ID, b.now()); ok {
-		step, err := b.give(w, j, a)
-		return step, err == nil
-	}
-	switch {
-	case j.Phase == phaseFinished && b.now().Before(j.Until):
-		return b.reply(&j.Request, "code", j.Code), true
-	case j.Phase == phaseFinished:
-		// The code is dead; whoever comes back this late may go on in one tap.
-		return b.toChooser(j, NoticeAgain)
-	case j.Phase == phaseOver && j.Request.Term.Told:
-		return b.toTurn(j.Request)
-	case j.Phase == phaseOver && !j.Request.Held.IsZero():
-		return b.toDevice(j.Request)
-	case j.Phase == phaseOver:
-		return b.toChooser(j, j.Notice)
-	}
-	return Step{}, false
-}
-
-func (b *Broker) toChooser(j *journey, notice string) (Step, bool) {
-	q := j.Request
-	q.Term, q.Held = rotaTerm{}, time.Time{}
-	sealed, err := b.renew(q)
-	if err != nil {
-		return Step{}, false
-	}
-	n := Notice{Code: notice}
-	if notice != "" {
-		n.From = j.Provider
-	}
-	return Step{Redirect: ChooserURL(sealed, n)}, true
-}
-
 // settle judges what a provider answered and makes the journey's answer: a
 // code for the site, or the chooser. Only the former is remembered in memory.
 // old is the session this browser brought along, nil for none.
@@ -320,6 +221,9 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	a, err := b.complete(ctx, j, old, c, login)
 	var other *elsewhere
 	switch {
+	case refused(err):
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, "pass", nil)
+		return answer{queued: true, pass: err}, true, nil
 	case errors.As(err, &other):
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, "device", nil)
 		return answer{held: other.until}, true, nil
@@ -330,7 +234,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		return answer{notice: NoticeAgain}, false, nil
 	case err != nil:
 		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
-		return answer{notice: NoticeStore}, false, nil
+		return answer{notice: NoticeStore, charged: a.charged}, false, nil
 	}
 	return a, true, nil
 }
@@ -354,23 +258,27 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 	if err != nil {
 		return answer{}, err
 	}
-	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil}
+	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil, early: j.Request.Early, pass: j.Pass}
 	o.holds = s.replaces != "" && old.continued(c.ID) // most likely: it was here before
 	code, fresh, err := b.issue(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}
 	outcome := "ok"
-	if errors.Is(err, errConsent) {
+	switch {
+	case errors.Is(err, errConsent):
 		err = b.keepSession(ctx, o)
 		a, outcome, fresh = answer{proved: s.ID}, "to_agree", true
+	case errors.Is(err, errNotOpen):
+		err = b.keepSession(ctx, o)
+		a, outcome, fresh = answer{queued: true}, "early", true
 	}
 	if err != nil {
-		return answer{}, err
+		return answer{charged: o.charged}, err
 	}
 	b.log(ctx, slog.LevelInfo, "login finished", j.Request.Ref, outcome, nil, slog.String("provider", j.Provider), slog.String("client", c.ID))
 	if fresh {
 		a.lives = s.Expires
 		if a.session, err = b.sealSession(s); err != nil {
-			return answer{}, err
+			return answer{charged: o.charged}, err
 		}
 	}
 	return a, nil

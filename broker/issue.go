@@ -38,6 +38,12 @@ type occasion struct {
 	takes *taking
 	// tries is how often the lock was met before.
 	tries int
+	// early: the login was made ahead of the opening of a waiting room.
+	early bool
+	// pass is the waiting room's, spent before the code is made; nil for none.
+	pass []byte
+	// charged: the pass may be spent; paid: it is.
+	charged, paid bool
 }
 
 // write makes the code of an occasion, and writes it with the share of a new
@@ -49,6 +55,9 @@ func (b *Broker) write(ctx context.Context, o *occasion) (out string, fresh bool
 	if b.unpushed(o.c, o.s.Provider) {
 		return "", false, nil, errUnpushed
 	}
+	if err := b.ahead(o); err != nil {
+		return "", false, nil, err
+	}
 	if o.c.Consent && o.renew && o.q.Prompt.has(promptConsent) {
 		return "", false, nil, errConsent
 	}
@@ -56,6 +65,9 @@ func (b *Broker) write(ctx context.Context, o *occasion) (out string, fresh bool
 		return "", false, nil, fmt.Errorf("the session's provider is not for this site: %w", errDemand)
 	}
 	if err := b.demanded(ctx, o); err != nil {
+		return "", false, nil, err
+	}
+	if err := b.pay(ctx, o); err != nil {
 		return "", false, nil, err
 	}
 	k, out, record, err := b.makeCode(o)

@@ -41,6 +41,8 @@ type journey struct {
 	Until    time.Time         // finished: the code's end
 	Notice   string            // over
 	Next     id                // over: the journey of the push that was sent instead
+	Pass     []byte            // away, pushed: of a waiting room
+	Queued   bool              // over: led to the waiting room
 
 	Back time.Time // never sealed: when the person came back, in the request that saw it
 }
@@ -66,6 +68,8 @@ const (
 	tagContactPhone
 	tagJourneyResent
 	tagJourneyNext
+	tagJourneyPass
+	tagJourneyQueued
 )
 
 func (j *journey) marshal() []byte {
@@ -93,6 +97,8 @@ func (j *journey) marshal() []byte {
 	if j.Next != (id{}) {
 		f.bytes(tagJourneyNext, j.Next[:])
 	}
+	f.bytes(tagJourneyPass, j.Pass)
+	f.flag(tagJourneyQueued, j.Queued)
 	return f
 }
 
@@ -141,6 +147,10 @@ func (j *journey) unmarshal(p []byte) error {
 			j.Resent = flagged(v)
 		case tagJourneyNext:
 			j.Next.read(v)
+		case tagJourneyPass:
+			j.Pass = v
+		case tagJourneyQueued:
+			j.Queued = flagged(v)
 		}
 	})
 	switch {

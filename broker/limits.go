@@ -20,6 +20,7 @@ const (
 	maxResources     = 4       // of one request
 	maxHint          = 200     // login_hint, longer ones are ignored
 	maxHintToken     = 4 << 10 // id_token_hint, longer ones are ignored
+	maxPass          = 160     // of a waiting room, within a journey
 	maxCookie        = 4000    // name and value; browsers drop what exceeds 4,096
 	maxCookies       = 12 << 10
 	maxJourneys      = 4       // a browser
@@ -40,6 +41,7 @@ const (
 	requestTTL   = 30 * time.Minute
 	requestFresh = 10 * time.Minute // with less left, a request is sealed anew
 	requestMost  = 2 * time.Hour    // from /authorize, however often sealed anew
+	queueMost    = 12 * time.Hour   // the same, from the waiting room
 	journeyTTL   = 30 * time.Minute
 	bounceTTL    = 60 * time.Second // a POST on its way to becoming a GET
 	pushedTTL    = 60 * time.Second // a pushed request on its way to /authorize
@@ -79,7 +81,7 @@ const (
 	JWKSAge = 5 * time.Minute
 	// OpensFor is the longest life of anything sealed: a key that seals no more
 	// must open for so long.
-	OpensFor = max(requestMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL, refreshTTL) + keySkew
+	OpensFor = max(requestMost, queueMost, journeyTTL+pushGrace, sessionTTL, browserTTL, accessTTL, refreshTTL) + keySkew
 	// VerifiesFor is how long anybody may want to verify what a key has signed: an
 	// ID token within its hour, our own hint at log-out as long as its session.
 	VerifiesFor = max(idTokenTTL, sessionTTL) + JWKSAge + keySkew

@@ -15,21 +15,35 @@ import (
 var errAborted = errors.New("the attempt this one waited for was aborted")
 
 // Resume opens r for the chooser and checks it against the browser that shows
-// it. It does no I/O. The error is a *Problem.
-func (b *Broker) Resume(r *http.Request, sealed string) (Login, error) {
+// it. Where a waiting room stands before the chooser, Login.Queue is set, and w has
+// its cookies. It does no other I/O than the room does. The error is a *Problem.
+func (b *Broker) Resume(w http.ResponseWriter, r *http.Request, sealed string) (Login, error) {
 	q, c, p := b.openRequest(r, sealed)
 	if p != nil {
 		return Login{}, p
 	}
+	if q.Early && b.opens(c.ID).IsZero() { // it has opened meanwhile
+		q.Early = false
+	}
+	login := b.shown(r, &q, c, sealed, b.now())
+	login.Early = q.Early
+	login.Continue = login.Continue && !q.Early
+	login.Queue = b.looking(w, r, &q)
+	return login, nil
+}
+
+// shown is what a page shows of q; Continue is by the session of this browser as it
+// will be at a time.
+func (b *Broker) shown(r *http.Request, q *request, c client.Client, sealed string, at time.Time) Login {
 	s, have := b.session(r)
-	login := b.login(&q, c, sealed)
-	login.Continue = have && !b.now().Before(q.Held) && b.usable(s, &q) && b.fits(s, &q) && !b.unpushed(c, s.Provider)
-	login.Agreement = agreementOf(&q, c)
+	login := b.login(q, c, sealed)
+	login.Continue = have && !b.now().Before(q.Held) && b.usableAt(s, q, at) && b.fits(s, q) && !b.unpushed(c, s.Provider)
+	login.Agreement = agreementOf(q, c)
 	if c.Rota != "" {
-		today := b.hooks.Today(c.Rota, b.now())
+		today := b.hooks.Today(c.Rota, b.opensOrNow(c.ID))
 		login.Today = &today
 	}
-	return login, nil
+	return login
 }
 
 func (b *Broker) login(q *request, c client.Client, sealed string) Login {
@@ -114,10 +128,21 @@ func (b *Broker) Begin(w http.ResponseWriter, r *http.Request, sealed, provider 
 			return back(notice)
 		}
 	}
+	if info.Shape == providers.Push && !typed(contact) {
+		return back(NoticeContact)
+	}
+	if q.Early && b.opens(c.ID).IsZero() { // it has opened meanwhile
+		q.Early = false
+	}
+	pass, instead := b.starting(w, r, &q, sealed)
+	if instead != "" {
+		return Step{Redirect: instead}, nil
+	}
 	j, ask, err := b.newJourney(&q, info)
 	if err != nil {
 		return Step{}, b.internal(&q, c, err)
 	}
+	j.Pass = pass
 	if push, is := b.providers[provider].(providers.Pusher); is && info.Shape == providers.Push {
 		return b.beginPush(w, r, sealed, push, j, ask, contact)
 	}

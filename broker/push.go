@@ -18,9 +18,6 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 		n.From = j.Provider
 		return Step{Redirect: ChooserURL(sealed, n)}, nil
 	}
-	if contact == nil || len(contact.Name)+len(contact.Birthdate)+len(contact.Phone) > maxContact || contact.Validate() != nil {
-		return back(Notice{Code: NoticeContact})
-	}
 	j.Contact = *contact
 	phone := b.limit.name("phone", contact.Phone)
 	// A second click sends the same sealed request; whoever has been led back to the
@@ -40,6 +37,11 @@ func (b *Broker) beginPush(w http.ResponseWriter, r *http.Request, sealed string
 	}
 	b.keepJourney(w, r, a.cookie)
 	return Step{Redirect: a.to}, nil
+}
+
+// typed: a push can be asked for with what the person has typed.
+func typed(c *providers.Contact) bool {
+	return c != nil && len(c.Name)+len(c.Birthdate)+len(c.Phone) <= maxContact && c.Validate() == nil
 }
 
 // sendPush asks for one push, if there is room for it.

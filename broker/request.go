@@ -40,6 +40,8 @@ type request struct {
 	ACR         acrSet    // asked for, by acr_values or claims
 	Term        rotaTerm  // what the person was told of their turn
 	Held        time.Time // what they were told of another device's lock: its end
+	Early       bool      // to log in ahead of the opening of a waiting room
+	Paid        id        // the journey whose pass may have been spent for nothing, zero for none
 }
 
 // maxAgeMost is the longest max_age there is.
@@ -78,6 +80,8 @@ const (
 	tagTermNext
 	tagTermUntil
 	tagHeld
+	tagEarly
+	tagPaid
 )
 
 func (q *request) marshal() []byte {
@@ -113,6 +117,8 @@ func (q *request) marshal() []byte {
 	f.time(tagTermNext, q.Term.Next)
 	f.time(tagTermUntil, q.Term.Until)
 	f.time(tagHeld, q.Held)
+	f.flag(tagEarly, q.Early)
+	f.id(tagPaid, q.Paid)
 	return f
 }
 
@@ -179,6 +185,10 @@ func (q *request) unmarshal(p []byte) error {
 			q.Term.Until = moment(v)
 		case tagHeld:
 			q.Held = moment(v)
+		case tagEarly:
+			q.Early = flagged(v)
+		case tagPaid:
+			q.Paid.read(v)
 		}
 	})
 	if err == nil {
@@ -196,13 +206,16 @@ func (b *Broker) sealRequest(q *request) (string, error) {
 }
 
 // renew seals q again on the way back to the chooser, with its life extended
-// when little of it is left.
+// when little of it is left. The waiting room may have extended it further.
 func (b *Broker) renew(q request) (string, error) {
 	now := b.now()
 	if q.Expires.Sub(now) < requestFresh {
-		q.Expires = now.Add(requestTTL)
-		if last := q.Began.Add(requestMost); q.Expires.After(last) {
-			q.Expires = last
+		until := now.Add(requestTTL)
+		if last := q.Began.Add(requestMost); until.After(last) {
+			until = last
+		}
+		if until.After(q.Expires) {
+			q.Expires = until
 		}
 	}
 	return b.sealRequest(&q)

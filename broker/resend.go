@@ -70,7 +70,7 @@ func (b *Broker) replace(ctx context.Context, r *http.Request, push providers.Pu
 	if err != nil {
 		return sentPush{}, err
 	}
-	j.Contact, j.Resent = old.Contact, true
+	j.Contact, j.Resent, j.Pass = old.Contact, true, old.Pass
 	a, err := b.sendPush(ctx, push, &j, ask, r.RemoteAddr)
 	if err != nil {
 		return sentPush{}, err
@@ -84,7 +84,7 @@ func (b *Broker) replace(ctx context.Context, r *http.Request, push providers.Pu
 
 // resendable: the push has had its time, and whom to send it to is known.
 func (b *Broker) resendable(j *journey, now time.Time) bool {
-	return now.Sub(j.Began) >= draggingAt && j.Contact.Phone != "" && now.Before(j.Request.Began.Add(requestMost))
+	return now.Sub(j.Began) >= draggingAt && j.Contact.Phone != "" && (now.Before(j.Request.Began.Add(requestMost)) || now.Before(j.Request.Expires))
 }
 
 // gone leads away from a journey that has ended, or whose push was sent again

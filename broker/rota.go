@@ -64,7 +64,7 @@ type rotaTerm struct {
 
 // turn asks the client's rota about a person who came with q: nil, errBirthdate or
 // a *notTurn. It goes by the birthdate that somebody vouches for, and by the clock
-// of this side alone.
+// of this side alone, ahead of the opening of a waiting room by that.
 func (b *Broker) turn(q *request, c client.Client, who *providers.Identity) error {
 	if c.Rota == "" {
 		return nil
@@ -73,7 +73,7 @@ func (b *Broker) turn(q *request, c client.Client, who *providers.Identity) erro
 	if err != nil || born.Year() < 1 || who.AssuranceOf(providers.AttrBirthdate) < providers.Verified {
 		return errBirthdate
 	}
-	if v := b.hooks.Rota(c.Rota, who.Birthdate, q.Began, b.now()); !v.Admitted {
+	if v := b.hooks.Rota(c.Rota, who.Birthdate, q.Began, b.opensOrNow(c.ID)); !v.Admitted {
 		return &notTurn{v}
 	}
 	return nil

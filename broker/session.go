@@ -247,12 +247,15 @@ func (b *Broker) session(r *http.Request) (*session, bool) {
 
 // usable applies policy again: assurance, freshness and whether the provider
 // may still be used.
-func (b *Broker) usable(s *session, q *request) bool {
+func (b *Broker) usable(s *session, q *request) bool { return b.usableAt(s, q, b.now()) }
+
+// usableAt is usable as it will be at a time from now on, as far as is known.
+func (b *Broker) usableAt(s *session, q *request, at time.Time) bool {
 	c, known := b.clients.Lookup(q.Client)
 	// Counted from the session's making: its auth_time may be older.
-	proved := q.Proved == s.ID && q.Proved != id{} && b.now().Before(s.Expires.Add(provedTTL-sessionTTL))
+	proved := q.Proved == s.ID && q.Proved != id{} && at.Before(s.Expires.Add(provedTTL-sessionTTL))
 	switch {
-	case !known, s.Assurance < q.Need, b.disabled(s.Provider):
+	case !at.Before(s.Expires), !known, s.Assurance < q.Need, b.disabled(s.Provider):
 		return false
 	case proved:
 		return true // by the login that led here
@@ -260,15 +263,15 @@ func (b *Broker) usable(s *session, q *request) bool {
 		return false
 	case q.MaxAge >= 0 && s.Undated: // nobody knows how old it is
 		return false
-	case q.MaxAge >= 0 && !b.now().Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
+	case q.MaxAge >= 0 && !at.Before(s.At.Add(time.Duration(q.MaxAge)*time.Second)):
 		return false
 	}
 	return true
 }
 
-// reuse answers a request from a session: one read, one Apply.
-// agreed says that the person has just consented.
-func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, agreed bool) (Step, error) {
+// reuse answers a request from a session: one read, one Apply, and what spending
+// the pass of a waiting room takes. agreed says that the person has just consented.
+func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *session, pass []byte, agreed bool) (Step, error) {
 	keys := []string{s.key()}
 	if c.OneDevice != "" {
 		keys = append(keys, gripKey(c))
@@ -289,7 +292,7 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if q.refuses(l, b.subject(c, l.person)) != "" {
 		return Step{}, errOtherPerson
 	}
-	o := &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed}
+	o := &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed, pass: pass}
 	if err := b.turn(q, c, &l.who); err != nil {
 		if _, is := errors.AsType[*notTurn](err); is && q.Prompt.has(promptNone) {
 			err = b.silentTurn(ctx, o)
@@ -324,9 +327,24 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	if !have || !b.usable(s, &q) {
 		return back(NoticeSession)
 	}
+	entry, err := b.door(w, r, &q, EnterSession)
+	switch {
+	case err != nil:
+		b.log(r.Context(), level(err), "waiting room not asked", q.Ref, NoticeStore, err)
+		return back(NoticeStore)
+	case entry.Wait:
+		if step, ok := b.toQueue(q); ok {
+			return step, nil
+		}
+		return Step{}, b.internal(&q, c, errUnsealed)
+	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), storeWait)
 	defer cancel()
-	step, err := b.reuse(ctx, &q, c, s, true)
+	step, err := b.reuse(ctx, &q, c, s, entry.Pass, true)
+	if out, is := b.turnedOut(w, &q, err); is {
+		b.log(ctx, level(nil), "session not used", q.Ref, "room", nil)
+		return out, nil
+	}
 	var turn *notTurn
 	var other *elsewhere
 	switch {
@@ -365,6 +383,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	if err := b.spend(w, r, &q, s); err != nil {
 		return Step{}, b.internal(&q, c, err)
 	}
+	b.entered(w, c.ID, entry.Pass)
 	return step, nil
 }
 

@@ -28,8 +28,14 @@ type Login struct {
 	Agreement *Agreement
 	// Hint is the provider the site asked for ("" for none).
 	Hint string
-	// Today is whose turn it is, nil for a site without a rota.
+	// Today is whose turn it is, nil for a site without a rota; ahead of the opening
+	// of a waiting room whose it will be then.
 	Today *Today
+	// Queue is where to go instead: QueueURL, "" for nowhere else.
+	Queue string
+	// Early: whoever logs in now does so ahead of the opening of a waiting room, and
+	// is not let in yet.
+	Early bool
 }
 
 // Site is what a person may see of the client that sent them.
@@ -185,6 +191,8 @@ type Ending struct {
 type Hooks struct {
 	// Admit refuses a provider at Begin with a Notice code ("" admits).
 	Admit func(provider string) (notice string)
+	// Doors are the waiting rooms; nil for none anywhere.
+	Doors *Doors
 	// Disabled refuses at Begin, at the callback and at session reuse.
 	Disabled func(provider string) bool
 	// Rota decides whether somebody born on a day (YYYY-MM-DD, verified) may log in

@@ -83,6 +83,8 @@ type Config struct {
 	// Who may log in when, by their verified date of birth: 20 at most, and only for
 	// clients that name one (docs/rota.md).
 	Rotas []Rota `yaml:"rotas"`
+	// Waiting rooms before sites, 20 at most (docs/lobby.md). Without any, nobody waits.
+	Rooms []Room `yaml:"rooms"`
 	// The sites that may ask. With none, nobody can log in anywhere.
 	Clients []Client `yaml:"clients"`
 	// The identity providers people may choose. One enabled at least.

@@ -94,6 +94,8 @@ func preset(v reflect.Value) {
 		*one = defaultProvider()
 	case *Rota:
 		*one = defaultRota()
+	case *Room:
+		*one = defaultRoom()
 	}
 }
 

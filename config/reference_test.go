@@ -19,10 +19,10 @@ const reference = "../docs/config.md"
 // TestTheReferenceAgreesWithTheStructs makes docs/config.md from the comments
 // and types of config.go and the files beside it; -update writes it.
 func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
-	w := writer{t: t, comments: commentsOf(t, "config.go", "provider.go", "answers.go", "alerts.go", "rota.go", "client.go", "maintenance.go")}
+	w := writer{t: t, comments: commentsOf(t, "config.go", "provider.go", "answers.go", "alerts.go", "rota.go", "rooms.go", "client.go", "maintenance.go")}
 	w.line("# sinho.yaml: every setting")
 	w.line("")
-	w.line("Made from the comments in `config/config.go`, `config/provider.go`, `config/answers.go`, `config/alerts.go`, `config/rota.go`, `config/client.go` and `config/maintenance.go`; `go test ./config -update` writes it. A file with all of them is [sinho.example.yaml](sinho.example.yaml).")
+	w.line("Made from the comments in `config/config.go`, `config/provider.go`, `config/answers.go`, `config/alerts.go`, `config/rota.go`, `config/rooms.go`, `config/client.go` and `config/maintenance.go`; `go test ./config -update` writes it. A file with all of them is [sinho.example.yaml](sinho.example.yaml).")
 	w.line("")
 	w.line("Keys that are not listed here are mistakes, and so are keys without a value. Paths are relative to the file itself. `${NAME}` in any text is taken from the environment; `$${` stands for the two characters. Durations have a unit: `500ms`, `5s`, `2m`. Anchors, aliases, tags and merge keys are not read.")
 	w.line("")
@@ -41,6 +41,7 @@ func TestTheReferenceAgreesWithTheStructs(t *testing.T) {
 	w.group("alerts, each", reflect.ValueOf(Alert{}))
 	w.group("rotas, each", reflect.ValueOf(defaultRota()))
 	w.group("rules of a rota, each", reflect.ValueOf(RotaRule{}))
+	w.group("rooms, each", reflect.ValueOf(defaultRoom()))
 	w.group("clients, each", reflect.ValueOf(client))
 	w.group("providers, each", reflect.ValueOf(provider))
 	w.group("claims of a provider", reflect.ValueOf(Claims{}))

@@ -39,6 +39,7 @@ func (c *Config) Validate() error {
 	r.clients()
 	r.rotas()
 	r.devices()
+	r.rooms()
 	r.providers()
 	if len(r.mistakes) == 0 {
 		return nil

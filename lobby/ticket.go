@@ -15,6 +15,10 @@ type Ticket struct {
 	Key    [32]byte  // SHA-256 thumbprint of the device's key (RFC 7638); zero: it has none
 	Seed   [16]byte  // random, not zero: the ticket's name and what the device draws its own order from
 	Late   uint64    // 1 and the number in the late lane; 0: not in it
+	// Told is when the first estimate was shown and Wait what it was, in whole
+	// seconds, so that it can be scored. Zero: none was.
+	Told time.Time
+	Wait uint64
 }
 
 const (
@@ -25,6 +29,8 @@ const (
 	tagTicketKey
 	tagTicketSeed
 	tagTicketLate
+	tagTicketTold
+	tagTicketWait
 )
 
 // Marshal is the form that is sealed.
@@ -37,6 +43,8 @@ func (t *Ticket) Marshal() []byte {
 	f.name(tagTicketKey, t.Key[:])
 	f.name(tagTicketSeed, t.Seed[:])
 	f.number(tagTicketLate, t.Late)
+	f.milli(tagTicketTold, t.Told)
+	f.number(tagTicketWait, t.Wait)
 	return f
 }
 
@@ -60,6 +68,10 @@ func (t *Ticket) Unmarshal(p []byte) error {
 			r.name(t.Seed[:], v)
 		case tagTicketLate:
 			t.Late = r.number(v)
+		case tagTicketTold:
+			t.Told = r.milli(v)
+		case tagTicketWait:
+			t.Wait = r.number(v)
 		}
 	})
 	if err == nil && (t.Room == "" || len(t.Room) > MaxRoom || t.Seed == [16]byte{}) {

@@ -44,3 +44,15 @@ func (l *Lamp) doubt(r *Rules) float64 {
 	}
 	return min(d, 1)
 }
+
+// Load is what whoever lets people through to a provider may reckon with: the
+// logins a second that it takes, and how many of those under way it cannot serve
+// within the horizon of the shares. One that was not seen to be congested counts
+// for twice what is known of it, within the cap: whoever admits by this would
+// otherwise never send it more than it was sent before.
+func (c Capacity) Load(r Rules, b Bounds) (capacity, backlog float64) {
+	if !c.Measured {
+		return b.capped(2 * max(b.prior(), c.Most)), 0
+	}
+	return c.Estimate, max(0, c.advice.backlog-c.Estimate*r.Share.Horizon.Seconds())
+}

@@ -119,7 +119,7 @@ func newStage(t *testing.T) (*stage, string) {
 	login.Routes[0].Origin, login.Site.Origin = provider.URL, provider.URL
 	f := &fake{login: login}
 	flow := f.flow()
-	flow.Resume = func(_ *http.Request, sealed string) (broker.Login, error) {
+	flow.Resume = func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Login, error) {
 		l := login
 		if sealed == "hint" {
 			l.Hint = "kakao"

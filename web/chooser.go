@@ -83,10 +83,10 @@ type card struct {
 	Contact providers.Contact
 }
 
-// login answers GET /login: the chooser.
+// login answers GET /login: the chooser, or the waiting room that stands before it.
 func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 	q := r.URL.Query()
-	l, err := web.cfg.Flow.Resume(r, q.Get("r"))
+	l, err := web.cfg.Flow.Resume(w, r, q.Get("r"))
 	if err != nil {
 		web.fail(w, r, err)
 		return
@@ -95,8 +95,13 @@ func (web *Web) login(w http.ResponseWriter, r *http.Request) {
 }
 
 // showChooser renders the chooser for l. typed is what the person wrote into the
-// push form of n.From, to be mended there.
+// push form of n.From, to be mended there. Who may not choose yet is led to the
+// waiting room.
 func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, l broker.Login, n broker.Notice, typed *providers.Contact) {
+	if l.Queue != "" {
+		seeOther(w, l.Queue)
+		return
+	}
 	now, board, h := web.cfg.Now(), web.cfg.Board(), heldOn(r)
 	n = web.settle(n, l.Routes)
 	v := chooserView{

@@ -35,7 +35,7 @@ func TestTheEmbedIsOneScriptThatAnySiteMayLoad(t *testing.T) {
 	if w.Header().Get("ETag") == "" || again.Code != http.StatusNotModified || again.Body.Len() > 0 {
 		t.Errorf("got %d and %d bytes for a known ETag, want 304 and none", again.Code, again.Body.Len())
 	}
-	for _, want := range []string{"원활", "Smooth", "customElements.define(\"sinho-lights\"", "/signal/ws", ":host([compact])"} {
+	for _, want := range []string{"원활", "Smooth", "customElements.define(\"sinho-lights\"", `path: "/signal"`, ":host([compact])"} {
 		if !strings.Contains(body, want) {
 			t.Errorf("got a script without %q", want)
 		}

@@ -85,7 +85,7 @@ func (web *Web) certificates(w http.ResponseWriter, r *http.Request) {
 		web.fail(w, r, err)
 		return
 	}
-	l, err := web.cfg.Flow.Resume(r, r.PostForm.Get("r"))
+	l, err := web.cfg.Flow.Resume(w, r, r.PostForm.Get("r"))
 	if err != nil {
 		web.fail(w, r, err)
 		return
@@ -99,6 +99,10 @@ func (web *Web) certificates(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	web.keep(w, h)
+	if l.Queue != "" {
+		seeOther(w, l.Queue)
+		return
+	}
 	n := broker.Notice{Code: r.PostForm.Get("notice"), From: r.PostForm.Get("from"), Wait: waitIn(r.PostForm.Get("wait"))}
 	seeOther(w, chooserURL(l.Sealed, web.settle(n, l.Routes), ""))
 }

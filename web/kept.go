@@ -133,9 +133,9 @@ func inert(s string) bool {
 // goes into holes.
 func (v *chooserView) frameKey() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d\x00%t%t%t%t%t",
+	fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%s\x00%d\x00%d\x00%t%t%t%t%t%t",
 		v.Lang, v.Site.KO, v.Site.EN, v.Host, v.Login.Site.Start, v.Favour, v.Failed, v.Epoch, v.AtMS,
-		v.Local, v.AllShut, v.Expiring, v.Login.Continue, len(v.Cards) > 0)
+		v.Local, v.AllShut, v.Expiring, v.Login.Continue, v.Login.Early, len(v.Cards) > 0)
 	if v.Notice != nil {
 		b.WriteString("\x00" + v.Notice.Code + "\x00" + v.Notice.From.KO + "\x00" + v.Notice.From.EN + "\x00" + v.Notice.Hint + "\x00" + v.Notice.Wait.KO)
 	}

@@ -89,7 +89,7 @@ func BenchmarkChooser(b *testing.B) {
 		b.Run(how, func(b *testing.B) {
 			flow := &fake{login: someLogin()}
 			f := flow.flow()
-			f.Resume = func(*http.Request, string) (broker.Login, error) { return flow.login, nil }
+			f.Resume = func(http.ResponseWriter, *http.Request, string) (broker.Login, error) { return flow.login, nil }
 			web, err := New(Config{Flow: f, Board: allGreen(), Now: func() time.Time { return noon }})
 			if err != nil {
 				b.Fatal(err)

@@ -44,7 +44,7 @@ func (web *Web) begin(w http.ResponseWriter, r *http.Request) {
 
 // mend shows the form again with what was typed, before any provider is asked.
 func (web *Web) mend(w http.ResponseWriter, r *http.Request, sealed, provider string, typed providers.Contact) {
-	l, err := web.cfg.Flow.Resume(r, sealed)
+	l, err := web.cfg.Flow.Resume(w, r, sealed)
 	if err != nil {
 		web.fail(w, r, err)
 		return

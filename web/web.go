@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"sinho/broker"
+	"sinho/lobby/hall"
 	"sinho/providers"
 	"sinho/signal"
 )
@@ -30,7 +31,7 @@ var files embed.FS
 // the methods of broker.Broker with the same names. Every error is, or wraps, a
 // *broker.Problem; anything else is shown as an internal one.
 type Flow struct {
-	Resume   func(r *http.Request, sealed string) (broker.Login, error)
+	Resume   func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Login, error)
 	Begin    func(w http.ResponseWriter, r *http.Request, sealed, provider string, c *providers.Contact) (broker.Step, error)
 	Continue func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 	Finish   func(w http.ResponseWriter, r *http.Request, provider string) (broker.Step, error)
@@ -47,6 +48,10 @@ type Flow struct {
 
 	Elsewhere     func(r *http.Request, sealed string) (broker.HeldElsewhere, error)
 	ElsewhereBack func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
+
+	// Queue and VerifyEarly are needed where Config.Seat is set.
+	Queue       func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Queueing, error)
+	VerifyEarly func(w http.ResponseWriter, r *http.Request, sealed string) (broker.Step, error)
 }
 
 // Config is everything the pages depend on. Flow must be complete; the rest
@@ -56,7 +61,11 @@ type Config struct {
 	// Board is the lights as everybody sees them now. It must not block. Nil, or
 	// a board that lacks a provider, shows it as not yet measured.
 	Board func() signal.Board
-	Log   *slog.Logger
+	// Seat is the place of one browser in the waiting room; it may set cookies on w.
+	// The error is, or wraps, hall.ErrNoRoom where there is nothing to wait for. Nil:
+	// there is no waiting room.
+	Seat func(w http.ResponseWriter, r *http.Request, e broker.Entrance) (hall.Seat, error)
+	Log  *slog.Logger
 	// Noted says by which 문의번호 a problem of the request of ctx was shown (nil:
 	// nobody asks).
 	Noted func(ctx context.Context, ref string)
@@ -91,6 +100,9 @@ func New(cfg Config) (*Web, error) {
 		f.TurnedAway == nil || f.TurnBack == nil || f.Elsewhere == nil || f.ElsewhereBack == nil {
 		return nil, errors.New("new web: Config.Flow is incomplete")
 	}
+	if cfg.Seat != nil && (f.Queue == nil || f.VerifyEarly == nil) {
+		return nil, errors.New("new web: Config.Flow has no waiting room, and Config.Seat is set")
+	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
@@ -108,10 +120,10 @@ func New(cfg Config) (*Web, error) {
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
-	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post", "turn", "device"} {
+	for _, name := range []string{"chooser", "wait", "problem", "out", "mine", "post", "turn", "device", "queue"} {
 		t, err := template.New("layout.html").
 			Funcs(template.FuncMap{"asset": w.assetURL, "version": func() string { return cfg.Version }}).
-			ParseFS(files, "templates/layout.html", "templates/"+name+".html")
+			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("new web: %w", err)
 		}
@@ -120,7 +132,7 @@ func New(cfg Config) (*Web, error) {
 	return w, nil
 }
 
-// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /turn, /device, /sessions,
+// Handler serves the pages' routes: /login, /callback/, /wait/, /certificates, /queue, /turn, /device, /sessions,
 // /logged-out, /static/ and, for other sites' pages, /embed/; everything else under it is a 404 page. Forms from other sites
 // are refused, form_post callbacks apart.
 func (web *Web) Handler() http.Handler {
@@ -130,6 +142,8 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("POST /login/continue", web.proceed)
 	mux.HandleFunc("POST /login/decline", web.decline)
 	mux.HandleFunc("POST /certificates", web.certificates)
+	mux.HandleFunc("GET /queue", web.queue)
+	mux.HandleFunc("POST /queue/early", web.early)
 	mux.HandleFunc("GET /turn", web.turn)
 	mux.HandleFunc("POST /turn", web.away(web.cfg.Flow.TurnBack))
 	mux.HandleFunc("GET /device", web.device)
@@ -160,6 +174,9 @@ func (web *Web) Handler() http.Handler {
 	mux.HandleFunc("/wait/{journey}/leave", web.only("POST"))
 	mux.HandleFunc("/wait/{journey}/resend", web.only("POST"))
 	mux.HandleFunc("/certificates", web.only("POST"))
+	mux.HandleFunc("HEAD /queue", web.only("GET")) // a GET gives out a number
+	mux.HandleFunc("/queue", web.only("GET"))
+	mux.HandleFunc("/queue/early", web.only("POST"))
 	mux.HandleFunc("/turn", web.only("GET, HEAD, POST"))
 	mux.HandleFunc("/device", web.only("GET, HEAD, POST"))
 	mux.HandleFunc("/sessions", web.only("GET, HEAD"))

@@ -33,11 +33,13 @@ type fake struct {
 
 	away broker.TurnedAway
 	held broker.HeldElsewhere
+
+	queueing broker.Queueing
 }
 
 func (f *fake) flow() Flow {
 	return Flow{
-		Resume: func(_ *http.Request, sealed string) (broker.Login, error) {
+		Resume: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Login, error) {
 			f.calls = append(f.calls, "resume "+sealed)
 			return f.login, f.err
 		},
@@ -90,6 +92,14 @@ func (f *fake) flow() Flow {
 		},
 		ElsewhereBack: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
 			f.calls = append(f.calls, "elsewhere back "+sealed)
+			return f.step, f.err
+		},
+		Queue: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Queueing, error) {
+			f.calls = append(f.calls, "queue "+sealed)
+			return f.queueing, f.err
+		},
+		VerifyEarly: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {
+			f.calls = append(f.calls, "early "+sealed)
 			return f.step, f.err
 		},
 		TurnBack: func(_ http.ResponseWriter, _ *http.Request, sealed string) (broker.Step, error) {

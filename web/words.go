@@ -1,8 +1,16 @@
 package web
 
+import "maps"
+
 // dictionary is every sentence a citizen can meet, Korean and English. {site}
 // and {p} are names; {p로}, {p이}, {p을} take the particle that fits.
 func dictionary() words {
+	all := commonWords()
+	maps.Copy(all, queueWords())
+	return all
+}
+
+func commonWords() words {
 	return words{
 		// The frame.
 		"brand":       {KO: "신호", EN: "Sinho"},

@@ -48,6 +48,7 @@ type node struct {
 	mu     sync.Mutex // guards swapping against leaving, and what follows
 	behind context.Context
 	darken context.CancelFunc // ends the lights of the current generation
+	shut   context.CancelFunc // ends its rooms
 }
 
 // newNode opens everything cfg names and makes its first generation. Nothing
@@ -77,6 +78,7 @@ func newNode(ctx context.Context, o serveOptions, cfg *config.Config) (*node, er
 	if cfg.MetricsListen != "" {
 		n.metrics = newMetrics(func() *lights { return n.current.Load().lights })
 		n.metrics.watchClock(n.stands.clock)
+		n.metrics.watchRooms(func() *rooms { return n.current.Load().rooms })
 		n.store = n.metrics.timing(n.store)
 	}
 	n.health = &health{store: n.store, durability: durability, now: n.stands.clock.Now}
@@ -139,6 +141,7 @@ func (n *node) start(behind context.Context) {
 	n.behind = behind
 	first := n.current.Load()
 	n.light(first) //nolint:contextcheck // lights live as long as the node
+	n.open(first)  //nolint:contextcheck // and so do rooms
 	n.running.Go(func() error { return settle(behind, n.desk.Run(behind)) })
 	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
 	n.running.Go(func() error { return settle(behind, n.alerts.Run(behind)) })
@@ -158,6 +161,13 @@ func (n *node) light(g *generation) {
 	n.running.Go(func() error { return settle(ctx, g.lights.Run(ctx)) })
 }
 
+// open runs the rooms of g. The caller holds mu.
+func (n *node) open(g *generation) {
+	ctx, shut := context.WithCancel(n.behind)
+	n.shut = shut
+	n.running.Go(func() error { return settle(ctx, g.rooms.Run(ctx)) })
+}
+
 // leave tells load balancers, and later dark ends what people watch.
 func (n *node) leave() { n.health.leaving.Store(true) }
 
@@ -167,6 +177,7 @@ func (n *node) dark() {
 	defer n.mu.Unlock()
 	n.behind = nil
 	n.darken()
+	n.shut()
 	n.current.Load().close()
 }
 
@@ -201,9 +212,16 @@ func (n *node) reload(ctx context.Context, why string) {
 	if n.behind == nil {
 		return // leaving
 	}
-	end := n.darken
+	end, shut := n.darken, n.shut
 	if err := n.furnish(next); err != nil {
 		n.refuse(ctx, "configuration", why, err)
+		return
+	}
+	if next.rooms != old.rooms {
+		n.open(next) //nolint:contextcheck // rooms live as long as the node
+	} else if err := next.rooms.use(next.cfg, next.around()); err != nil {
+		n.refuse(ctx, "configuration", why, err)
+		next.close()
 		return
 	}
 	defer old.close()
@@ -219,6 +237,9 @@ func (n *node) reload(ctx context.Context, why string) {
 	n.current.Store(next)
 	if next.lights != old.lights {
 		end() // whoever watches comes again and finds the new ones
+	}
+	if next.rooms != old.rooms {
+		shut() // the same
 	}
 	n.tellKeys(ctx, old.secrets, next.secrets)
 	if next.cfg == old.cfg {

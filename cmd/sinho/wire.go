@@ -86,6 +86,7 @@ type front struct {
 	lights   *lights
 	clock    *clock.Clock
 	rotas    timetables         // by name; nil: none
+	rooms    *rooms             // nil: nobody waits
 	pushes   [3]int             // a minute, by phone number, address and network; 0: the broker's own bounds
 	contact  *providers.Contact // prefilled in push forms
 	stage    http.Handler       // nil: none
@@ -100,7 +101,7 @@ func newFront(f front) (http.Handler, error) {
 	var pages *web.Web
 	b, err := broker.New(broker.Config{
 		Issuer: f.issuer, Clients: f.clients, Keys: f.secrets.keys, Ring: f.secrets.ring, Pepper: f.secrets.pepper,
-		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(f.rotas.deciding(hooks(f.lights.Live, f.telling)))), Log: f.log,
+		Store: f.store, Providers: f.adapters, Hooks: f.metrics.counting(f.lights.guards.contained(f.rotas.deciding(f.rooms.guarding(hooks(f.lights.Live, f.telling))))), Log: f.log,
 		PushesPerMinute: f.pushes[0], PushesPerAddress: f.pushes[1], PushesPerNetwork: f.pushes[2],
 		Now:  f.clock.Now,
 		Page: func(w http.ResponseWriter, r *http.Request, p *broker.Problem) { pages.Problem(w, r, p) },
@@ -127,11 +128,11 @@ func newFront(f front) (http.Handler, error) {
 	if err != nil {
 		return nil, err
 	}
-	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), feed.Handler(), f.stage), nil
+	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), feed.Handler(), f.rooms.handler(), f.stage), nil
 }
 
 // brokerRoutes puts the rooms of the broker's listener side by side.
-func brokerRoutes(op, pages, lights, feed, stage http.Handler) http.Handler {
+func brokerRoutes(op, pages, lights, feed, rooms, stage http.Handler) http.Handler {
 	mux := http.NewServeMux()
 	for _, path := range []string{"/authorize", "/par", "/token", "/introspect", "/revoke", "/userinfo", "/.well-known/", "/jwks", "/logout"} {
 		mux.Handle(path, op)
@@ -140,6 +141,9 @@ func brokerRoutes(op, pages, lights, feed, stage http.Handler) http.Handler {
 		mux.Handle(path, lights)
 	}
 	mux.Handle("/signal.jws", feed)
+	if rooms != nil {
+		mux.Handle("/rooms/", rooms)
+	}
 	if stage != nil {
 		for _, path := range []string{"/{$}", "/stage/"} {
 			mux.Handle(path, stage)
@@ -181,6 +185,7 @@ type generation struct {
 	newborn  bool                 // the lights are not those of the generation before
 	adapters []providers.Provider // without their terms
 	clients  *client.Registry
+	rooms    *rooms
 	handler  http.Handler
 
 	console   *console.Console // nil: none
@@ -237,8 +242,13 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 	if err != nil {
 		return nil, err
 	}
+	if before != nil && before.secrets.print == sec.print {
+		g.rooms = before.rooms
+	} else if g.rooms, err = newRooms(cfg, g.around(), out, log); err != nil {
+		return nil, err
+	}
 	handler, err := newFront(front{
-		issuer: cfg.PublicURL, clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock, rotas: cfg.Timetables(),
+		issuer: cfg.PublicURL, rooms: g.rooms.where(len(cfg.Rooms) > 0), clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock, rotas: cfg.Timetables(),
 		pushes: [3]int{cfg.PushesPerMinute, cfg.PushesPerAddress, cfg.PushesPerNetwork}, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {
@@ -246,6 +256,11 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 	}
 	g.handler = behindProxies(cfg.Proxies(), handler)
 	return g, nil
+}
+
+// around is what is around the rooms of g.
+func (g *generation) around() surroundings {
+	return surroundings{lights: g.lights, clients: g.clients, secrets: g.secrets}
 }
 
 // underTerms are the adapters of some providers as everybody but a probe sees

@@ -4,10 +4,52 @@
 package hall
 
 import (
+	"context"
+	"errors"
+	"log/slog"
 	"time"
 
 	"sinho/lobby"
+	"sinho/seal"
+	"sinho/store"
 )
+
+// ErrNoRoom: the client has no waiting room, or it is off.
+var ErrNoRoom = errors.New("hall: no waiting room")
+
+// Config is what the rooms of a node need.
+type Config struct {
+	Rooms  []Setting
+	Store  store.Store
+	Ring   *seal.Ring
+	Issuer string // whose origin the pages have
+	Secure bool   // cookies have the __Host- prefix
+	// Load is ΣĈ, logins a second of the providers that take people, and how many
+	// logins are under way above what is usual. nil: nothing is measured.
+	Load func() (capacity, backlog float64)
+	// Sign makes a compact JWS of a frame; typ is FrameType. It is needed: there are
+	// no frames without a signature.
+	Sign func(claims []byte, typ string) (string, error)
+	// Shares is the sequence of the shares of the lights that go with a frame. nil: none.
+	Shares func() uint64
+	// Known reports whether a client is registered: a room for all others takes no
+	// strangers. nil: all are.
+	Known       func(client string) bool
+	MaxWatchers int              // of all rooms together; 0 is 10,000
+	Log         *slog.Logger     // nil: slog.Default
+	Now         func() time.Time // the store's clock; nil: this machine's
+}
+
+// FrameType is the typ of a signed frame.
+const FrameType = "sinho-room+jwt"
+
+// together is how long one room's dealings with the store may take in a second.
+const together = 800 * time.Millisecond
+
+// within is a context for that.
+func within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, together)
+}
 
 // Mode of a room.
 type Mode string

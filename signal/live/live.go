@@ -184,6 +184,21 @@ func (p *provider) bounds() signal.Bounds {
 // Board is the board as published last. Its slice is shared: read only.
 func (l *Live) Board() signal.Board { return l.hub.latest().board }
 
+// Load is what the providers take together that can be chosen now, logins a second,
+// and how many of those under way are more than they serve soon (signal.Capacity).
+// It is asked once a second at most: it locks each provider.
+func (l *Live) Load() (capacity, backlog float64) {
+	statuses, capacities := l.all(current(l.now()))
+	for i, s := range statuses {
+		if s.Light == signal.Grey || l.Disabled(s.ID) {
+			continue
+		}
+		takes, waits := capacities[i].Load(l.rules, l.bounds[i])
+		capacity, backlog = capacity+takes, backlog+waits
+	}
+	return capacity, backlog
+}
+
 // Light is the colour of a provider's light as published last, "" for one that
 // is not measured here.
 func (l *Live) Light(provider string) string {

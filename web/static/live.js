@@ -1,10 +1,10 @@
-// Brings boards to the page: a WebSocket, else server-sent events, else polling.
+// Brings boards to the page, or the frames of a waiting room: a WebSocket, else
+// server-sent events, else polling.
 // Whatever happens, a crowd of these never comes back at the same moment.
 (function (root) {
   "use strict";
 
   var CAP = 120000; // ms over which a crowd that lost its connection spreads
-  var SILENT = 75000; // ms without a word before a connection counts as dead
   var AWAY = 60000; // ms hidden before the connection is given back
 
   // Full jitter, doubling from a second, capped.
@@ -12,10 +12,25 @@
     return random() * Math.min(CAP, 1000 * Math.pow(2, Math.min(attempt, 20)));
   }
 
+  // What is told when nothing else is asked for: path, how a text is read (null: it
+  // is none), ms without a word before a connection counts as dead, and whether it
+  // stays while nobody is looking.
+  var BOARDS = {
+    path: "/signal", silent: 75000, stays: false,
+    read: function (text) {
+      try {
+        var board = JSON.parse(text);
+        return board && Array.isArray(board.providers) ? board : null;
+      } catch (e) { return null; }
+    },
+  };
+
   // start calls onBoard with each board and onStale(true|false) when the boards
   // stop and come again. base is the broker's origin, when that is not the
-  // page's own. It gives a function that ends it all.
-  function start(onBoard, onStale, base) {
+  // page's own; of is what to tell of, instead of boards. It gives a function that
+  // ends it all; its again(ms) connects anew within so many milliseconds.
+  function start(onBoard, onStale, base, of) {
+    of = of || BOARDS;
     var from = base || location.protocol + "//" + location.host;
     var ways = [], way = 0, attempt = 0, slow = 1, ended = false;
     var close = null; // ends the connection under way
@@ -26,16 +41,15 @@
     if (typeof EventSource !== "undefined") ways.push(events);
 
     function heard(text) {
-      var board;
-      try { board = JSON.parse(text); } catch (e) { return; }
-      if (!board || !Array.isArray(board.providers)) return;
+      var board = of.read(text);
+      if (!board) return;
       alive();
       onBoard(board);
     }
 
     function alive() {
       clearTimeout(silence);
-      silence = setTimeout(function () { onStale(true); lost(); }, SILENT);
+      silence = setTimeout(function () { onStale(true); lost(); }, of.silent);
       onStale(false);
     }
 
@@ -70,7 +84,7 @@
     function socket() {
       var s;
       try {
-        s = new WebSocket(from.replace(/^http/, "ws") + "/signal/ws");
+        s = new WebSocket(from.replace(/^http/, "ws") + of.path + "/ws");
       } catch (e) { lost(); return; }
       close = function () { s.onclose = s.onmessage = null; s.close(); };
       s.onmessage = function (e) { spoken = true; heard(e.data); };
@@ -78,7 +92,7 @@
     }
 
     function events() {
-      var s = new EventSource(from + "/signal/sse");
+      var s = new EventSource(from + of.path + "/sse");
       close = function () { s.onerror = s.onmessage = null; s.close(); };
       s.onmessage = function (e) { spoken = true; heard(e.data); };
       s.onerror = lost;
@@ -89,7 +103,7 @@
     // gives us what it kept when nothing is new: a header of ours would cost other
     // origins a preflight.
     function poll() {
-      fetch(from + "/signal", { cache: "no-cache", credentials: "omit" }).then(function (res) {
+      fetch(from + of.path, { cache: "no-cache", credentials: "omit" }).then(function (res) {
         slow = res.status === 503 || res.status === 429 ? Math.min(slow * 2, 16) : 1;
         return res.ok ? res.text() : "";
       }).then(function (text) { if (text) heard(text); }, function () {}).then(function () {
@@ -100,6 +114,7 @@
 
     function seen() {
       clearTimeout(leaving);
+      if (of.stays) return;
       if (document.hidden) {
         leaving = setTimeout(function () { away = true; clearTimeout(silence); stop(); }, AWAY);
       } else if (away) {
@@ -112,9 +127,9 @@
     addEventListener("pagehide", stop);
     addEventListener("pageshow", shown);
 
-    silence = setTimeout(function () { onStale(true); }, SILENT);
+    silence = setTimeout(function () { onStale(true); }, of.silent);
     connect();
-    return function () {
+    function end() {
       ended = true;
       stop();
       clearTimeout(silence);
@@ -122,7 +137,13 @@
       document.removeEventListener("visibilitychange", seen);
       removeEventListener("pagehide", stop);
       removeEventListener("pageshow", shown);
+    }
+    end.again = function (within) {
+      stop();
+      way = attempt = 0;
+      if (!ended) retry = setTimeout(connect, Math.random() * within);
     };
+    return end;
   }
 
   var api = { backoff: backoff, start: start };

@@ -1,0 +1,237 @@
+package hall
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"sinho/lobby"
+	"sinho/store"
+)
+
+const (
+	// ticketLife is how long a place is good for; of a room that is yet to open,
+	// until so long after the opening.
+	ticketLife = 24 * time.Hour
+	// mostLife is the most: counters are kept as long after their last change.
+	mostLife = 48 * time.Hour
+	// soonOver is when a pass is extended, if its browser comes by.
+	soonOver = time.Minute
+)
+
+// visit is one request at the door of a room.
+type visit struct {
+	h   *Hall
+	w   http.ResponseWriter
+	r   *http.Request
+	c   *chamber
+	set *Setting
+	l   *line
+	key [32]byte // of the browser
+	now time.Time
+	q   *lobby.Queue
+
+	ticket *lobby.Ticket // nil: none
+	pass   *lobby.Pass   // nil: none that is good
+	used   bool          // the ticket's number is spent, on this node
+}
+
+// browserKey is what papers are bound to.
+func browserKey(browser [16]byte) [32]byte {
+	return sha256.Sum256(append([]byte("sinho lobby browser"), browser[:]...))
+}
+
+func unavailable(err error) error {
+	return fmt.Errorf("waiting room: %w: %w", store.ErrUnavailable, err)
+}
+
+// visit reads what a browser has of a room.
+func (h *Hall) visit(w http.ResponseWriter, r *http.Request, c *chamber, st *state, browser [16]byte) *visit {
+	v := &visit{h: h, w: w, r: r, c: c, set: &st.set, l: st.line, key: browserKey(browser), now: h.now()}
+	v.readTicket()
+	v.readPass()
+	return v
+}
+
+func (v *visit) readTicket() {
+	value := v.h.cookieOf(v.r, kindTicket, v.c.name)
+	if value == "" {
+		return
+	}
+	t, err := v.h.papers.OpenTicket(value, v.l.name, v.now)
+	if err == nil && t.Key != v.key {
+		err = lobby.ErrOtherBrowser
+	}
+	if err == nil {
+		v.l.room.Observe(t)
+		if v.h.spent.has(t.Seed) {
+			v.used = true
+			err = errUsed
+		}
+	}
+	if err != nil {
+		v.c.count.tickets.refuse(err)
+		return
+	}
+	v.ticket = &t
+}
+
+func (v *visit) readPass() {
+	value := v.h.cookieOf(v.r, kindPass, v.c.name)
+	if value == "" {
+		return
+	}
+	p, err := v.h.papers.OpenPass(value, v.l.name, v.key, v.now)
+	if err == nil && v.h.spent.has(p.Ticket) {
+		err = errUsed
+	}
+	if k := v.l.latest.Load(); err == nil && k != nil && k.Epoch != p.Epoch {
+		err = errRestarted // it would be refused where it is spent
+	}
+	if err != nil {
+		v.c.count.passes.refuse(err)
+		return
+	}
+	v.pass = &p
+}
+
+// take gives a browser that has no ticket a number.
+func (v *visit) take() error {
+	if v.ticket != nil {
+		return nil
+	}
+	ctx, cancel := within(v.r.Context())
+	defer cancel()
+	epoch, number, err := v.l.room.Number(ctx, v.now)
+	if err != nil {
+		return err
+	}
+	t := lobby.Ticket{Room: v.l.name, Epoch: epoch, Number: number, Issued: v.now.Truncate(time.Millisecond), Key: v.key}
+	_, _ = rand.Read(t.Seed[:]) // never fails, see crypto/rand
+	v.ticket = &t
+	v.c.count.tickets.given.Add(1)
+	return v.keepTicket()
+}
+
+// keepTicket puts the ticket into its cookie.
+func (v *visit) keepTicket() error {
+	until := v.ticket.Issued.Add(ticketLife)
+	if o := v.set.Opens; o.After(v.ticket.Issued) {
+		until = o.Add(ticketLife)
+	}
+	if most := v.ticket.Issued.Add(mostLife); until.After(most) {
+		until = most
+	}
+	value, err := v.h.papers.SealTicket(*v.ticket, until)
+	if err != nil {
+		return fmt.Errorf("seal ticket: %w", err)
+	}
+	v.h.setCookie(v.w, kindTicket, v.c.name, value, until.Sub(v.now))
+	return nil
+}
+
+// admit gives a ticket that is called its pass: false where it is not called. A
+// call that is over leads to the late lane.
+func (v *visit) admit() (bool, error) {
+	if v.set.Closed {
+		return false, nil
+	}
+	if v.set.Mode == Forced && v.now.Sub(v.ticket.Issued) < pause {
+		return false, nil
+	}
+	err := v.q.Admits(v.ticket, v.l.opening.Seed, v.now)
+	if errors.Is(err, lobby.ErrTooLate) {
+		ctx, cancel := within(v.r.Context())
+		defer cancel()
+		_, n, err := v.l.room.LateNumber(ctx, v.now)
+		if err != nil {
+			return false, err
+		}
+		v.ticket.Late = n + 1
+		if err := v.keepTicket(); err != nil {
+			return false, err
+		}
+		return v.mint(v.q.Admits(v.ticket, v.l.opening.Seed, v.now))
+	}
+	return v.mint(err)
+}
+
+// mint makes the pass, unless there is something against it.
+func (v *visit) mint(against error) (bool, error) {
+	if against != nil {
+		return false, nil //nolint:nilerr // not called, or closed: they wait
+	}
+	p := v.ticket.Pass(v.q.Epoch, v.key, v.now)
+	v.pass = &p
+	v.c.count.passes.given.Add(1)
+	v.score()
+	return true, v.keepPass()
+}
+
+func (v *visit) keepPass() error {
+	value, err := v.h.papers.SealPass(*v.pass)
+	if err != nil {
+		return fmt.Errorf("seal pass: %w", err)
+	}
+	v.h.setCookie(v.w, kindPass, v.c.name, value, v.pass.Expires.Sub(v.now))
+	return nil
+}
+
+// extend lets a pass that is soon over live longer, once.
+func (v *visit) extend() error {
+	if v.pass.Expires.Sub(v.now) >= soonOver {
+		return nil
+	}
+	longer, err := v.pass.Extend(v.now)
+	if err != nil {
+		return nil //nolint:nilerr // extended before: it ends when it ends
+	}
+	v.pass = &longer
+	v.c.count.passes.extended.Add(1)
+	return v.keepPass()
+}
+
+// look has the queue to judge by.
+func (v *visit) look(ctx context.Context) (err error) {
+	v.q, err = v.l.queue(ctx, v.now)
+	return err
+}
+
+// Cookies of this package: t-NAME is a ticket, p-NAME a pass, both sealed. What is
+// before them is as the broker's are.
+const (
+	kindTicket = "t-"
+	kindPass   = "p-"
+)
+
+func (h *Hall) cookieName(kind, name string) string {
+	if h.cfg.Secure {
+		return "__Host-sinho-" + kind + name
+	}
+	return "sinho-" + kind + name
+}
+
+func (h *Hall) cookieOf(r *http.Request, kind, name string) string {
+	c, err := r.Cookie(h.cookieName(kind, name))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// setCookie sets one of ours; less than a second of life deletes it.
+func (h *Hall) setCookie(w http.ResponseWriter, kind, name, value string, life time.Duration) {
+	c := &http.Cookie{ //nolint:gosec // Secure wherever there is TLS; http issuers are loopback
+		Name: h.cookieName(kind, name), Value: value, Path: "/",
+		Secure: h.cfg.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		MaxAge: int(life / time.Second),
+	}
+	if c.MaxAge <= 0 {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(w, c)
+}

@@ -69,7 +69,7 @@ const every = 5
 
 func (w *storm) figures() stormFigures {
 	w.t.Helper()
-	f := stormFigures{Most: map[string]mostAsked{}, Refused: w.gone, Remaining: w.gale.capacity() - w.gale.Each}
+	f := stormFigures{Most: map[string]mostAsked{}, Refused: w.turned, Remaining: w.gale.capacity() - w.gale.Each}
 	f.Returns = w.returns()
 	asked := w.asked(w.opens.Unix())
 	for _, id := range stormDoors {

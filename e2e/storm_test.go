@@ -111,6 +111,7 @@ func (w *storm) judge(e *evidence.Run) {
 	must(r.Tabs.Another == 0, "%d second tabs had another number than the first", r.Tabs.Another)
 	must(f.Returns.Yes > 0, "nobody came back from a provider")
 
+	demand(!w.untold, "a node does not tell what it refused")
 	demand(f.Returns.Well >= 0.999, "%.3f %% of returns answered well, want 99.9 %%; the others: %v", 100*f.Returns.Well, f.Returns.Bad)
 	for _, id := range stormDoors {
 		demand(f.Most[id].Smooth <= 1.05*g.Each, "%s got %.1f logins a second, want 1.05 × %g at most", id, f.Most[id].Smooth, g.Each)

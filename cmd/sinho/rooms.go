@@ -136,7 +136,12 @@ func verdict(err error) error {
 	return err
 }
 
-// seat is a browser's place, as the pages ask for it.
-func (r *rooms) seat(w http.ResponseWriter, q *http.Request, e broker.Entrance) (hall.Seat, error) {
-	return r.Seat(w, q, e.Client, e.Browser)
+// seating is a browser's place, as the pages ask for it; nil for no rooms.
+func (r *rooms) seating() func(http.ResponseWriter, *http.Request, broker.Entrance) (hall.Seat, error) {
+	if r == nil {
+		return nil
+	}
+	return func(w http.ResponseWriter, q *http.Request, e broker.Entrance) (hall.Seat, error) {
+		return r.Seat(w, q, e.Client, e.Browser)
+	}
 }

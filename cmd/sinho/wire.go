@@ -117,7 +117,9 @@ func newFront(f front) (http.Handler, error) {
 			Decline: b.Decline, Mine: b.Mine, EndMine: b.EndMine, Departed: b.Departed,
 			TurnedAway: b.TurnedAway, TurnBack: b.TurnBack,
 			Elsewhere: b.Elsewhere, ElsewhereBack: b.ElsewhereBack,
+			Queue: b.Queue, VerifyEarly: b.VerifyEarly,
 		},
+		Seat: f.rooms.seating(),
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})

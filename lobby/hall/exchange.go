@@ -19,6 +19,9 @@ const (
 	mostNodes = store.MaxKeep
 	// exchangeEvery is how often nodes tell each other.
 	exchangeEvery = 2 * time.Second
+	// heard is how long numbers have to wait before anything is concluded: by then
+	// every node has told of the people it has.
+	heard = 3 * exchangeEvery
 	// silent is when a node's count is too old to be believed.
 	silent = 10 * time.Second
 	// unsure is how long after that, or after this node began, everybody is believed
@@ -74,6 +77,7 @@ type left struct {
 	told   time.Time // when this node last told, or had nothing to tell
 	spoke  bool      // it has told of somebody
 	read   time.Time
+	since  time.Time // when numbers began to wait, as far as this node knows; zero: none do
 	full   bool
 	others map[[8]byte]entry
 }
@@ -99,7 +103,11 @@ func (h *Hall) exchange(ctx context.Context, l *line, now time.Time) {
 		l.left.spoke = e.all > 0
 	}
 	if standingBy(&k.Queue) == 0 {
+		l.left.since = time.Time{}
 		return
+	}
+	if l.left.since.IsZero() {
+		l.left.since = now
 	}
 	value, err := h.cfg.Store.Read(ctx, shard, "here")
 	if err != nil && !errors.Is(err, store.ErrAbsent) {
@@ -135,7 +143,8 @@ func (e *entry) age(now time.Time) time.Duration { return now.Sub(time.Unix(e.se
 func (h *Hall) live(l *line, now time.Time) []uint32 {
 	k := l.latest.Load()
 	if k == nil || !k.Drawn || k.Main.Next <= k.Main.Serving ||
-		now.Sub(h.began) < unsure || l.left.full || now.Sub(l.left.read) > silent {
+		now.Sub(h.began) < unsure || l.left.full || now.Sub(l.left.read) > silent ||
+		l.left.since.IsZero() || now.Sub(l.left.since) < heard {
 		return nil
 	}
 	serving := k.Main.Serving

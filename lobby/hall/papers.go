@@ -37,7 +37,6 @@ type visit struct {
 
 	ticket *lobby.Ticket // nil: none
 	pass   *lobby.Pass   // nil: none that is good
-	used   bool          // the ticket's number is spent, on this node
 }
 
 // browserKey is what papers are bound to.
@@ -68,8 +67,7 @@ func (v *visit) readTicket() {
 	}
 	if err == nil {
 		v.l.room.Observe(t)
-		if v.h.spent.has(t.Seed) {
-			v.used = true
+		if v.h.spent.has(t.Seed) { // another number, then; what other nodes know, Spend says
 			err = errUsed
 		}
 	}

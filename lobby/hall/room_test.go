@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"sinho/lobby"
@@ -67,6 +68,34 @@ func TestAStoreThatIsAwayCallsNobodyNewAndTakesNoPlace(t *testing.T) {
 	if n := strings.Count(s.log.String(), "level="); n != 2 {
 		t.Errorf("the log has %d lines, want away and back:\n%s", n, s.log)
 	}
+}
+
+// deaf is a store that answers when whoever asks has given up.
+type deaf struct{ store.Store }
+
+func (deaf) Apply(ctx context.Context, _ store.Shard, _ store.Attempt, _ bool, _ ...store.Op) (store.Outcome, error) {
+	<-ctx.Done()
+	return store.Outcome{}, store.ErrUnavailable
+}
+
+func (deaf) ReadAll(ctx context.Context, _ store.Shard, _ ...string) ([][]byte, error) {
+	<-ctx.Done()
+	return nil, store.ErrUnavailable
+}
+
+func TestAStoreThatDoesNotAnswerHoldsUpNoSecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := scenes(t, deaf{}, 1, auto("a", "a"), auto("b", "b"), auto("c"))[0]
+		began := time.Now()
+		s.tick(t.Context())
+		if took := time.Since(began); took >= time.Second {
+			t.Errorf("a second took %v, want less", took)
+		}
+		began = time.Now()
+		if _, _, err := newDevice().enter(s, "a", Login); !errors.Is(err, store.ErrUnavailable) || time.Since(began) >= time.Second {
+			t.Errorf("got %v after %v, want ErrUnavailable within a second", err, time.Since(began))
+		}
+	})
 }
 
 func TestAStoreThatIsAwayFromTheBeginning(t *testing.T) {

@@ -253,7 +253,7 @@ func (w *storm) at(after time.Duration, what string, do func()) {
 	select {
 	case <-timer.C:
 	case err := <-w.ended:
-		w.t.Fatalf("rush ended before %s: %v\n%s", what, err, tail(w.said.String(), 20))
+		w.t.Fatalf("rush ended before %s: %v\n%s", what, err, tail(w.said.String(), 80))
 	}
 	from := time.Now()
 	do()

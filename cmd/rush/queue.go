@@ -217,7 +217,7 @@ func (g *walking) bothTabs(ctx context.Context) outcome {
 	if g.other.out.in {
 		return g.other.out
 	}
-	g.person.tab, g.person.greedy, g.other, g.stay = false, false, nil, nil
+	g.person.tab, g.person.greedy, g.other, g.stay, g.inRoom, g.home = false, false, nil, nil, false, nil
 	g.back, g.chooser, g.out = nil, nil, outcome{}
 	g.login(ctx)
 	return g.out

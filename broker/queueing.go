@@ -53,6 +53,8 @@ func (b *Broker) mayVerify(q *request, c client.Client, opens time.Time) bool {
 	switch {
 	case opens.IsZero(), c.SessionRule == client.SessionNone, q.Prompt.has(promptLogin):
 		return false
+	case !opens.Before(b.now().Add(sessionTTL)): // it would have ended by then
+		return false
 	}
 	return q.MaxAge < 0 || opens.Before(b.now().Add(time.Duration(q.MaxAge)*time.Second))
 }

@@ -135,6 +135,21 @@ func TestMaxAgeDecidesWhetherVerifyingEarlyIsOfUse(t *testing.T) {
 	}
 }
 
+func TestNobodyVerifiesSoEarlyThatTheSessionEndsBeforeTheOpening(t *testing.T) {
+	w, r := roomWorld(t)
+	r.at = w.clock.Now().Add(sessionTTL)
+	br := w.browser()
+	sealed := br.wantQueue(went(br.authorize()))
+	if br.queue(sealed).MayVerify {
+		t.Error("verifying is offered")
+	}
+	br.wantQueue(br.early(sealed))
+	w.clock.add(time.Second)
+	if !br.queue(sealed).MayVerify {
+		t.Error("a second later it is not")
+	}
+}
+
 func TestAnOldSessionIsNotVerifiedIfItEndsBeforeTheOpening(t *testing.T) {
 	w, r := roomWorld(t)
 	br := w.browser()

@@ -2,13 +2,9 @@ package demo
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"time"
 )
 
@@ -33,9 +29,11 @@ type SceneState struct {
 	Guests []Guest
 }
 
-// Guest is somebody with a phone.
+// Guest is somebody made up, with a phone.
 type Guest struct {
-	Name, Birthdate, Phone string
+	Name      string `json:"name"`
+	Birthdate string `json:"birthdate"`
+	Phone     string `json:"phone"`
 }
 
 // roomFrame is what GET /rooms/NAME tells everybody, as far as the stage reads it: a
@@ -49,35 +47,13 @@ type roomFrame struct {
 	Opens   int64  `json:"o"`
 }
 
-var errNoFrame = errors.New("no frame of a waiting room")
-
-// readRoom reads the frame of a room. Its signature is for those who keep it.
-func (s *Stage) readRoom(ctx context.Context, name string) (f roomFrame, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.cfg.Broker+"/rooms/"+name, nil)
-	if err != nil {
-		return f, fmt.Errorf("read room: %w", err)
+// readRoom reads the frame of a room.
+func (s *Stage) readRoom(ctx context.Context, name string) (roomFrame, error) {
+	var all struct{ Frame *roomFrame }
+	if err := s.read(ctx, s.cfg.Broker+"/rooms/"+name, &all); err != nil || all.Frame == nil {
+		return roomFrame{}, errors.Join(errors.New("no frame of a waiting room"), err)
 	}
-	resp, err := s.cfg.Client.Do(req)
-	if err != nil {
-		return f, fmt.Errorf("read room: %w", err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	if err != nil || resp.StatusCode != http.StatusOK {
-		return f, fmt.Errorf("read room: status %d: %w", resp.StatusCode, errNoFrame)
-	}
-	parts := strings.Split(strings.TrimSpace(string(body)), ".")
-	if len(parts) != 3 {
-		return f, errNoFrame
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err == nil {
-		err = json.Unmarshal(payload, &f)
-	}
-	if err != nil {
-		return f, fmt.Errorf("%w: %w", errNoFrame, err)
-	}
-	return f, nil
+	return *all.Frame, nil
 }
 
 // lookAtRoom notes where the room of a scene is.
@@ -128,8 +104,8 @@ func (s *Stage) begin(*http.Request) error {
 		return err
 	}
 	s.say(Event{
-		Kind: "act", KO: "8월의 예약: 2분 뒤에 열립니다. 예약 사이트 앞에 번호표와 10부제가 생겼습니다",
-		EN: "August: it opens in two minutes; the booking site now has a waiting room, a rota and one device for each",
+		Kind: "act", KO: "8월의 예약: 예약 사이트 앞에 곧 열릴 대기실과 10부제가 생겼습니다",
+		EN: "August: the booking site now has a waiting room, a rota and one device for each",
 	})
 	return nil
 }
@@ -144,7 +120,7 @@ type sceneView struct {
 	PerS    float64 `json:"called_per_s"`
 	Wait    int     `json:"wait_s"` // of who took a number now
 	Digit   int     `json:"digit"`
-	Guests  []Guest `json:"-"`
+	Guests  []Guest `json:"guests"`
 }
 
 func (s *Stage) sceneNow(f *roomFrame) *sceneView {

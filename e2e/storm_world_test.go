@@ -229,7 +229,7 @@ func (w *storm) rush() {
 	args := []string{
 		"storm", "--json", "--issuer", w.issuer, "--opens", w.opens.Format(time.RFC3339), "--capacity", fmt.Sprint(g.capacity()), "--times", fmt.Sprint(stormTimes),
 		"--decay", g.Decay.String(), "--before", strconv.Itoa(g.Before), "--early", g.Early.String(), "--for", g.For.String(), "--away", g.Away.String(),
-		"--tabs", "0.2", "--greedy", "0.1", "--reconnect", "0.1", "--reconnect-at", g.Reconnect.String(), "--no-show", "0.05", "--no-script", "0.1", "--sockets", "0.5",
+		"--tabs", "0.2", "--greedy", "0.1", "--reconnect", "0.1", "--reconnect-at", g.Reconnect.String(), "--no-show", "0.05", "--no-script", "0.1", "--sockets", "0.3",
 		"--follow", "0.6", "--retries", "3", "--reload", "10", "--page-patience", "10s", "--max-in-flight", "19000",
 		"--waits", w.waits, "--returns", w.back, "--tries", w.tries, "--pid", strconv.Itoa(w.sims.pid()), "--pid", strconv.Itoa(w.store.PID()),
 	}

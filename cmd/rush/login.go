@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,6 +35,7 @@ type loginOptions struct {
 	leave   float64
 	tries   string
 	most    int
+	idle    int    // connections that are kept; 0: as many as most
 	files   uint64 // that may be open at once; 0: two for each of most
 	seed    uint64
 	people  []string
@@ -160,7 +162,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 	if err != nil {
 		return nil, err
 	}
-	rt := newTransport(o.most, o.patience)
+	rt := newTransport(cmp.Or(o.idle, o.most), o.patience)
 	s, err := newSite(ctx, rt, site{issuer: o.issuer, clientID: o.clientID, redirectURI: o.redirectURI, scope: o.scope})
 	if err != nil {
 		return nil, err

@@ -149,6 +149,7 @@ func runStorm(ctx context.Context, o stormOptions, stdout, stderr io.Writer) err
 // prepareStorm checks everything that can be wrong before anybody comes. A socket is
 // a file, and so is a request; a person who waits otherwise holds nothing.
 func prepareStorm(ctx context.Context, o stormOptions) (*loginRun, error) {
+	o.idle = stormIdle
 	o.files = uint64(o.sockets*(1-o.noScript)*float64(o.most)) + stormRequests
 	r, err := prepare(ctx, o.loginOptions)
 	if err != nil {
@@ -164,6 +165,9 @@ func prepareStorm(ctx context.Context, o stormOptions) (*loginRun, error) {
 	r.room.returns, err = newTable("--returns", o.returns, returnHeader)
 	return r, err
 }
+
+// stormIdle connections are kept: most who wait ask seldom.
+const stormIdle = 500
 
 // stormRequests are files for requests under way.
 const stormRequests = 4000

@@ -119,7 +119,7 @@ func newFront(f front) (http.Handler, error) {
 			Elsewhere: b.Elsewhere, ElsewhereBack: b.ElsewhereBack,
 			Queue: b.Queue, VerifyEarly: b.VerifyEarly,
 		},
-		Seat: f.rooms.seating(),
+		Seat:  f.rooms.seating(),
 		Board: f.lights.Board, Noted: func(ctx context.Context, ref string) { noteOn(ctx, ref, "") }, Log: f.log, Version: version, Now: f.clock.Now,
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})

@@ -12,7 +12,7 @@ OP_ZITADEL := $(CACHE)/upstreams/zitadel
 OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
 OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights evidence-storm screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -143,6 +143,10 @@ evidence-policies: ## seven ways to advise people in ten modelled worlds, on 20 
 evidence-lights: ## how soon lights follow a fault, and how often they turn without one, by the shipped rules in virtual time (2 minutes)
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestLightsFollowFaults ./signal
+
+evidence-storm: ## an opening to which five times as many come as four providers can take, through a waiting room, while a provider dies, Redis restarts and a node is killed (8 minutes)
+	@mkdir -p docs/evidence docs/plots
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 30m -v -run TestTheStormAtEight ./e2e
 
 screens: ## the screenshots of the documentation
 	@mkdir -p docs/screens

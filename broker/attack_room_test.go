@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -78,9 +79,7 @@ func TestAttackParallelCallbacksWithOnePass(t *testing.T) {
 		back := approve(t, one.back)
 		for range 3 {
 			br := &browser{w: w, b: w.node(), h: w.h, cookies: map[string]string{}}
-			for k, v := range one.br.cookies {
-				br.cookies[k] = v
-			}
+			maps.Copy(br.cookies, one.br.cookies)
 			wg.Go(func() {
 				s, err := br.finish("naver", back)
 				if err != nil {

@@ -276,3 +276,26 @@ func TestSharesDoNotTrembleWithTheEstimate(t *testing.T) {
 		t.Errorf("got %.1f, shares by %.1f, want about 12 for both", m.c.Estimate, m.c.heldEstimate)
 	}
 }
+
+func TestWhoeverAdmitsByACapacityCanSendMoreThanBeforeUntilALimitIsSeen(t *testing.T) {
+	r := DefaultRules()
+	for name, c := range map[string]struct {
+		capacity Capacity
+		bounds   Bounds
+		takes    float64
+		waits    float64
+	}{
+		"nothing is known":                 {Capacity{}, Bounds{}, 2, 0},
+		"as configured":                    {Capacity{}, Bounds{Prior: 50}, 100, 0},
+		"more was seen":                    {Capacity{Most: 80}, Bounds{Prior: 50}, 160, 0},
+		"a contract":                       {Capacity{Most: 80}, Bounds{Prior: 50, Cap: 90}, 90, 0},
+		"measured":                         {Capacity{Measured: true, Estimate: 30, Most: 80}, Bounds{Prior: 50}, 30, 0},
+		"measured, and more under way":     {Capacity{Measured: true, Estimate: 30, advice: advice{backlog: 200}}, Bounds{}, 30, 20},
+		"measured, and fewer than usual":   {Capacity{Measured: true, Estimate: 30, advice: advice{backlog: 100}}, Bounds{}, 30, 0},
+		"many under way, and no known end": {Capacity{advice: advice{backlog: 100}}, Bounds{}, 2, 0},
+	} {
+		if takes, waits := c.capacity.Load(r, c.bounds); takes != c.takes || waits != c.waits {
+			t.Errorf("%s: got %v and %v waiting, want %v and %v", name, takes, waits, c.takes, c.waits)
+		}
+	}
+}

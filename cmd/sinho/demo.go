@@ -131,7 +131,7 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	if d.logs {
 		log = slog.New(slog.NewJSONHandler(stderr, nil))
 	}
-	h, err := wire(d, s, log)
+	h, err := wire(d, s, log) //nolint:contextcheck // the waiting room goes by each request's
 	if err != nil {
 		return err
 	}

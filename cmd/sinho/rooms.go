@@ -43,7 +43,7 @@ func newRooms(cfg *config.Config, by surroundings, out outside, log *slog.Logger
 		Sign: func(claims []byte, typ string) (string, error) {
 			return r.around.Load().secrets.signFeed(claims, typ)
 		},
-		Shares: func() uint64 { return uint64(max(0, r.around.Load().lights.Board().Seq)) }, //nolint:gosec // not negative
+		Shares: func() uint64 { return uint64(max(0, r.around.Load().lights.Board().Seq)) },
 		Known: func(id string) bool {
 			_, known := r.around.Load().clients.Lookup(id)
 			return known

@@ -249,7 +249,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 	} else if g.rooms, err = newRooms(cfg, g.around(), out, log); err != nil {
 		return nil, err
 	}
-	handler, err := newFront(front{
+	handler, err := newFront(front{ //nolint:contextcheck // the waiting room goes by each request's
 		issuer: cfg.PublicURL, rooms: g.rooms.where(len(cfg.Rooms) > 0), clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock, rotas: cfg.Timetables(),
 		pushes: [3]int{cfg.PushesPerMinute, cfg.PushesPerAddress, cfg.PushesPerNetwork}, metrics: out.metrics, telling: out.telling, log: log,
 	})

@@ -190,7 +190,7 @@ func (l *Live) Board() signal.Board { return l.hub.latest().board }
 func (l *Live) Load() (capacity, backlog float64) {
 	statuses, capacities := l.all(current(l.now()))
 	for i, s := range statuses {
-		if s.Light == signal.Grey || l.Disabled(s.ID) {
+		if s.Light == signal.Grey { // whom an operator has disabled, too
 			continue
 		}
 		takes, waits := capacities[i].Load(l.rules, l.bounds[i])

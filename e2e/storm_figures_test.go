@@ -23,6 +23,7 @@ type stormFigures struct {
 	Remaining float64
 	// RecoveredIn is how many seconds after the last fault goodput was back.
 	RecoveredIn *float64
+	Later       lateEstimates
 	Goodput     []float64 // logins in each second from the opening on
 	Series      []moment
 }
@@ -54,6 +55,13 @@ type mostAsked struct {
 	Legs   float64 `json:"legs_over_30_s_of_what_it_serves"` // server legs, as a share of what it takes
 }
 
+// lateEstimates are those told once the last fault was known: the others could not
+// know of it.
+type lateEstimates struct {
+	Told   int     `json:"told"`
+	Within float64 `json:"within_a_fifth"`
+}
+
 // moment is five seconds of the storm.
 type moment struct {
 	At      int                `json:"s"`
@@ -81,6 +89,7 @@ func (w *storm) figures() stormFigures {
 	f.Goodput = w.goodput()
 	f.RecoveredIn = w.recovered(f.Goodput, f.Remaining)
 	f.Series = w.series(asked)
+	f.Later = w.laterEstimates()
 	return f
 }
 
@@ -212,6 +221,32 @@ func (w *storm) recovered(in []float64, remaining float64) *float64 {
 	return nil
 }
 
+// settled is how long after the last fault what is left is known.
+const settled = 30 * time.Second
+
+func (w *storm) laterEstimates() (l lateEstimates) {
+	within := 0
+	for _, row := range rows(w.t, w.waits) {
+		told, ever := w.after(row, "told_ms")
+		called, came := w.after(row, "called_ms")
+		if !ever || !came || row["tab"] == "true" || told < (w.gale.Down+settled).Seconds() {
+			continue
+		}
+		p50, err := strconv.ParseFloat(row["told_p50_s"], 64)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		l.Told++
+		if math.Abs(p50-(called-told)) <= 0.2*math.Max(called-told, 1) {
+			within++
+		}
+	}
+	if l.Told > 0 {
+		l.Within = float64(within) / float64(l.Told)
+	}
+	return l
+}
+
 // series are what the files say, five seconds each.
 func (w *storm) series(asked map[string][]doorSecond) []moment {
 	by := map[int]*moment{}
@@ -263,7 +298,7 @@ func (f stormFigures) document(w *storm) map[string]any {
 			"decay_s": g.Decay.Seconds(), "before": g.Before, "early_s": g.Early.Seconds(), "for_s": g.For.Seconds(), "away_s": g.Away.Seconds(),
 		},
 		"happened": w.happened, "came": r.Came, "in": r.In, "failed": r.Failed, "shed_by_the_load": r.Shed, "errors": r.Errors, "examples": r.Examples,
-		"notices": r.Notices, "room": r.Room, "returns": f.Returns, "upstream": f.Most, "refused_by_nodes": f.Refused,
+		"notices": r.Notices, "room": r.Room, "returns": f.Returns, "upstream": f.Most, "estimates_after_the_last_fault": f.Later, "refused_by_nodes": f.Refused,
 		"remaining_capacity_per_s": f.Remaining, "goodput_back_after_s": f.RecoveredIn, "series": f.Series, "times_ms": r.Times,
 		"load_late_max_ms": r.LateMax, "processes": r.Process,
 	}

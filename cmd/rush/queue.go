@@ -90,7 +90,7 @@ func (g *walking) passRoom(ctx context.Context, to *url.URL) (*url.URL, *failure
 	case g.room == nil || !g.carrier.own(to):
 		return nil, nil
 	case to.Path == pathQueue:
-		if f := g.meet(ctx); f != nil || g.person.manner == byPage {
+		if f := g.meet(); f != nil || g.person.manner == byPage {
 			return nil, f
 		}
 		return g.queue(ctx, to)
@@ -111,6 +111,7 @@ func (g *walking) queue(ctx context.Context, at *url.URL) (*url.URL, *failure) {
 		}
 		if s != nil {
 			g.stay.sits(s, time.Now())
+			g.openTab(ctx)
 			if s.State == seatCalled {
 				return g.onwardFrom(at, s)
 			}
@@ -129,16 +130,14 @@ func (g *walking) queue(ctx context.Context, at *url.URL) (*url.URL, *failure) {
 const mostLooks = 2000
 
 // meet is coming to the room: for the first time, or back from a provider.
-func (g *walking) meet(ctx context.Context) *failure {
+func (g *walking) meet() *failure {
 	if g.inRoom {
 		return nil
 	}
 	g.inRoom = true
 	if g.stay == nil {
 		g.stay = &stay{who: g.browser, tab: g.tab, habits: g.person.habits, came: time.Now()}
-		if g.person.tab && !g.tab {
-			g.openTab(ctx)
-		}
+		g.stay.anew = g.anew
 		return nil
 	}
 	if g.out.tries > 0 {
@@ -179,9 +178,12 @@ func (g *walking) leaveRoom() {
 }
 
 // openTab opens the site's link in a second tab of the same browser, seconds after
-// the first came to the room. It is closed when the first is done; a greedy person
-// goes on in it as well.
+// the first has its number, if this person does that. It is closed when the first is
+// done; a greedy person goes on in it as well.
 func (g *walking) openTab(ctx context.Context) {
+	if !g.person.tab || g.tab || g.other != nil {
+		return
+	}
 	own, shut := context.WithCancel(ctx)
 	t := &walking{walker: g.walker, buf: new(bytes.Buffer), person: g.person, jar: g.jar, browser: g.browser, tab: true}
 	done := make(chan struct{})
@@ -217,7 +219,7 @@ func (g *walking) bothTabs(ctx context.Context) outcome {
 	if g.other.out.in {
 		return g.other.out
 	}
-	g.person.tab, g.person.greedy, g.other, g.stay, g.inRoom, g.home = false, false, nil, nil, false, nil
+	g.person.tab, g.person.greedy, g.other, g.stay, g.inRoom, g.home, g.anew = false, false, nil, nil, false, nil, true
 	g.back, g.chooser, g.out = nil, nil, outcome{}
 	g.login(ctx)
 	return g.out

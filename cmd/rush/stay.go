@@ -15,6 +15,8 @@ import (
 type stay struct {
 	who uint64 // the browser: both tabs of one have the same
 	tab bool   // the second one
+	// anew: the same person once more, who has been counted.
+	anew bool
 	habits
 
 	came time.Time // in the room
@@ -142,7 +144,7 @@ func (t *stays) ended(s *stay, outcome string) {
 		t.tabs++
 		return
 	}
-	t.people++
+	count(&t.people, !s.anew)
 	t.by[s.manner.String()]++
 	t.outcomes[outcome]++
 	t.again += int64(s.again)

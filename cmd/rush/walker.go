@@ -73,6 +73,7 @@ type walking struct {
 	stay    *stay       // nil before a waiting room
 	home    *homecoming // under way
 	inRoom  bool
+	anew    bool     // after both tabs were turned away
 	other   *walking // the second tab, nil: there is none
 	done    func()   // waits until it has been closed
 
@@ -158,6 +159,9 @@ func (g *walking) onward(ctx context.Context, page *seen) (*seen, *failure) {
 		to, err := page.at.Parse(page.to)
 		if err != nil {
 			return nil, &failure{kind: kindAddress, err: err}
+		}
+		if own && page.at.Path == pathQueue && g.stay != nil {
+			g.openTab(ctx)
 		}
 		if err := g.rest(ctx, page.after); err != nil {
 			return nil, &failure{kind: kindOf(err), err: err}

@@ -248,7 +248,7 @@ func warmUp(ctx context.Context, d demoOptions, h *house, stdout io.Writer) erro
 	}
 	h.crowd.SetRate(d.rate)
 	if d.scene == sceneAugust {
-		if err := h.scene.begin(); err != nil {
+		if err := h.scene.begin(); err != nil { //nolint:contextcheck // requests bring theirs
 			return err
 		}
 	}

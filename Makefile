@@ -46,7 +46,7 @@ unit: ## unit, contract, fuzz-seed and import-floor tests under the race detecto
 	$(GO) test -race -timeout 15m $$($(GO) list ./... | grep -vE '/(e2e|peers)$$')
 
 e2e: ## the built program in Chromium, phone and desktop width
-	$(GO) test -count=1 -timeout 20m -v ./e2e
+	$(GO) test -count=1 -timeout 30m -v ./e2e
 
 peers: $(PROXY) $(NPM) $(VENV) ## openid-client, Authlib, go-oidc and oauth2-proxy log in, refresh and log out
 	$(GO) test -count=1 -timeout 15m -v -skip '^TestUpstreams' ./peers

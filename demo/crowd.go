@@ -91,9 +91,11 @@ type Crowd struct {
 	changed chan struct{}
 	room    chan struct{} // one for each person walking
 
-	mu    sync.Mutex // guards base and storm
-	base  float64
-	storm time.Time // when the current storm began; zero: none
+	mu     sync.Mutex // guards all below
+	start  string
+	people []citizen.Person
+	base   float64
+	storm  time.Time // when the current storm began; zero: none
 }
 
 // NewCrowd makes a crowd that has not started yet.
@@ -106,7 +108,7 @@ func NewCrowd(cfg CrowdConfig) (*Crowd, error) {
 		return nil, fmt.Errorf("crowd: rate %v, follow %v, %d under way or %d queued is out of range", cfg.Rate, cfg.Follow, cfg.MaxUnderWay, cfg.MaxQueued)
 	}
 	return &Crowd{
-		cfg: cfg, base: cfg.Rate,
+		cfg: cfg, base: cfg.Rate, start: cfg.Start, people: cfg.People,
 		changed: make(chan struct{}, 1), room: make(chan struct{}, cfg.MaxUnderWay),
 		tally: tally{providers: map[string]*flow{}, reasons: map[string]int64{}},
 	}, nil
@@ -118,6 +120,25 @@ func (c *Crowd) SetRate(rate float64) {
 	c.base = max(rate, 0)
 	c.mu.Unlock()
 	c.wake()
+}
+
+// StartAt has people who come from now on begin at another page.
+func (c *Crowd) StartAt(page string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.start = page
+}
+
+// Invite has the people who come from now on be these, at least one; birthdates are
+// YYYYMMDD.
+func (c *Crowd) Invite(guests []Guest) {
+	people := make([]citizen.Person, len(guests))
+	for i, g := range guests {
+		people[i] = citizen.Person{Name: g.Name, Birthdate: g.Birthdate, Phone: g.Phone}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.people = people
 }
 
 // Storm begins a storm now, also during another one.
@@ -238,9 +259,12 @@ func (c *Crowd) citizen(chance *rand.Rand) citizen.Walk {
 	if !follows {
 		choose = citizen.Anyone(func(n int) int { return int(other % uint32(n)) }) //nolint:gosec // n counts buttons on a page
 	}
+	c.mu.Lock()
+	start, people := c.start, c.people
+	c.mu.Unlock()
 	return citizen.Walk{
-		Start: c.cfg.Start, Choose: choose, Retries: 1,
-		Person: c.cfg.People[chance.IntN(len(c.cfg.People))],
+		Start: start, Choose: choose, Retries: 1,
+		Person: people[chance.IntN(len(people))],
 		Think:  func() time.Duration { return think },
 		Chosen: c.tally.chosen, Tried: c.tally.tried,
 	}

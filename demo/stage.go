@@ -33,6 +33,8 @@ type StageConfig struct {
 	Crowd *Crowd
 	// Twins may be nil: then the two lanes are not shown.
 	Twins *Twins
+	// Scene may be nil: then there is no button for it.
+	Scene *Scene
 	// Client reads the broker and the simulators; nil is one with a time-out of 3 s.
 	Client *http.Client
 	Log    *slog.Logger
@@ -60,6 +62,7 @@ type scene struct {
 	board   *board
 	honesty *honesty
 	faults  map[string][]string
+	room    *roomFrame // of a scene; nil: not read
 }
 
 // NewStage makes the stage. Run keeps it looking; Handler works without.
@@ -92,6 +95,7 @@ func (s *Stage) Handler() http.Handler {
 	mux.HandleFunc("GET /{$}", s.page)
 	mux.HandleFunc("GET /stage/state", s.state)
 	mux.HandleFunc("POST /stage/storm", s.act(s.storm))
+	mux.HandleFunc("POST /stage/scene", s.act(s.begin))
 	mux.HandleFunc("POST /stage/break", s.act(s.breakIt))
 	mux.HandleFunc("POST /stage/recover", s.act(s.recoverAll))
 	mux.Handle("GET /stage/static/", s.pages.static("/stage/static/", "stage"))
@@ -151,10 +155,11 @@ func (s *Stage) act(do func(*http.Request) error) http.HandlerFunc {
 }
 
 func (s *Stage) storm(*http.Request) error {
-	if s.cfg.Crowd == nil {
+	crowd := s.crowd()
+	if crowd == nil {
 		return errors.New("there is no crowd")
 	}
-	s.cfg.Crowd.Storm()
+	crowd.Storm()
 	s.pressTwins("", "storm")
 	s.say(Event{Kind: "act", KO: "폭주 시작: 20:00처럼 사람이 몰립니다", EN: "Storm: people arrive as at 20:00"})
 	return nil

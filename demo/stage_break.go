@@ -68,8 +68,8 @@ func (s *Stage) remember(ctx context.Context, sim Sim) {
 
 // recoverAll sets every simulator back to how it began and ends a storm.
 func (s *Stage) recoverAll(r *http.Request) error {
-	if s.cfg.Crowd != nil {
-		s.cfg.Crowd.Calm()
+	if crowd := s.crowd(); crowd != nil {
+		crowd.Calm()
 	}
 	s.pressTwins("", "recover")
 	var errs []error

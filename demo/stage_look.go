@@ -105,6 +105,7 @@ func (s *Stage) look(ctx context.Context) {
 			s.mu.Unlock()
 		}
 	})
+	all.Go(func() { s.lookAtRoom(ctx) })
 	for _, sim := range s.cfg.Sims {
 		all.Go(func() {
 			var raw json.RawMessage

@@ -22,6 +22,8 @@ type stageState struct {
 	Broken  []string  `json:"broken"` // providers with a fault
 	Twins   *twinView `json:"twins"`  // null: there are none
 	Process process   `json:"process"`
+	// Scene is the one that is on; null: there is none.
+	Scene *sceneView `json:"scene"`
 }
 
 // process is the program that runs all of this.
@@ -85,10 +87,11 @@ func (s *Stage) snapshot() stageState {
 	if seen.board != nil {
 		v.Local = seen.board.Local
 	}
-	if s.cfg.Crowd != nil {
-		c := s.cfg.Crowd.Counts()
+	if crowd := s.crowd(); crowd != nil {
+		c := crowd.Counts()
 		v.Crowd, v.Storm = &c, c.Storm
 	}
+	v.Scene = s.sceneNow(seen.room)
 	v.Lanes = s.lanes(seen.board, v.Crowd, faults)
 	return v
 }
@@ -140,6 +143,7 @@ type stageView struct {
 	Booking string
 	School  string
 	Peak    int
+	Scenic  bool // there is a scene to begin
 	Shown   []Event
 }
 
@@ -168,8 +172,9 @@ const shownEvents = 30
 func (s *Stage) page(w http.ResponseWriter, _ *http.Request) {
 	v := stageView{stageState: s.snapshot(), Links: s.links(), Booking: s.cfg.Booking, School: s.cfg.School}
 	v.Shown = v.Events[:min(len(v.Events), shownEvents)]
-	if s.cfg.Crowd != nil {
-		v.Peak = int(s.cfg.Crowd.cfg.StormPeak)
+	v.Scenic = s.cfg.Scene != nil
+	if crowd := s.crowd(); crowd != nil {
+		v.Peak = int(crowd.cfg.StormPeak)
 	}
 	s.pages.render(w, http.StatusOK, "stage", v)
 }

@@ -32,6 +32,10 @@ type plan struct {
 	// a test can lead.
 	shipped bool
 	latency int // of the simulators, in ms
+	// metrics: each node has a listener for them.
+	metrics bool
+	// edit makes of the simulators' settings what they are to be; nil: as they are.
+	edit func(settings string) string
 	// changes are pairs of what to replace by what in the settings.
 	changes []string
 }
@@ -55,6 +59,7 @@ type node struct {
 	name, address, binary string
 	env                   []string
 	path                  string // of its settings
+	metrics               string // address, "" for none
 }
 
 func newFleet(t *testing.T, p plan) *fleet {
@@ -65,6 +70,9 @@ func newFleet(t *testing.T, p plan) *fleet {
 	}
 	f := &fleet{apart: newApart(t, scheme, p.latency), transport: sites.SharedTransport()}
 	t.Cleanup(f.transport.CloseIdleConnections)
+	if p.edit != nil {
+		f.config = p.edit(f.config)
+	}
 	p.changes = append(p.changes, "clients:\n", "clients:\n"+f.booking(), "store: ./data/sinho.db", "store: "+p.store)
 	for i := range p.nodes {
 		f.nodes = append(f.nodes, f.node(i, p))
@@ -147,7 +155,12 @@ func (f *fleet) node(i int, p plan) *node {
 			f.t.Fatalf("build with skew: %v\n%s", err, out)
 		}
 	}
-	n.path = f.write(n.name, "metrics_listen: \"\"\ntrusted_proxies: [127.0.0.1]\n"+p.more,
+	metrics := ""
+	if p.metrics {
+		n.metrics = fmt.Sprintf("127.0.0.1:%d", freePort(f.t))
+		metrics = n.metrics
+	}
+	n.path = f.write(n.name, fmt.Sprintf("metrics_listen: %q\n", metrics)+"trusted_proxies: [127.0.0.1]\n"+p.more,
 		append(p.changes, fmt.Sprintf(`listen: ["127.0.0.1:%d"]`, f.base), fmt.Sprintf("listen: [%q]", n.address))...)
 	return n
 }

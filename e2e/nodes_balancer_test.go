@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"slices"
 	"strings"
 	"sync"
@@ -22,6 +25,7 @@ import (
 type balancer struct {
 	doors []*door
 	next  atomic.Int64
+	rt    *http.Transport
 	// route picks a node for a request itself; -1 leaves it to the balancer.
 	route atomic.Pointer[func(*http.Request) int]
 }
@@ -33,7 +37,9 @@ type door struct {
 
 func newBalancer(t *testing.T, address string, nodes []*node) *balancer {
 	t.Helper()
-	b := &balancer{}
+	b := &balancer{rt: http.DefaultTransport.(*http.Transport).Clone()}
+	b.rt.MaxIdleConns, b.rt.MaxIdleConnsPerHost = 0, 512 // a storm would else dial for each request
+	t.Cleanup(b.rt.CloseIdleConnections)
 	for _, n := range nodes {
 		b.doors = append(b.doors, &door{base: "http://" + n.address})
 	}
@@ -82,6 +88,10 @@ func (b *balancer) watch(t *testing.T) {
 
 // ServeHTTP sends a request on.
 func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Header.Get("Upgrade") != "" {
+		b.tunnel(w, r)
+		return
+	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
 	if err != nil {
 		return
@@ -94,7 +104,7 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		out.Host = r.Host
 		out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 		out.Header.Set("X-Forwarded-For", "127.0.0.1")
-		resp, err := http.DefaultTransport.RoundTrip(out)
+		resp, err := b.rt.RoundTrip(out)
 		if err == nil {
 			defer resp.Body.Close()
 			for name, values := range resp.Header {
@@ -112,6 +122,25 @@ func (b *balancer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	http.Error(w, fmt.Sprint("no node: ", failed), http.StatusBadGateway)
+}
+
+// tunnel sends a WebSocket on, to one node alone.
+func (b *balancer) tunnel(w http.ResponseWriter, r *http.Request) {
+	d := b.pick(r)
+	proxy := &httputil.ReverseProxy{
+		Transport: b.rt,
+		Rewrite: func(p *httputil.ProxyRequest) {
+			p.SetURL(&url.URL{Scheme: "http", Host: strings.TrimPrefix(d.base, "http://")})
+			p.Out.Host = r.Host
+			p.Out.Header.Set("X-Forwarded-For", "127.0.0.1")
+		},
+		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, err error) {
+			d.sick.Store(true)
+			http.Error(w, fmt.Sprint("no node: ", err), http.StatusBadGateway)
+		},
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	proxy.ServeHTTP(w, r)
 }
 
 func (b *balancer) pick(r *http.Request) *door {

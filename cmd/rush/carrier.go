@@ -20,6 +20,7 @@ type step int
 // The steps of a login, in their order.
 const (
 	stepAuthorize step = iota
+	stepQueue
 	stepChooser
 	stepChoose
 	stepWait
@@ -31,7 +32,7 @@ const (
 )
 
 func (s step) String() string {
-	return [...]string{"authorize", "chooser", "choose", "wait", "callback", "token", "userinfo", "other"}[s]
+	return [...]string{"authorize", "queue", "chooser", "choose", "wait", "callback", "token", "userinfo", "other"}[s]
 }
 
 // ledger is where the time of one login went. Only one goroutine writes it.
@@ -125,6 +126,8 @@ func (c *carrier) step(req *http.Request) step {
 		return stepToken
 	case path == c.userinfo:
 		return stepUserinfo
+	case path == pathQueue:
+		return stepQueue
 	case path == "/login":
 		return stepChooser
 	case strings.HasPrefix(path, "/login/"):
@@ -161,30 +164,34 @@ func newTransport(most int, patience time.Duration) *http.Transport {
 // gives (notice-…, refused-…, token-…) and statuses. connect, network and large
 // are provider-connect and so on when it was not the broker's origin.
 const (
-	kindConnect  = "connect"       // nobody listens, or the connection was refused
-	kindFiles    = "files"         // this process may open no more files
-	kindNetwork  = "network"       // the connection broke
-	kindPatience = "patience"      // the person gave up: --patience is over
-	kindLarge    = "large"         // an answer over 1 MiB
-	kindStuck    = "stuck"         // a page with no way on
-	kindNothing  = "nothing"       // the chooser offers nothing that may be taken
-	kindState    = "state"         // another state or issuer came back
-	kindIDToken  = "id_token"      // the ID token does not verify
-	kindUserinfo = "userinfo"      // userinfo fails, or tells another sub
-	kindStopped  = "stopped"       // Ctrl-C; not a failure
-	kindLeft     = "left"          // the person left the provider's page by --leave; not a failure
-	kindProblem  = "problem"       // an error page of the broker, with its status
-	kindProvider = "provider-page" // an error page of the provider, with its status
-	kindNotice   = "notice"        // back at the chooser, with the notice's code
-	kindRefused  = "refused"       // back at the site with an OAuth error
-	kindToken    = "token"         // the token endpoint refuses, with its error
-	kindAgain    = "again"         // the chooser came back without saying why
-	kindReload   = "reload"        // on the way: a page of the broker's address was loaded again, with its status
-	kindBegan    = "began-anew"    // on the way: from the site once more, with what had failed
-	kindPage     = "page"          // of a try that was not the last: a page that never came
-	kindUnlean   = "unlean"        // a page the lean walker cannot read
-	kindAddress  = "address"       // a redirect to something that is not http
-	kindOther    = "other"
+	kindConnect    = "connect"       // nobody listens, or the connection was refused
+	kindFiles      = "files"         // this process may open no more files
+	kindNetwork    = "network"       // the connection broke
+	kindPatience   = "patience"      // the person gave up: --patience is over
+	kindLarge      = "large"         // an answer over 1 MiB
+	kindStuck      = "stuck"         // a page with no way on
+	kindNothing    = "nothing"       // the chooser offers nothing that may be taken
+	kindState      = "state"         // another state or issuer came back
+	kindIDToken    = "id_token"      // the ID token does not verify
+	kindUserinfo   = "userinfo"      // userinfo fails, or tells another sub
+	kindStopped    = "stopped"       // Ctrl-C; not a failure
+	kindLeft       = "left"          // the person left the provider's page by --leave; not a failure
+	kindProblem    = "problem"       // an error page of the broker, with its status
+	kindProvider   = "provider-page" // an error page of the provider, with its status
+	kindNotice     = "notice"        // back at the chooser, with the notice's code
+	kindRefused    = "refused"       // back at the site with an OAuth error
+	kindToken      = "token"         // the token endpoint refuses, with its error
+	kindAgain      = "again"         // the chooser came back without saying why
+	kindReload     = "reload"        // on the way: a page of the broker's address was loaded again, with its status
+	kindBegan      = "began-anew"    // on the way: from the site once more, with what had failed
+	kindPage       = "page"          // of a try that was not the last: a page that never came
+	kindUnlean     = "unlean"        // a page the lean walker cannot read
+	kindAddress    = "address"       // a redirect to something that is not http
+	kindRoom       = "room"          // a waiting room that answers what is no seat, with its status
+	kindNoShow     = "no-show"       // the person did not come when called; not a failure
+	kindClosed     = "tab-closed"    // a second tab, once the first had gone on
+	kindTurnedBack = "turned-back"   // a second tab, back in the room from the provider: its pass was spent
+	kindOther      = "other"
 )
 
 // kindOf names an error that a request ended with.

@@ -2,7 +2,9 @@ package main
 
 import (
 	"net/http"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -12,7 +14,9 @@ const maxCookie = 4096
 // jar keeps the cookies of one person. It does what a broker and simulators on
 // plain hosts need: host-only cookies, shared by the ports of a host, with path
 // and expiry. It ignores Domain, and Secure, which loopback hosts may use.
+// The tabs of one browser share it, so it is safe for concurrent use.
 type jar struct {
+	mu      sync.Mutex // guards cookies
 	cookies []kept
 }
 
@@ -23,6 +27,8 @@ type kept struct {
 // keep stores what an answer sets; one that is expired, or over 4,096 bytes, is
 // gone.
 func (j *jar) keep(host, path string, set []string) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, line := range set {
 		c, err := http.ParseSetCookie(line)
 		if err != nil {
@@ -57,6 +63,8 @@ func (j *jar) keep(host, path string, set []string) {
 // header is the Cookie header for an address, "" when there is nothing to send.
 func (j *jar) header(host, path string) string {
 	var out strings.Builder
+	j.mu.Lock()
+	defer j.mu.Unlock()
 	for _, k := range j.cookies {
 		if k.host != host || !covers(k.path, path) {
 			continue
@@ -69,6 +77,13 @@ func (j *jar) header(host, path string) string {
 		out.WriteString(k.value)
 	}
 	return out.String()
+}
+
+// holds says whether there is a cookie with a piece in its name.
+func (j *jar) holds(piece string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return slices.ContainsFunc(j.cookies, func(k kept) bool { return strings.Contains(k.name, piece) })
 }
 
 // covers is the path match of RFC 6265, section 5.1.4.

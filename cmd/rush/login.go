@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -16,8 +17,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-
-	"sinho/citizen"
 )
 
 // loginOptions are the command line of `rush login`.
@@ -36,6 +35,8 @@ type loginOptions struct {
 	leave   float64
 	tries   string
 	most    int
+	idle    int    // connections that are kept; 0: as many as most
+	files   uint64 // that may be open at once; 0: two for each of most
 	seed    uint64
 	people  []string
 	pids    []int
@@ -82,78 +83,15 @@ itself, but from outside.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.issuer, "issuer", "http://localhost:8080", "the broker, exactly as it names itself")
-	f.StringVar(&o.clientID, "client-id", "playground", "a public client registered there (PKCE)")
-	f.StringVar(&o.redirectURI, "redirect-uri", "http://localhost:3000/callback", "one that is registered for it; it is never dialled")
-	f.StringVar(&o.scope, "scope", "openid profile", "scopes to ask for, openid among them")
+	o.siteFlags(cmd)
+	o.peopleFlags(cmd)
+	o.runFlags(cmd)
 	f.Float64Var(&o.rate, "rate", 50, "arrivals a second, above 0 to 10000")
 	f.DurationVar(&o.span, "for", 30*time.Second, "how long people come; those under way may finish")
-	f.Float64Var(&o.follow, "follow", 0.6, "share that takes the first suggestion, 0 to 1; the others are spread evenly")
-	f.StringVar(&o.provider, "provider", "", "everybody takes this one")
-	f.IntVar(&o.retries, "retries", 0, "how often a person tries again from the chooser, 0 to 10")
-	f.IntVar(&o.reload, "reload", 0, "how often a person loads a page of the broker's address again that did not come (502, 503, 504, or no answer), a second later, 0 to 10")
-	f.IntVar(&o.again, "again", 0, "how often a person begins anew at the site after a login that failed, a second later, 0 to 10")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long one login may take")
-	f.DurationVar(&o.away, "away", 0, "how long half of the people are at a provider's page (lognormal, sigma 0.6), 0 to 10m")
-	f.Float64Var(&o.leave, "leave", 0, "share that leaves the provider's page and is not seen again, 0 to 1")
-	f.DurationVar(&o.page, "page-patience", 0, "how long a provider's page is waited for before it counts as not come, 0 to 10m; 0: as long as --patience")
-	f.DurationVar(&o.slow, "slow", 2*time.Second, "from when on the answer to a return from a provider counts as slow, above 0 to 1m")
-	f.StringVar(&o.tries, "tries", "", "CSV to write: each way to a provider that somebody took, its light, and what became of it")
 	f.IntVar(&o.most, "max-in-flight", 4000, "logins under way at once; who comes beyond is shed and counted")
-	f.Uint64Var(&o.seed, "seed", 1, "seed of who comes when and takes what")
-	f.StringArrayVar(&o.people, "person", nil, "NAME,YYYYMMDD,PHONE for push forms; may be repeated (default: the demo's eight people)")
-	f.IntSliceVar(&o.pids, "pid", nil, "processes on this machine whose processor time and memory to tell; may be repeated")
 	f.BoolVar(&o.citizen, "citizen", false, "walk with the full HTML parser instead of the lean one")
-	f.BoolVar(&o.json, "json", false, "write the report as JSON to standard output")
 	return cmd
-}
-
-func (o loginOptions) validate() error {
-	var errs []error
-	wrong := func(bad bool, format string, args ...any) {
-		if bad {
-			errs = append(errs, fmt.Errorf(format, args...))
-		}
-	}
-	for flag, value := range map[string]string{"--issuer": o.issuer, "--redirect-uri": o.redirectURI} {
-		u, err := url.Parse(value)
-		wrong(err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "", "%s %q: it must be an http or https address", flag, value)
-	}
-	wrong(o.clientID == "", "--client-id: it must not be empty")
-	wrong(!(o.rate > 0 && o.rate <= 10_000), "--rate %v: it must be above 0 and at most 10000 logins a second", o.rate)
-	wrong(o.span <= 0, "--for %v: it must be above 0", o.span)
-	wrong(!(o.follow >= 0 && o.follow <= 1), "--follow %v: it must be from 0 to 1", o.follow)
-	wrong(o.retries < 0 || o.retries > 10, "--retries %d: it must be from 0 to 10", o.retries)
-	wrong(o.reload < 0 || o.reload > 10, "--reload %d: it must be from 0 to 10", o.reload)
-	wrong(o.reload > 0 && o.citizen, "--reload: the --citizen walker cannot")
-	wrong(o.again < 0 || o.again > 10, "--again %d: it must be from 0 to 10", o.again)
-	wrong(o.patience <= 0, "--patience %v: it must be above 0", o.patience)
-	wrong(o.away < 0 || o.away > 10*time.Minute, "--away %v: it must be from 0 to 10m", o.away)
-	wrong(!(o.leave >= 0 && o.leave <= 1), "--leave %v: it must be from 0 to 1", o.leave)
-	wrong(o.page < 0 || o.page > 10*time.Minute, "--page-patience %v: it must be from 0 to 10m", o.page)
-	wrong(o.slow <= 0 || o.slow > time.Minute, "--slow %v: it must be above 0 and at most 1m", o.slow)
-	wrong(o.citizen && (o.away > 0 || o.leave > 0 || o.page > 0 || o.tries != ""), "--away, --leave, --page-patience, --tries: the --citizen walker cannot")
-	wrong(o.most < 1, "--max-in-flight %d: it must be at least 1", o.most)
-	if _, err := o.crowd(); err != nil {
-		errs = append(errs, err)
-	}
-	return errors.Join(errs...)
-}
-
-// crowd is who comes: the people of --person, or the simulators' own.
-func (o loginOptions) crowd() ([]citizen.Person, error) {
-	if len(o.people) == 0 {
-		return citizen.People(), nil
-	}
-	var out []citizen.Person
-	for _, p := range o.people {
-		parts := strings.Split(p, ",")
-		if len(parts) != 3 || parts[0] == "" || parts[1] == "" || parts[2] == "" {
-			return nil, fmt.Errorf("--person %q: it must be NAME,YYYYMMDD,PHONE", p)
-		}
-		out = append(out, citizen.Person{Name: parts[0], Birthdate: parts[1], Phone: parts[2]})
-	}
-	return out, nil
 }
 
 // walks is a way to walk a login: lean, or with package citizen.
@@ -166,6 +104,8 @@ type loginRun struct {
 	loginOptions
 	site    *site
 	way     walks
+	storm   *stormOptions // nil: nobody waits for an opening
+	room    *room         // with it
 	tally   *tally
 	watch   []*process
 	began   time.Time
@@ -181,12 +121,21 @@ func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) err
 	if err != nil {
 		return err
 	}
+	return r.finish(ctx, stdout, stderr)
+}
+
+// finish is the run and its report.
+func (r *loginRun) finish(ctx context.Context, stdout, stderr io.Writer) error {
 	r.load(ctx, stderr)
-	if err := r.tally.tries.close(); err != nil {
+	err := r.tally.tries.close()
+	if r.room != nil {
+		err = errors.Join(err, r.room.stays.out.close(), r.room.returns.close())
+	}
+	if err != nil {
 		return err
 	}
 	doc := r.report()
-	if o.json {
+	if r.json {
 		enc := json.NewEncoder(stdout)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
@@ -203,14 +152,17 @@ func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) err
 // prepare checks everything that can be wrong before the first arrival: open
 // files, the issuer, client and redirect URI, the provider, the processes.
 func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
-	need := uint64(o.most)*2 + 64 //nolint:gosec // at least 1
-	err := enoughFiles(need, func(allowed uint64) string {
+	need := o.files
+	if need == 0 {
+		need = uint64(o.most) * 2 //nolint:gosec // at least 1
+	}
+	err := enoughFiles(need+64, func(allowed uint64) string {
 		return fmt.Sprintf("take --max-in-flight %d", max(allowed, 66)/2-32)
 	})
 	if err != nil {
 		return nil, err
 	}
-	rt := newTransport(o.most, o.patience)
+	rt := newTransport(cmp.Or(o.idle, o.most), o.patience)
 	s, err := newSite(ctx, rt, site{issuer: o.issuer, clientID: o.clientID, redirectURI: o.redirectURI, scope: o.scope})
 	if err != nil {
 		return nil, err
@@ -231,7 +183,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 		return nil, err
 	}
 	r.watch = append(r.watch, ourselves()...)
-	r.tally.tries, err = newTries(o.tries)
+	r.tally.tries, err = newTable("--tries", o.tries, wayHeader)
 	return r, err
 }
 
@@ -241,7 +193,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 func try(ctx context.Context, s *site, c *carrier, o loginOptions) error {
 	ctx, cancel := context.WithTimeout(ctx, min(o.patience, 20*time.Second))
 	defer cancel()
-	g := &walking{walker: &walker{site: s, carrier: c}, buf: new(bytes.Buffer)}
+	g := &walking{walker: &walker{site: s, carrier: c}, buf: new(bytes.Buffer), jar: new(jar)}
 	to, err := url.Parse(s.start(newLogin()))
 	if err != nil {
 		return fmt.Errorf("authorization endpoint of %s: %w", s.issuer, err)
@@ -282,9 +234,18 @@ func (r *loginRun) load(ctx context.Context, stderr io.Writer) {
 				p.pace = chance.NormFloat64()
 			}
 			p.leaves = r.leave > 0 && chance.Float64() < r.leave
+			if r.storm != nil {
+				p.habits = r.storm.habits(chance)
+			}
 			return p
 		},
 		walk: r.one, shed: func(person) { r.tally.turnedAway() }, late: r.tally.arrived,
+	}
+	if r.storm != nil {
+		loop.pace, loop.span = r.storm.pace, r.storm.early+r.span
+		if r.storm.begins(ctx) != nil {
+			return
+		}
 	}
 	watching, enough := context.WithCancel(context.WithoutCancel(ctx))
 	defer enough()
@@ -304,14 +265,14 @@ func (r *loginRun) load(ctx context.Context, stderr io.Writer) {
 
 // one is one person's login.
 func (r *loginRun) one(ctx context.Context, p person, due time.Time) {
-	own, cancel := context.WithTimeout(ctx, r.patience)
+	bounded, cancel := context.WithTimeout(ctx, r.patience)
 	defer cancel()
 	buf, _ := r.buffers.Get().(*bytes.Buffer)
 	defer r.buffers.Put(buf)
-	o := r.way.walk(own, p, buf)
-	for n := 0; n < r.again && !o.in && o.failure.kind != kindLeft && own.Err() == nil; n++ {
+	o := r.way.walk(bounded, p, buf)
+	for n := 0; n < r.again && !o.in && !own(o.failure.kind) && bounded.Err() == nil; n++ {
 		p.provider, p.follows, p.leaves = "", true, false
-		o = r.anew(own, p, buf, &o)
+		o = r.anew(bounded, p, buf, &o)
 	}
 	switch {
 	case o.in:

@@ -17,6 +17,8 @@ type openLoop[P any] struct {
 	rate float64       // arrivals a second, above 0
 	span time.Duration // arrivals come in [0, span)
 	most int           // under way at once
+	// pace is the rate so long after the beginning; nil: always rate.
+	pace func(at time.Duration) float64
 	// gap draws the time between two arrivals, in units of the mean gap.
 	gap func() float64
 	// draw makes the next person. It is called for everybody due, so that a seed
@@ -45,7 +47,11 @@ func (l *openLoop[P]) run(ctx context.Context) {
 	defer timer.Stop()
 	var at time.Duration
 	for {
-		at += time.Duration(l.gap() / l.rate * float64(time.Second))
+		if l.pace == nil {
+			at += time.Duration(l.gap() / l.rate * float64(time.Second))
+		} else {
+			at += later(l.pace, at, l.span, l.gap())
+		}
 		due := began.Add(min(at, l.span))
 		if wait := time.Until(due); wait > 0 {
 			timer.Reset(wait)

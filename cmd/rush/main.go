@@ -1,5 +1,6 @@
 // Command rush puts load on a running Sinho the way people do: `rush login`
-// sends complete logins at a rate that does not wait for answers, `rush watch`
+// sends complete logins at a rate that does not wait for answers, `rush
+// storm` sends a crowd to an opening and through the waiting room, `rush watch`
 // holds thousands of watchers of the lights. Those know the broker by its public
 // faces alone: OpenID Connect, its pages, and the board's WebSocket. `rush
 // simulate` needs no broker: it runs the lights and the recommendation against a
@@ -47,7 +48,7 @@ Only aim it at a server that is yours. rush simulate asks none.`,
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(loginCommand(), watchCommand(), simulateCommand()) //nolint:contextcheck // cobra hands the context over
+	root.AddCommand(loginCommand(), stormCommand(), watchCommand(), simulateCommand()) //nolint:contextcheck // cobra hands the context over
 	err := root.ExecuteContext(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 		return nil

@@ -41,7 +41,8 @@ type fakeOP struct {
 	gonePath string
 	typed    []url.Values // push forms
 	served   int
-	shown    int // pages of the provider
+	shown    int     // pages of the provider
+	room     *opRoom // nil: there is no waiting room
 }
 
 // startOP starts a broker and a provider, which are two origins.
@@ -76,6 +77,7 @@ func (o *fakeOP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_ = r.ParseForm()
 	sealed := r.Form.Get("r")
 	switch path := r.URL.Path; {
+	case o.room != nil && o.room.serve(w, r):
 	case o.gone > 0 && path == o.gonePath:
 		o.gone--
 		trouble(w, http.StatusBadGateway, "<h1>Bad Gateway</h1>")
@@ -106,6 +108,7 @@ func (o *fakeOP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.answer(w, r, sealed)
 	case path == "/callback/kakao" && o.fault == "kakao fails":
 		http.Redirect(w, r, "/login?notice=failed&from=kakao&r="+url.QueryEscape(sealed), http.StatusSeeOther)
+	case path == "/callback/kakao" && o.room != nil && !o.room.spend(w, r):
 	case path == "/callback/kakao":
 		o.answer(w, r, sealed)
 	case path == "/token":

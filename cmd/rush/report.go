@@ -10,10 +10,10 @@ import (
 	"time"
 )
 
-// loginReport is the document of `rush login --json`. Times are milliseconds
+// loginReport is the document of `rush login --json` and `rush storm --json`. Times are milliseconds
 // and of logins that got in; shares are 0 to 1.
 type loginReport struct {
-	Rush        string    `json:"rush"` // "login"
+	Rush        string    `json:"rush"` // "login" or "storm"
 	Issuer      string    `json:"issuer"`
 	ClientID    string    `json:"client_id"`
 	Provider    string    `json:"provider,omitempty"`
@@ -61,6 +61,8 @@ type loginReport struct {
 	Notices   map[string]int64                `json:"notices"`
 	Examples  map[string]string               `json:"examples"`
 	Processes []processReport                 `json:"processes"`
+	// Room is of a storm alone.
+	Room *roomReport `json:"room,omitempty"`
 }
 
 // timesReport tells where the time went. Beyond is the whole without the
@@ -103,6 +105,10 @@ func (r *loginRun) report() loginReport {
 		LateMax: inMS(t.lateMax), Times: t.all.report(), Providers: map[string]routeReport{},
 		Lights: map[string]map[string]litReport{}, Errors: t.errors, Notices: t.notices, Examples: t.examples,
 	}
+	doc.Room = r.roomReport()
+	if doc.Room != nil {
+		doc.Rush, doc.Rate = "storm", doc.Room.Peak
+	}
 	if r.citizen {
 		doc.Walker = "citizen"
 	}
@@ -141,7 +147,7 @@ func (r *loginRun) report() loginReport {
 // table is the report for people.
 func (d loginReport) table(out io.Writer) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "\nrush login · %s · %g/s for %g s · seed %d · %s walker\n", d.Issuer, d.Rate, d.For, d.Seed, d.Walker)
+	fmt.Fprintf(&text, "\nrush %s · %s · %g/s for %g s · seed %d · %s walker\n", d.Rush, d.Issuer, d.Rate, d.For, d.Seed, d.Walker)
 	if d.Interrupted {
 		fmt.Fprintf(&text, "interrupted after %.1f s; %d logins were under way\n", d.Took, d.Stopped)
 	}
@@ -182,6 +188,7 @@ func (d loginReport) table(out io.Writer) error {
 	}
 	text.WriteString("\n")
 	d.writeGreen(&text)
+	d.Room.write(&text)
 	writeProcesses(&text, d.Processes, "ms a login")
 	if d.Shed > 0 {
 		fmt.Fprintf(&text, "\n%d people were shed by --max-in-flight %d: the times above are of those let in.\n", d.Shed, d.MaxInFlight)

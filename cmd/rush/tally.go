@@ -17,7 +17,7 @@ type tally struct {
 	step      [steps]histogram
 	providers map[string]*route
 	lights    map[string]map[string]*lit // by provider and light
-	tries     *tries
+	tries     *table
 	errors    map[string]int64
 	notices   map[string]int64
 	examples  map[string]string
@@ -85,7 +85,7 @@ func (t *tally) ended(o *outcome, took time.Duration) {
 	case o.failure.kind == kindStopped:
 		t.stopped++
 		return
-	case o.failure.kind == kindLeft:
+	case own(o.failure.kind):
 		t.left++
 		return
 	}
@@ -124,6 +124,9 @@ func (t *tally) ended(o *outcome, took time.Duration) {
 	}
 }
 
+// own says whether a person ended a login by their own will.
+func own(kind string) bool { return kind == kindLeft || kind == kindNoShow }
+
 // route of a provider; "" is a login that never chose one.
 func (t *tally) route(provider string) *route {
 	r := t.providers[provider]
@@ -145,7 +148,7 @@ func (t *tally) way(w *way) {
 		by[w.light] = &lit{}
 	}
 	by[w.light].count(w.fate)
-	t.tries.add(w)
+	t.tries.write(w.line())
 }
 
 // tick gives the last second and begins a new one.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -22,6 +21,7 @@ type person struct {
 	who      citizen.Person
 	pace     float64 // standard normal: how quick they are at a provider's page
 	leaves   bool    // the first provider's page, and does not come back
+	habits           // in a waiting room
 }
 
 // pick is what the person takes of what is offered; below zero is nothing.
@@ -56,16 +56,26 @@ type walker struct {
 	retries int
 	reload  int
 	manners
+	*room // nil: waiting rooms are followed by their page, and nothing is kept of them
 }
 
 // walking is one login under way.
 type walking struct {
 	*walker
-	jar    jar
+	jar    *jar
 	buf    *bytes.Buffer
 	out    outcome
 	person person
 	back   url.Values // the answer, once at the redirect URI
+
+	browser uint64
+	tab     bool        // the second one
+	stay    *stay       // nil before a waiting room
+	home    *homecoming // under way
+	inRoom  bool
+	anew    bool     // after both tabs were turned away
+	other   *walking // the second tab, nil: there is none
+	done    func()   // waits until it has been closed
 
 	chooser  *url.URL // the last one seen
 	returned bool     // there by the browser's back button
@@ -80,15 +90,20 @@ const (
 
 // walk is a whole login: to the redirect URI by the pages, then as the site.
 func (w *walker) walk(ctx context.Context, p person, buf *bytes.Buffer) outcome {
-	g := &walking{walker: w, buf: buf, person: p}
+	g := &walking{walker: w, buf: buf, person: p, jar: new(jar), browser: w.newBrowser()}
+	g.login(ctx)
+	return g.bothTabs(ctx)
+}
+
+func (g *walking) login(ctx context.Context) {
 	l := newLogin()
-	f := g.arrive(ctx, w.site.start(l))
+	f := g.arrive(ctx, g.site.start(l))
 	g.close(f)
 	if f == nil {
-		f = w.site.finish(ctx, w.carrier, buf, &g.out.ledger, l, g.back)
+		f = g.site.finish(ctx, g.carrier, g.buf, &g.out.ledger, l, g.back)
 	}
 	g.out.in, g.out.failure = f == nil, f
-	return g.out
+	g.leaveRoom()
 }
 
 // arrive follows pages until the redirect URI is reached. When a page never comes,
@@ -145,15 +160,15 @@ func (g *walking) onward(ctx context.Context, page *seen) (*seen, *failure) {
 		if err != nil {
 			return nil, &failure{kind: kindAddress, err: err}
 		}
-		began := time.Now()
-		err = pause(ctx, page.after)
-		g.out.ledger.person += time.Since(began)
-		if err != nil {
+		if own && page.at.Path == pathQueue && g.stay != nil {
+			g.openTab(ctx)
+		}
+		if err := g.rest(ctx, page.after); err != nil {
 			return nil, &failure{kind: kindOf(err), err: err}
 		}
 		return g.visit(ctx, http.MethodGet, to, nil, "")
 	case !own && len(page.forms) > 0: // the provider's page: the first button approves
-		if f := g.stay(ctx); f != nil {
+		if f := g.linger(ctx); f != nil {
 			return nil, f
 		}
 		f := &page.forms[0]
@@ -230,13 +245,20 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 		if to.Scheme != "http" && to.Scheme != "https" || to.Host == "" {
 			return nil, failed(kindAddress, "%q is not an http address", plain(to))
 		}
+		if next, f := g.passRoom(ctx, to); f != nil {
+			return nil, f
+		} else if next != nil {
+			method, body, to = http.MethodGet, "", next
+		}
+		g.comesHome(to)
 		a, err := g.request(ctx, method, to, from, body)
 		for err == nil && away(a.status) || err != nil && kindOf(err) == kindNetwork {
-			if !g.carrier.own(to) || !g.loadAgain(ctx, a.status) {
+			if !g.carrier.own(to) || !g.loadAgain(ctx, a) {
 				break
 			}
 			a, err = g.request(ctx, method, to, from, body)
 		}
+		g.isHome(a, a.header.Get("Location"), err)
 		if err != nil {
 			return nil, &failure{kind: kindOf(err), err: err, page: true}
 		}
@@ -267,30 +289,6 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 		to = next
 	}
 	return nil, failed(kindStuck, "more than %d redirects in a row", mostRedirects)
-}
-
-// away says whether a status is that of a node that is gone, as a balancer or
-// the node itself tells.
-func away(status int) bool {
-	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
-}
-
-// loadAgain is the browser's reload button, pressed a moment later. A form that
-// had been sent is sent again. Status is 0 for no answer.
-func (g *walking) loadAgain(ctx context.Context, status int) bool {
-	if g.reloads >= g.reload {
-		return false
-	}
-	g.reloads++
-	why := kindNetwork
-	if status != 0 {
-		why = strconv.Itoa(status)
-	}
-	g.out.notices = append(g.out.notices, kindReload+"-"+why)
-	began := time.Now()
-	err := pause(ctx, onSecondThought)
-	g.out.ledger.person += time.Since(began)
-	return err == nil
 }
 
 func (g *walking) request(ctx context.Context, method string, to *url.URL, from *seen, body string) (answer, error) {

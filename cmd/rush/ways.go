@@ -1,15 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"math"
-	"os"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -139,8 +135,8 @@ func (w *way) failedAtTheirs(f *failure) bool {
 // paceSpread is sigma of the lognormal times that people take.
 const paceSpread = 0.6
 
-// stay is the person at the provider's page, once for each way.
-func (g *walking) stay(ctx context.Context) *failure {
+// linger is the person at the provider's page, once for each way.
+func (g *walking) linger(ctx context.Context) *failure {
 	w := g.way()
 	if w == nil || w.stayed {
 		return nil
@@ -216,46 +212,10 @@ func (l *lit) report() litReport {
 	return out
 }
 
-// tries is the file of --tries.
-type tries struct {
-	mu   sync.Mutex // guards the rest
-	file io.Closer
-	out  *bufio.Writer
-	err  error
-}
+// wayHeader names the columns of --tries.
+const wayHeader = "began_ms,ended_ms,provider,light,became,answer_ms"
 
-// newTries begins the file; nil for no path.
-func newTries(path string) (*tries, error) {
-	if path == "" {
-		return nil, nil
-	}
-	f, err := os.Create(path) //nolint:gosec // the path was asked for
-	if err != nil {
-		return nil, fmt.Errorf("--tries: %w", err)
-	}
-	t := &tries{file: f, out: bufio.NewWriter(f)}
-	_, t.err = t.out.WriteString("began_ms,ended_ms,provider,light,became,answer_ms\n")
-	return t, nil
-}
-
-func (t *tries) add(w *way) {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	_, err := fmt.Fprintf(t.out, "%d,%d,%s,%s,%s,%d\n", w.began.UnixMilli(), w.ended.UnixMilli(), w.provider, w.light, w.fate, w.answer.Milliseconds())
-	t.err = errors.Join(t.err, err)
-}
-
-func (t *tries) close() error {
-	if t == nil {
-		return nil
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := errors.Join(t.err, t.out.Flush(), t.file.Close()); err != nil {
-		return fmt.Errorf("--tries: %w", err)
-	}
-	return nil
+// line is the way in the file of --tries.
+func (w *way) line() string {
+	return fmt.Sprintf("%d,%d,%s,%s,%s,%d", w.began.UnixMilli(), w.ended.UnixMilli(), w.provider, w.light, w.fate, w.answer.Milliseconds())
 }

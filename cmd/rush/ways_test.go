@@ -95,15 +95,7 @@ func TestTriesAreWrittenOneALine(t *testing.T) {
 	if err := runLogin(t.Context(), opt, &stdout, &strings.Builder{}); err != nil {
 		t.Fatal(err)
 	}
-	f, err := os.Open(opt.tries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	rows, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
+	rows := readCSV(t, opt.tries)
 	if diff := cmp.Diff([]string{"began_ms", "ended_ms", "provider", "light", "became", "answer_ms"}, rows[0]); diff != "" {
 		t.Errorf("header (-want +got):\n%s", diff)
 	}
@@ -121,6 +113,20 @@ func TestTriesAreWrittenOneALine(t *testing.T) {
 	if _, err := prepare(t.Context(), opt); err == nil || !strings.Contains(err.Error(), "--tries") {
 		t.Errorf("got %v for a file that cannot be written", err)
 	}
+}
+
+func readCSV(t *testing.T, path string) [][]string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
 }
 
 func TestAWayUnderWayWhenTheRunIsStoppedIsNeitherGoodNorBad(t *testing.T) {

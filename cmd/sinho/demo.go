@@ -30,11 +30,13 @@ func simPlace(i int, id string) place { return place{id, 10 + i} }
 
 // demoOptions are the command line of `sinho demo`.
 type demoOptions struct {
-	base int
-	rate float64
-	data string
-	seed uint64
-	logs bool
+	base    int
+	rate    float64
+	data    string
+	seed    uint64
+	logs    bool
+	scene   string
+	opensIn time.Duration
 }
 
 func (d demoOptions) url(p place) string { return fmt.Sprintf("http://localhost:%d", d.base+p.offset) }
@@ -60,8 +62,13 @@ address lets you break a provider and watch what people do. Below, a model
 sends the same people to the same doors twice: everyone told the fastest, and
 each advised by Sinho.
 
+With --scene august, or by its button on the stage, the booking site gets what the
+evening of 9 August 2021 needed: a waiting room that opens in two minutes (--opens-in), people by
+the last digit of their birthday (today's), one device for each, and a crowd before
+the door. The stage shows the room and lets you take a number yourself.
+
 Everything listens on localhost only. Ctrl-C ends it.`,
-		Example: "  sinho demo\n  sinho demo --base-port 9000 --rate 30\n  sinho demo --rate 0 --data ./state",
+		Example: "  sinho demo\n  sinho demo --base-port 9000 --rate 30\n  sinho demo --rate 0 --data ./state\n  sinho demo --scene august",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := d.validate(); err != nil {
@@ -75,6 +82,8 @@ Everything listens on localhost only. Ctrl-C ends it.`,
 	f.Float64Var(&d.rate, "rate", 10, "logins a second by synthetic citizens, all providers together, 0 to 200; 0 for none; until every light is measured at least 20")
 	f.StringVar(&d.data, "data", "", "folder for state that stays: store and keys (default: temporary, removed at the end)")
 	f.Uint64Var(&d.seed, "seed", 1, "seed of all that is left to chance in the simulators and the crowd")
+	f.StringVar(&d.scene, "scene", "", "begin with an evening: august is a waiting room before the booking site that opens in two minutes, with people by turns and on one device")
+	f.DurationVar(&d.opensIn, "opens-in", 2*time.Minute, "how long after its beginning a scene's waiting room opens, 5s to 1h")
 	f.BoolVar(&d.logs, "log", false, "write the broker's log to standard error as JSON lines; without it a reference (문의번호) on a page leads nowhere")
 	return cmd
 }
@@ -86,6 +95,12 @@ func (d demoOptions) validate() error {
 	}
 	if d.rate < 0 || d.rate > 200 || d.rate != d.rate {
 		errs = append(errs, fmt.Errorf("--rate %v: it must be from 0 to 200 logins a second", d.rate))
+	}
+	if d.opensIn < 5*time.Second || d.opensIn > time.Hour {
+		errs = append(errs, fmt.Errorf("--opens-in %v: it must be from 5s to 1h", d.opensIn))
+	}
+	if d.scene != "" && d.scene != sceneAugust {
+		errs = append(errs, fmt.Errorf("--scene %q: there is %s", d.scene, sceneAugust))
 	}
 	return errors.Join(errs...)
 }
@@ -137,6 +152,7 @@ func runDemo(ctx context.Context, d demoOptions, stdout, stderr io.Writer) error
 	g.Go(func() error { return settle(behind, h.desk.write(behind, func() *lights { return h.lights })) })
 	g.Go(func() error { return settle(behind, h.stage.Run(behind)) })
 	g.Go(func() error { return settle(people, h.crowd.Run(people)) })
+	g.Go(func() error { return h.scene.run(behind, people) })
 	g.Go(func() error { return warmUp(people, d, h, stdout) })
 	err = serve(people, doors, h.serving, func() {
 		lightsOut() // open event streams end with the lights
@@ -231,6 +247,11 @@ func warmUp(ctx context.Context, d demoOptions, h *house, stdout io.Writer) erro
 		}
 	}
 	h.crowd.SetRate(d.rate)
+	if d.scene == sceneAugust {
+		if err := h.scene.begin(); err != nil { //nolint:contextcheck // requests bring theirs
+			return err
+		}
+	}
 	fmt.Fprintf(stdout, "ready %s\n", d.url(placeBroker))
 	return nil
 }

@@ -23,6 +23,7 @@ type house struct {
 	live    *live.Live
 	lights  *lights
 	crowd   *demo.Crowd
+	scene   *scene
 	stage   *demo.Stage
 	desk    desk
 	console *console.Console
@@ -69,10 +70,19 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 	}
 	h.live, h.lights = lights.Live, lights
 	adapters := make([]providers.Provider, len(settings))
+	var verify []providers.Provider // for the scene, in which the generic provider vouches too
 	for i, set := range settings {
 		if adapters[i], err = providers.NewAt(set, lights.client(set.ID), at.clock.Now); err != nil {
 			return nil, fmt.Errorf("provider %s: %w", set.ID, err)
 		}
+		one := adapters[i]
+		if set.ID == "oidc" {
+			set.Assurance = providers.Verified
+			if one, err = providers.NewAt(set, lights.client(set.ID), at.clock.Now); err != nil {
+				return nil, fmt.Errorf("provider %s: %w", set.ID, err)
+			}
+		}
+		verify = append(verify, one)
 	}
 	lights.use(adapters)
 
@@ -80,7 +90,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 		return nil, err
 	}
 	if h.telling, err = newTelling(issuer, h.store, nil, at.clock.Now, log); err == nil {
-		err = h.rooms(d, s, at, log, lights, adapters)
+		err = h.rooms(d, s, at, log, lights, adapters, verify)
 	}
 	if err != nil {
 		_ = h.store.Close()
@@ -90,7 +100,7 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 }
 
 // rooms builds what people and sites meet in a demo: broker, sites, stage.
-func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters []providers.Provider) error {
+func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters, verify []providers.Provider) error {
 	issuer := d.url(placeBroker)
 	var err error
 	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, s.ring, at.clock.Now, log); err != nil {
@@ -112,19 +122,23 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 		name := adapters[i].Info().Name
 		stage.Sims = append(stage.Sims, demo.Sim{ID: p.id, KO: name.KO, EN: name.EN, URL: d.url(simPlace(i, p.id))})
 	}
-	if h.stage, err = demo.NewStage(stage); err != nil {
-		return err
-	}
 	first := sim.People()[0]
-	h.serving[placeBroker.name], err = newFront(front{
+	var onStage http.Handler // it knows the scene, which knows the broker, on which it stands
+	h.scene, err = newScene(front{
 		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
 		pushes:  [3]int{60_000, 60_000, 60_000}, // the crowd is eight people
 		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},
-		stage:   h.stage.Handler(), telling: h.telling, log: log,
-	})
+		stage:   http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { onStage.ServeHTTP(w, r) }), telling: h.telling, log: log,
+	}, verify, h.sims, h.crowd, booking.Base+"/", school.Base+"/", d)
 	if err != nil {
 		return err
 	}
+	stage.Scene = h.scene.stage()
+	if h.stage, err = demo.NewStage(stage); err != nil {
+		return err
+	}
+	onStage = h.stage.Handler()
+	h.serving[placeBroker.name] = h.scene
 	bookingSite, err := demo.NewBooking(booking)
 	if err != nil {
 		return err

@@ -110,7 +110,25 @@
       b.setAttribute("aria-pressed", String(on.has(name)));
     }
     log(s.events);
+    room(s.scene);
     document.dispatchEvent(new CustomEvent("stage", { detail: s })); // stage.twins.js
+  }
+  // The waiting room of a scene -----------------------------------------------
+  const hall = document.getElementById("room");
+  function room(s) {
+    if (!hall) return;
+    if (s && hall.hidden) { location.reload(); return; } // its people are on the page
+    if (!s) { hall.hidden = true; return; }
+    const at = (name) => hall.querySelector(`[data-r="${name}"]`);
+    const two = (n) => String(n).padStart(2, "0");
+    put(at("waiting"), String(s.waiting));
+    put(at("given"), String(s.given));
+    put(at("per_s"), s.called_per_s.toFixed(1));
+    put(at("digit"), String(s.digit));
+    const minutes = Math.floor((s.wait_s + 30) / 60);
+    put(at("about"), s.wait_s < 0 ? "–" : s.wait_s < 60 ? "1분 안" : `약 ${minutes}분`);
+    put(at("about-en"), s.wait_s < 0 ? "not known" : s.wait_s < 60 ? "within a minute" : `about ${minutes} min`);
+    put(at("clock"), s.left_s ? `${Math.floor(s.left_s / 60)}:${two(s.left_s % 60)} 뒤에 열립니다 until it opens` : `${s.opens}에 열렸습니다 open`);
   }
   function log(events) {
     const key = events.length ? events[0].at + events[0].ko : "";

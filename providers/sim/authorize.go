@@ -57,11 +57,12 @@ func (f *flow) show(w http.ResponseWriter, r *http.Request, d door, status int) 
 			view.Hidden = append(view.Hidden, field{name, v})
 		}
 	}
-	chosen, crowd := 0, f.sim.cfg.Crowd
-	shown := f.sim.people[:len(f.sim.people)-crowd]
+	who := f.sim.populace()
+	chosen, crowd := 0, who.crowd
+	shown := who.all[:len(who.all)-crowd]
 	if crowd > 0 {
-		chosen = f.sim.somebody()
-		shown = append(slices.Clone(shown), f.sim.people[chosen])
+		chosen = f.sim.somebody(who)
+		shown = append(slices.Clone(shown), who.all[chosen])
 	}
 	for k, p := range shown {
 		if crowd > 0 && k == len(shown)-1 {
@@ -82,7 +83,7 @@ func (f *flow) decide(w http.ResponseWriter, r *http.Request, d door) {
 	case r.PostFormValue("cancel") != "" || f.sim.desk.control().Approve == Reject:
 		f.back(w, r, d, url.Values{"error": {"access_denied"}, "error_description": {"Canceled By User"}})
 		return
-	case err != nil || person < 0 || person >= len(f.sim.people):
+	case err != nil || person < 0 || person >= len(f.sim.populace().all):
 		f.show(w, r, d, http.StatusBadRequest)
 		return
 	}
@@ -92,7 +93,7 @@ func (f *flow) decide(w http.ResponseWriter, r *http.Request, d door) {
 		person: person, door: d.path, redirectURI: r.FormValue("redirect_uri"), scope: scope,
 		nonce: r.FormValue("nonce"), challenge: r.FormValue("code_challenge"), authTime: time.Now(),
 	})
-	f.sim.tally.logins.Add(1)
+	f.sim.agreed()
 	f.back(w, r, d, url.Values{"code": {code}})
 }
 

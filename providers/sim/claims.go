@@ -16,7 +16,7 @@ const (
 // claims by the scope that gives them (OpenID Connect Core 5.4). The first
 // person has every one of them; the others lack what many people lack.
 func (o *generic) claims(person int) map[string]map[string]any {
-	p := o.sim.people[person]
+	p := o.sim.populace().all[person]
 	user, _, _ := strings.Cut(p.Email, "@")
 	base := o.sim.cfg.Base
 	profile := map[string]any{

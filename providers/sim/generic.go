@@ -145,12 +145,12 @@ func (o *generic) userinfo(r *http.Request) (any, error) {
 	person := o.sim.shown(g.person)
 	claims := map[string]any{"sub": o.subject(person)}
 	for scope, more := range o.claims(person) {
-		if has(g.scope, scope) && !o.sim.people[person].Shy {
+		if has(g.scope, scope) && !o.sim.populace().all[person].Shy {
 			claims = with(claims, more)
 		}
 	}
 	if o.sim.cfg.SendCI || o.sim.odd(QuirkCI) {
-		claims["ci"] = o.sim.people[person].CI
+		claims["ci"] = o.sim.populace().all[person].CI
 	}
 	if v, there := claims["verified_claims"]; there && o.sim.odd(QuirkList) {
 		claims["verified_claims"] = []any{map[string]any{"verification": map[string]any{"trust_framework": "another"}, "claims": map[string]any{"name": "다른 이름"}}, v}

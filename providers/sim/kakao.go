@@ -73,7 +73,7 @@ func (k *kakao) subject(person int) string { return strconv.FormatInt(k.id(perso
 
 // profile is what the ID token and the standard userinfo say of a person.
 func (k *kakao) profile(person int) map[string]any {
-	p := k.sim.people[person]
+	p := k.sim.populace().all[person]
 	return map[string]any{
 		"nickname": p.Nickname, "email": p.Email, "picture": k.sim.cfg.Base + "/static/person.svg",
 	}
@@ -155,7 +155,7 @@ func (k *kakao) me(r *http.Request) (any, error) {
 		return nil, k.noToken()
 	}
 	person := k.sim.shown(g.person)
-	p := k.sim.people[person]
+	p := k.sim.populace().all[person]
 	if p.Under14 || k.sim.odd(QuirkUnder14) {
 		return nil, &refusal{status: http.StatusBadRequest, body: map[string]any{"code": -406, "msg": "under the age of 14"}}
 	}

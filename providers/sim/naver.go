@@ -166,7 +166,7 @@ func (n *naver) me(r *http.Request) (any, error) {
 		return map[string]any{"resultcode": "024", "message": "Authentication failed"}, nil
 	}
 	person := n.sim.shown(g.person)
-	p := n.sim.people[person]
+	p := n.sim.populace().all[person]
 	gender := map[string]string{"male": "M", "female": "F"}[p.Gender]
 	decade := p.age(time.Now()) / 10 * 10
 	known := map[string]any{

@@ -211,7 +211,7 @@ func FuzzAuthorize(f *testing.F) {
 // TestEverybodyOfACrowdIsOnePerson finds each by what they would type.
 func TestEverybodyOfACrowdIsOnePerson(t *testing.T) {
 	const crowd = 500
-	all := withCrowd(Everybody(), crowd)
+	all := withCrowd(Everybody(), crowd, nil)
 	cis := map[string]bool{}
 	for _, p := range all {
 		cis[p.CI] = true
@@ -243,7 +243,7 @@ func TestACrowdComesOneAfterTheOther(t *testing.T) {
 			t.Fatalf("got people %+v, want the named ones and one of the crowd, chosen", people)
 		}
 		k, err := strconv.Atoi(last.value)
-		if err != nil || k < len(Everybody()) || k >= len(s.people) {
+		if err != nil || k < len(Everybody()) || k >= len(s.populace().all) {
 			t.Fatalf("got person %q, want one of the crowd", last.value)
 		}
 		seen[last.value] = true
@@ -253,5 +253,30 @@ func TestACrowdComesOneAfterTheOther(t *testing.T) {
 	}
 	if _, err := New(Config{ID: "pass", Base: "http://localhost:1", ClientID: "a", ClientSecret: "b", Crowd: MaxCrowd + 1}); err == nil {
 		t.Error("a crowd beyond the limit is let in")
+	}
+}
+
+func TestACrowdCanBeBornOnCertainDays(t *testing.T) {
+	s := build(t, config("oidc"))
+	if len(s.Crowd()) != 0 {
+		t.Fatalf("got %d, want no crowd to begin with", len(s.Crowd()))
+	}
+	if err := s.SetCrowd(40, []int{9, 19}); err != nil {
+		t.Fatal(err)
+	}
+	days := map[string]int{}
+	for _, p := range s.Crowd() {
+		days[p.day()]++
+	}
+	if len(days) != 2 || days["09"] != 20 || days["19"] != 20 {
+		t.Errorf("got %v, want twenty of each day", days)
+	}
+	for _, bad := range [][]int{{0}, {29}} {
+		if err := s.SetCrowd(1, bad); err == nil {
+			t.Errorf("days %v were taken", bad)
+		}
+	}
+	if err := s.SetCrowd(MaxCrowd+1, nil); err == nil {
+		t.Error("a crowd beyond the most was taken")
 	}
 }

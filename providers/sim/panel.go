@@ -34,6 +34,7 @@ func (s *Sim) mountControl(control, rest *http.ServeMux, front *http.CrossOrigin
 	control.HandleFunc("GET "+controlPath, func(w http.ResponseWriter, _ *http.Request) {
 		answer(w, s.Control(), nil)
 	})
+	control.HandleFunc("GET "+controlPath+"/seconds", s.lastSeconds)
 	control.Handle("PUT "+controlPath, front.Handler(http.HandlerFunc(s.put)))
 	control.HandleFunc("GET "+panelPath, func(w http.ResponseWriter, _ *http.Request) { s.panel(w, http.StatusOK, nil) })
 	control.Handle("POST "+panelPath, front.Handler(http.HandlerFunc(s.post)))

@@ -71,7 +71,7 @@ func (p *pass) request(r *http.Request) (any, error) {
 	if json.NewDecoder(r.Body).Decode(&q) != nil || q.Title == "" || q.ExpireIn < 1 || q.ExpireIn > 1000 || len(q.Token) > 1024 {
 		return nil, p.refuse(http.StatusBadRequest, passBadRequest, "요청 값이 올바르지 않습니다.")
 	}
-	person, ok := find(p.sim.people, q.Name, q.Birthday, q.Phone)
+	person, ok := find(p.sim.populace().all, q.Name, q.Birthday, q.Phone)
 	if !ok {
 		return nil, p.refuse(http.StatusBadRequest, passStranger, "가입자 정보가 일치하지 않습니다.")
 	}
@@ -134,8 +134,8 @@ func (p *pass) verify(r *http.Request) (any, error) {
 	if no != nil {
 		return nil, no
 	}
-	p.sim.tally.logins.Add(1)
-	who := p.sim.people[one.person]
+	p.sim.agreed()
+	who := p.sim.populace().all[one.person]
 	signed := sha256.Sum256([]byte("sinho-sim-signed-" + one.ref))
 	answer := map[string]any{
 		"receiptID": one.ref, "state": 1,

@@ -4,6 +4,7 @@ import (
 	"crypto/sha512"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,14 +56,48 @@ func People() []Person {
 // MaxCrowd is how many people a crowd may have.
 const MaxCrowd = 100_000
 
+// populace is who there is: those with a name of their own, then a crowd.
+type populace struct {
+	all   []Person
+	crowd int // how many of them, at the end
+}
+
+func (s *Sim) populace() *populace { return s.people.Load() }
+
+// SetCrowd makes the crowd one of n people, 0 to MaxCrowd, born on days of the month
+// in turn (1 to 28; none: all of them). Whoever is on their way at that moment may
+// come back as somebody else.
+func (s *Sim) SetCrowd(n int, days []int) error {
+	if n < 0 || n > MaxCrowd {
+		return fmt.Errorf("crowd of %d, want 0 to %d", n, MaxCrowd)
+	}
+	for _, day := range days {
+		if day < 1 || day > 28 {
+			return fmt.Errorf("a crowd born on a day %d, want 1 to 28", day)
+		}
+	}
+	s.people.Store(&populace{withCrowd(Everybody(), n, days), n})
+	return nil
+}
+
+// Crowd is everybody of the crowd.
+func (s *Sim) Crowd() []Person {
+	who := s.populace()
+	return slices.Clone(who.all[len(who.all)-who.crowd:])
+}
+
 // withCrowd adds n people to those with a name of their own.
-func withCrowd(people []Person, n int) []Person {
+func withCrowd(people []Person, n int, days []int) []Person {
 	families := []string{"김", "이", "박", "최", "정", "강", "조", "윤", "장", "임"}
 	carriers := []string{"SKT", "KT", "LGU", "SKT_MVNO", "KT_MVNO", "LGU_MVNO"}
 	for range n {
 		k := len(people)
+		day := 1 + k%28
+		if len(days) > 0 {
+			day = days[k%len(days)]
+		}
 		p := Person{
-			Name: families[k%len(families)] + "시민", Nickname: "시민" + strconv.Itoa(k), Birthdate: fmt.Sprintf("%d-%02d-%02d", 1950+k%50, 1+k%12, 1+k%28),
+			Name: families[k%len(families)] + "시민", Nickname: "시민" + strconv.Itoa(k), Birthdate: fmt.Sprintf("%d-%02d-%02d", 1950+k%50, 1+k%12, day),
 			Gender: []string{"female", "male"}[k%2], Phone: fmt.Sprintf("010%08d", k), Email: fmt.Sprintf("citizen%d@example.com", k), Carrier: carriers[k%len(carriers)],
 		}
 		p.complete(k)

@@ -35,7 +35,7 @@ func (s *Sim) phone(w http.ResponseWriter, r *http.Request) {
 	}
 	for _, one := range s.pushes.waiting(listed) {
 		view.Pushes = append(view.Pushes, phoneLine{
-			Ref: one.ref, Name: s.people[one.person].Name, Title: one.title, Phrase: one.phrase,
+			Ref: one.ref, Name: s.populace().all[one.person].Name, Title: one.title, Phrase: one.phrase,
 			LeftS: int(time.Until(one.expires).Seconds()),
 		})
 	}

@@ -204,7 +204,7 @@ func (s *Sim) proofClaims(claims map[string]any) map[string]any {
 // shown is whose profile is told.
 func (s *Sim) shown(person int) int {
 	if s.odd(QuirkWrongSub) {
-		return (person + 1) % len(s.people)
+		return (person + 1) % len(s.populace().all)
 	}
 	return person
 }

@@ -125,6 +125,7 @@ func (s *Sim) admit(w http.ResponseWriter, r *http.Request, queued bool) bool {
 		return false
 	}
 	if queued {
+		s.seconds.add(time.Now(), func(one *Second) { one.Asked++ })
 		switch s.queue.pass(r.Context(), s.cut()) {
 		case served:
 		case full:
@@ -142,6 +143,9 @@ func (s *Sim) admit(w http.ResponseWriter, r *http.Request, queued bool) bool {
 		return false
 	}
 	s.tally.answered.Add(1)
+	if queued {
+		s.seconds.add(time.Now(), func(one *Second) { one.Answered++ })
+	}
 	return true
 }
 
@@ -187,6 +191,12 @@ func (s *Sim) hold(ctx context.Context, stuck func(Control) bool) {
 		}
 		c, changed, cut = s.desk.look()
 	}
+}
+
+// agreed counts somebody who has agreed.
+func (s *Sim) agreed() {
+	s.tally.logins.Add(1)
+	s.seconds.add(time.Now(), func(one *Second) { one.Logins++ })
 }
 
 // answer writes what a call returned.

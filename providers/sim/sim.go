@@ -58,7 +58,7 @@ type Config struct {
 // Sim is one simulated provider. Use New.
 type Sim struct {
 	cfg     Config
-	people  []Person
+	people  atomic.Pointer[populace]
 	desk    *desk
 	queue   *queue
 	vendor  vendor
@@ -67,6 +67,7 @@ type Sim struct {
 	views   *template.Template
 	held    atomic.Int64
 	tally   tally
+	seconds seconds
 	quirks  atomic.Pointer[[]Quirk]
 
 	mu   sync.Mutex // guards dice
@@ -111,9 +112,12 @@ func New(cfg Config) (*Sim, error) {
 		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)
 	}
 	s := &Sim{
-		cfg: cfg, people: withCrowd(Everybody(), cfg.Crowd), desk: newDesk(control), views: views,
+		cfg: cfg, desk: newDesk(control), views: views,
 		queue: newQueue(control.CapacityPerS, control.latency(), seed),
 		dice:  rand.New(rand.NewPCG(seed, 1)), //nolint:gosec // repeatable faults, not a secret
+	}
+	if err = s.SetCrowd(cfg.Crowd, nil); err != nil {
+		return nil, fmt.Errorf("new simulator %q: %w", cfg.ID, err)
 	}
 	switch cfg.ID {
 	case "naver":
@@ -154,9 +158,6 @@ func (cfg Config) validate(control Control) error {
 	if redirect && len(cfg.RedirectURIs) == 0 {
 		say("RedirectURIs are needed")
 	}
-	if cfg.Crowd < 0 || cfg.Crowd > MaxCrowd {
-		say("Crowd of %d, want 0 to %d", cfg.Crowd, MaxCrowd)
-	}
 	for _, uri := range cfg.RedirectURIs {
 		if u, err := url.Parse(uri); err != nil || u.Scheme == "" || u.Host == "" || u.Fragment != "" {
 			say("redirect URI %q must be absolute and without a fragment", uri)
@@ -194,10 +195,10 @@ func (s *Sim) SetControl(body []byte) (Control, error) {
 }
 
 // somebody of the crowd, by number.
-func (s *Sim) somebody() int {
+func (s *Sim) somebody(who *populace) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return len(s.people) - s.cfg.Crowd + s.dice.IntN(s.cfg.Crowd)
+	return len(who.all) - who.crowd + s.dice.IntN(who.crowd)
 }
 
 // unlucky draws whether this request is one of the failing share.

@@ -156,7 +156,7 @@ func (t *toss) request(r *http.Request) (any, error) {
 			return nil, bad
 		}
 	}
-	person, ok := find(t.sim.people, values[0], values[1], values[2])
+	person, ok := find(t.sim.populace().all, values[0], values[1], values[2])
 	if !ok {
 		return nil, t.fail(http.StatusOK, tossStranger, "토스에 가입한 사용자가 아닙니다.")
 	}
@@ -234,13 +234,13 @@ func (t *toss) result(r *http.Request) (any, error) {
 		return nil, no
 	}
 	if one.reads == 1 {
-		t.sim.tally.logins.Add(1)
+		t.sim.agreed()
 	}
 	return succeed(t.personal(one, key)), nil
 }
 
 func (t *toss) personal(one push, key tossKey) map[string]any {
-	who := t.sim.people[one.person]
+	who := t.sim.populace().all[one.person]
 	di := sha512.Sum384([]byte("sinho-sim-di-" + t.sim.cfg.ClientID + "-" + strconv.Itoa(one.person)))
 	signature := sha256.Sum256([]byte("sinho-sim-signed-" + one.ref))
 	group := "ADULT"

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strconv"
+	"time"
+)
+
+// away says whether a status is that of a node that is gone, as a balancer or
+// the node itself tells.
+func away(status int) bool {
+	return status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout
+}
+
+// loadAgain is the browser's reload button, pressed a moment later, or when the
+// page said (Retry-After). A form that had been sent is sent again. A status of 0 is
+// no answer.
+func (g *walking) loadAgain(ctx context.Context, a answer) bool {
+	after := retryAfter(a.header, time.Now())
+	g.turnedAway(a)
+	if g.reloads >= g.reload {
+		return false
+	}
+	g.reloads++
+	why := kindNetwork
+	if a.status != 0 {
+		why = strconv.Itoa(a.status)
+	}
+	g.out.notices = append(g.out.notices, kindReload+"-"+why)
+	began := time.Now()
+	err := pause(ctx, max(onSecondThought, min(after, mostAfter)))
+	g.out.ledger.person += time.Since(began)
+	return err == nil
+}
+
+// mostAfter is how long a person waits at most before they reload.
+const mostAfter = time.Minute
+
+// crowded says whether an answer is that of a node of which more is asked than it
+// can do, and not of one whose store is gone, say.
+func crowded(a answer) bool {
+	return away(a.status) && a.header.Get("Retry-After") != "" &&
+		(bytes.Contains(a.body, []byte("more is asked than can be done")) || bytes.Contains(a.body, []byte("Very many people are here")))
+}
+
+// turnedAway notes that somebody was told to come again later, and whether they had
+// a pass.
+func (g *walking) turnedAway(a answer) {
+	switch {
+	case g.room == nil || !crowded(a):
+	case g.jar.holds(passCookie):
+		g.shed(true)
+	default:
+		g.shed(false)
+	}
+}
+
+// passCookie is in the name of the cookie of a pass.
+const passCookie = "sinho-p-"

@@ -35,6 +35,7 @@ type room struct {
 	now    atomic.Int64 // added to the clock
 	told   Sites
 	past   map[string][]signal.Hour // by provider; nil: what the store has
+	locks  locks
 	*Console
 	server *httptest.Server
 }
@@ -110,7 +111,8 @@ func newRoom(t *testing.T, ways Ways) *room {
 			}
 			return r.told, nil
 		},
-		Now: func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+		Devices: &Devices{HeldBy: r.locks.heldBy, Release: r.locks.release},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

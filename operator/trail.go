@@ -49,6 +49,10 @@ type Entry struct {
 	Before *Word  `json:"before,omitempty"`
 	How    string `json:"how,omitempty"`   // way of a sign-in
 	Count  int    `json:"count,omitempty"` // of refused sign-ins, the last one At
+	// Reference is the 문의번호 by which a device was to be released, and Outcome one of
+	// the Release constants.
+	Reference string `json:"reference,omitempty"`
+	Outcome   string `json:"outcome,omitempty"`
 }
 
 // page is one record of a chain, oldest entry first.

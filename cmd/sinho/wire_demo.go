@@ -116,7 +116,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 		return err
 	}
 	first := sim.People()[0]
-	h.serving[placeBroker.name], err = newFront(front{
+	h.serving[placeBroker.name], _, err = newFront(front{
 		issuer: issuer, clients: registry, secrets: s.secrets, store: h.store, adapters: adapters, lights: lights, clock: at.clock,
 		pushes:  [3]int{60_000, 60_000, 60_000}, // the crowd is eight people
 		contact: &providers.Contact{Name: first.Name, Birthdate: digits(first.Birthdate), Phone: first.Phone},

@@ -1,8 +1,10 @@
 package broker
 
 import (
+	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -50,7 +52,7 @@ func TestAnOperatorReleasesADeviceByTheReference(t *testing.T) {
 }
 
 func TestAReleaseTouchesNoOtherLockThanTheOneThatRefused(t *testing.T) {
-	w, told, desk, hand, ref := refusedOne(t)
+	w, told, _, hand, ref := refusedOne(t)
 	w.clock.add(11 * time.Minute)
 	if h, err := w.b.HeldBy(t.Context(), ref); !errors.Is(err, ErrReleased) || h.Ref != ref {
 		t.Errorf("once it is over: got %+v, %v", h, err)
@@ -62,7 +64,6 @@ func TestAReleaseTouchesNoOtherLockThanTheOneThatRefused(t *testing.T) {
 	if to := hand.authorize(siteAt("pharmacy")...); !query(t, to).Has("code") || told.clients() != "" {
 		t.Errorf("got %s, told %q, want nothing changed", to, told.clients())
 	}
-	_ = desk
 }
 
 func TestAReferenceIsOverAfterAnHour(t *testing.T) {
@@ -79,20 +80,53 @@ func TestAReferenceIsOverAfterAnHour(t *testing.T) {
 	desk.wantIn(Step{Redirect: desk.authorize(siteAt("clinic")...)}, nil)
 }
 
-func TestAReleaseBeginsAgainWhereTheDeviceIsAtWork(t *testing.T) {
-	w, _, desk, _, ref := refusedOne(t)
-	moved := false
-	w.store.read = func() {
-		if !moved {
-			moved = true
-			desk.wantIn(Step{Redirect: desk.authorize(siteAt("clinic")...)}, nil)
+// meddled is a store in which something else happens after a list was read.
+type meddled struct {
+	store.Store
+
+	reads int
+	then  func()
+}
+
+func (m *meddled) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
+	values, err := m.Store.ReadAll(ctx, shard, keys...)
+	if slices.Contains(keys, listKey) {
+		if m.reads++; m.reads == 1 {
+			m.then()
 		}
 	}
-	if _, err := w.b.Release(t.Context(), ref); err != nil {
+	return values, err
+}
+
+func TestAReleaseBeginsAgainWhereTheDeviceIsAtWork(t *testing.T) {
+	w, _, desk, hand, ref := refusedOne(t)
+	between := &meddled{Store: w.store, then: func() {
+		w.clock.add(time.Minute)
+		desk.wantIn(Step{Redirect: desk.authorize(siteAt("clinic")...)}, nil)
+	}}
+	w.cfg.Store = between
+	if _, err := w.node().Release(t.Context(), ref); err != nil {
 		t.Fatal(err)
 	}
-	w.store.read = nil
-	desk.wantIn(desk.enter("naver", "clinic"))
+	if between.reads != 2 {
+		t.Errorf("got the list read %d times, want it read anew", between.reads)
+	}
+	hand.wantIn(hand.enter("kakao", "clinic"))
+}
+
+func TestAReleaseLeavesWhoHasTakenTheLockMeanwhile(t *testing.T) {
+	w, told, _, hand, ref := refusedOne(t)
+	between := &meddled{Store: w.store, then: func() {
+		w.clock.add(11 * time.Minute)
+		hand.wantIn(hand.enter("kakao", "clinic"))
+	}}
+	w.cfg.Store = between
+	if _, err := w.node().Release(t.Context(), ref); !errors.Is(err, ErrHeldAnew) {
+		t.Errorf("got %v, want %v", err, ErrHeldAnew)
+	}
+	if to := hand.authorize(siteAt("clinic")...); !query(t, to).Has("code") {
+		t.Errorf("got %s, want who came in meanwhile to stay in (told %q)", to, told.clients())
+	}
 }
 
 func TestAStoreThatIsAwayReleasesNothing(t *testing.T) {

@@ -26,6 +26,7 @@ type code struct {
 	Refresh   time.Time // end of the refresh tokens it gives, zero for none
 	Resources []byte    // marks of what its tokens may be for, 8 bytes each
 	Visit     []byte    // name of the entry under which it is given
+	Holder    []byte    // whose lock its refresh tokens renew, nil for nobody's
 }
 
 const (
@@ -36,6 +37,8 @@ const (
 	tagCodeRefresh
 	tagCodeResources
 	tagCodeVisit
+
+	tagCodeHolder byte = 60
 )
 
 // codeKey and accessKey name the records of a code and of the access token it
@@ -190,6 +193,8 @@ func (b *Broker) openCode(text, client string) (code, error) {
 			k.Resources = v
 		case tagCodeVisit:
 			k.Visit = v
+		case tagCodeHolder:
+			k.Holder = v
 		}
 	})
 	if err == nil && (len(k.Secret) != 32 || k.Shard == "" || len(k.Visit) != visitName) {

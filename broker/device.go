@@ -128,6 +128,9 @@ func (b *Broker) meet(ctx context.Context, o *occasion, met []byte) error {
 	case o.holds, met == nil:
 		return nil
 	case o.c.OneDevice == client.DeviceRefuse:
+		if proven {
+			b.keepRefusal(ctx, o, &old)
+		}
 		return &elsewhere{refused: true, until: old.Until}
 	case !proven:
 		return &elsewhere{until: old.Until}

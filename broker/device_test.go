@@ -89,8 +89,8 @@ func TestAnotherDeviceIsRefusedUntilTheLockEnds(t *testing.T) {
 	w.store.waited()
 	step, err := hand.enter("kakao", "pharmacy")
 	h := hand.wantHeld(step, err)
-	if n := w.store.waited(); n != 1 {
-		t.Errorf("a refusal: got %d store waits, want 1", n)
+	if n := w.store.waited(); n != 2 {
+		t.Errorf("a refusal: got %d store waits, want 2: the lock, and the reference", n)
 	}
 	if !h.Until.Equal(began.Add(10*time.Minute)) || h.Over || h.Ref == "" || h.Site.ID != "pharmacy" {
 		t.Errorf("got %+v, want the lock's end, the site and a reference", h)

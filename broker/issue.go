@@ -185,6 +185,11 @@ func (b *Broker) makeCode(o *occasion) (k code, out, record string, err error) {
 	f.time(tagCodeRefresh, k.Refresh)
 	f.bytes(tagCodeResources, k.Resources)
 	f.bytes(tagCodeVisit, k.Visit)
+	if o.c.OneDevice != "" && !k.Refresh.IsZero() {
+		g := b.gripOf(o)
+		k.Holder = g.holder()
+		f.bytes(tagCodeHolder, k.Holder)
+	}
 	if out, err = b.box.code.Seal(f, expires, b.issuer, o.c.ID); err != nil {
 		return k, "", "", err
 	}

@@ -59,6 +59,7 @@ const (
 	pushGrace    = 10 * time.Minute // a push that expired can still say so
 	answerTTL    = 60 * time.Second
 	confirmTTL   = 10 * time.Minute // a question whether to log out
+	refusalTTL   = time.Hour        // a reference that an operator can release by
 
 	refreshSlot = 10 * time.Second // a refresh within is the same one
 	nodeDrift   = 2 * time.Second  // between the clocks of nodes

@@ -49,6 +49,7 @@ type refresh struct {
 	Expires    time.Time // of the family, whatever the generation
 	Snapshot   []byte    // the grant, sealed under a key that needs the share
 	Visit      []byte    // name of the entry under which it was given
+	Hold       hold
 }
 
 const (
@@ -61,6 +62,10 @@ const (
 	tagRefreshExpires
 	tagRefreshSnapshot
 	tagRefreshVisit
+
+	tagRefreshHolder byte = iota + 51 // 60
+	tagRefreshHeldSince
+	tagRefreshHeldUntil
 )
 
 func (t *refresh) marshal() []byte {
@@ -76,6 +81,11 @@ func (t *refresh) marshal() []byte {
 	f.time(tagRefreshExpires, t.Expires)
 	f.bytes(tagRefreshSnapshot, t.Snapshot)
 	f.bytes(tagRefreshVisit, t.Visit)
+	if t.Hold.Holder != nil {
+		f.bytes(tagRefreshHolder, t.Hold.Holder)
+		f.time(tagRefreshHeldSince, t.Hold.Since)
+		f.time(tagRefreshHeldUntil, t.Hold.Until)
+	}
 	return f
 }
 
@@ -101,6 +111,12 @@ func (t *refresh) unmarshal(p []byte) error {
 			t.Snapshot = v
 		case tagRefreshVisit:
 			t.Visit = v
+		case tagRefreshHolder:
+			t.Hold.Holder = v
+		case tagRefreshHeldSince:
+			t.Hold.Since = moment(v)
+		case tagRefreshHeldUntil:
+			t.Hold.Until = moment(v)
 		}
 	})
 	if err == nil && (t.Shard == "" || len(t.Name) != 16 || t.Generation < firstGeneration || t.Generation >= store.EndOfGenerations-1) {
@@ -128,7 +144,7 @@ func (b *Broker) sealRefresh(c client.Client, g *grant, t *issued, now time.Time
 	}
 	f := refresh{
 		Shard: t.shard, Name: t.name, Generation: t.generation, Scope: g.Scope, Resources: g.Resources,
-		Issued: now, Expires: t.refreshUntil, Snapshot: raw, Visit: t.visit,
+		Issued: now, Expires: t.refreshUntil, Snapshot: raw, Visit: t.visit, Hold: t.hold,
 	}
 	return b.box.refresh.Seal(f.marshal(), t.refreshUntil, b.issuer, c.ID)
 }
@@ -170,7 +186,7 @@ func (b *Broker) tokenByRefresh(w http.ResponseWriter, r *http.Request, c client
 	if err != nil {
 		return dead
 	}
-	next := issued{shard: old.Shard, name: old.Name, visit: old.Visit, refreshUntil: old.Expires}
+	next := issued{shard: old.Shard, name: old.Name, visit: old.Visit, refreshUntil: old.Expires, hold: old.Hold}
 	var within bool
 	if next.scope, within = narrowedScope(c, old.Scope, v.Get("scope")); !within {
 		return refuseToken("invalid_scope", "scope must be within what was granted")
@@ -180,10 +196,10 @@ func (b *Broker) tokenByRefresh(w http.ResponseWriter, r *http.Request, c client
 		return refuseResource()
 	}
 	if c.Refresh == client.RefreshConstant { // never of a public client, the registry sees to it
-		next.share, err = b.readFamily(r.Context(), &old)
+		next.share, err = b.readFamily(r.Context(), &old, c)
 	} else {
 		next.generation = old.Generation + 1
-		next.share, err = b.advance(r.Context(), &old)
+		next.share, next.hold.Until, err = b.advance(r.Context(), &old, c)
 	}
 	if errors.Is(err, errReused) {
 		b.log(r.Context(), slog.LevelWarn, "refresh token reused, its family is revoked", NewReference(), "invalid_grant", nil, slog.String("client", c.ID))
@@ -227,8 +243,8 @@ func narrowedScope(c client.Client, granted scope, asked string) (s scope, withi
 
 // readFamily is the use of a token that stays. A later generation means that
 // the client's tokens used to be rotated, and this one was.
-func (b *Broker) readFamily(ctx context.Context, t *refresh) (share []byte, err error) {
-	generation, share, err := b.family(ctx, t)
+func (b *Broker) readFamily(ctx context.Context, t *refresh, c client.Client) (share []byte, err error) {
+	generation, share, err := b.familyHeld(ctx, t, c)
 	if err == nil && generation > t.Generation {
 		return nil, errReused
 	}
@@ -250,34 +266,44 @@ func (b *Broker) family(ctx context.Context, t *refresh) (generation uint64, sha
 // advance is the use of a token that is rotated: its generation is over. The
 // same token within the grace is the same attempt, for its answer may have been
 // lost; after that, or once its successor was used, it is reuse.
-func (b *Broker) advance(ctx context.Context, t *refresh) (share []byte, err error) {
+func (b *Broker) advance(ctx context.Context, t *refresh, c client.Client) (share []byte, until time.Time, err error) {
 	now := b.now()
+	lock := b.renewing(c, t, now)
 	for _, slot := range slots(now) {
-		done, err := b.store.Apply(ctx, t.Shard, t.attempt(slot), true, listing(t.Visit), store.Op{
+		ops := []store.Op{listing(t.Visit), {
 			Kind: store.Advance, Key: familyKey(t.Name), From: t.Generation, TTL: max(t.Expires.Sub(now), store.MinTTL),
-		})
+		}}
+		until = t.Hold.Until
+		if lock != nil {
+			until = now.Add(c.DeviceLock)
+		}
+		done, err := b.store.Apply(ctx, t.Shard, t.attempt(slot, false), true, append(ops, lock...)...)
+		if err == nil && done.Conflict != nil && done.Conflict.Op == len(ops) { // the lock is not theirs, the tokens are
+			until = now // as good as over: not asked for again
+			done, err = b.store.Apply(ctx, t.Shard, t.attempt(slot, true), true, ops...)
+		}
 		switch at := done.Conflict; {
 		case err != nil:
-			return nil, fmt.Errorf("advance family: %w", away(err))
+			return nil, until, fmt.Errorf("advance family: %w", away(err))
 		case at == nil && done.Repeated:
 			// What was revoked since, or moved on, must not be answered.
 			live, share, err := b.family(ctx, t)
 			if err == nil && live != t.Generation+1 {
-				return nil, errReused
+				return nil, until, errReused
 			}
-			return share, err
+			return share, until, err
 		case at == nil:
 			_, share, err = splitFamily(done.Taken[0])
-			return share, err
+			return share, until, err
 		case at.Op == 0, at.Why != store.Differs:
-			return nil, errDead
+			return nil, until, errDead
 		default:
 			if live, _, err := splitFamily(at.Value); err != nil || live != t.Generation+1 {
-				return nil, errReused
+				return nil, until, errReused
 			}
 		}
 	}
-	return nil, errReused
+	return nil, until, errReused
 }
 
 // slots are those in which the attempt may have been made: this one, the one
@@ -292,11 +318,14 @@ func slots(now time.Time) []int64 {
 }
 
 // attempt names the use of one generation within one slot. Two spellings of one
-// generation are one token.
-func (t *refresh) attempt(slot int64) store.Attempt {
+// generation are one token. unheld says that the lock is let be.
+func (t *refresh) attempt(slot int64, unheld bool) store.Attempt {
 	p := append([]byte("sinho refresh attempt "), t.Name...)
 	p = binary.BigEndian.AppendUint64(p, t.Generation)
 	p = binary.BigEndian.AppendUint64(p, uint64(slot)) //nolint:gosec // a name, not a number
+	if unheld {
+		p = append(p, "unheld"...)
+	}
 	sum := sha256.Sum256(p)
 	return store.Attempt(sum[:16])
 }

@@ -97,6 +97,7 @@ func (b *Broker) tokenByCode(w http.ResponseWriter, r *http.Request, c client.Cl
 	t := issued{
 		shard: k.Shard, name: accessName(k.Secret), visit: k.Visit, share: share, scope: g.Scope, refreshUntil: k.Refresh,
 		nonce: g.Nonce, generation: firstGeneration,
+		hold: hold{Holder: k.Holder, Since: b.now(), Until: b.now().Add(c.DeviceLock)},
 	}
 	var missing string
 	if t.resources, missing = narrowed(g.Resources, v["resource"]); missing != "" {
@@ -136,6 +137,7 @@ type issued struct {
 	// none; generation is that of the refresh token to give, 0 for none.
 	refreshUntil time.Time
 	generation   uint64
+	hold         hold // of the refresh token to give
 }
 
 // answerTokens makes and writes the tokens.

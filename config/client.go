@@ -99,8 +99,8 @@ type Client struct {
 	// A name that clients with one lock together share, 1 to 32 of a-z 0-9 and -; all
 	// of them have the same one_device and device_lock. Left out: this client alone.
 	DeviceGroup string `yaml:"device_group"`
-	// How long a device counts as in use after the last login or single sign-on there,
-	// 1m to 12h. Left out: 10m with refuse, 12h with end_older.
+	// How long a device counts as in use after the last login, single sign-on or refresh
+	// there, 1m to 12h. Left out: 10m with refuse, 12h with end_older.
 	DeviceLock time.Duration `yaml:"device_lock"`
 	// Asks people before the site learns anything of them. For sites that are not
 	// your own.

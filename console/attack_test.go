@@ -11,7 +11,7 @@ import (
 func TestAttackClickjackingOfTheConsole(t *testing.T) {
 	r := newRoom(t, jimin())
 	in, out := r.browser().enter(), r.browser()
-	for _, path := range []string{"/", "/providers/kakao", "/sites", "/audit", "/audit?of=sign-ins", "/nowhere", "/static/console.css"} {
+	for _, path := range []string{"/", "/providers/kakao", "/sites", "/devices", "/audit", "/audit?of=sign-ins", "/nowhere", "/static/console.css"} {
 		for who, b := range map[string]*operatorBrowser{"signed in": in, "not signed in": out} {
 			p := b.get(path).header.Get("Content-Security-Policy")
 			if !strings.Contains(p, "frame-ancestors 'none'") || !strings.Contains(p, "default-src 'none'") || strings.Contains(p, "unsafe") {

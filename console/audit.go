@@ -113,6 +113,8 @@ func didText(e operator.Entry) signal.Text {
 		return signal.Text{KO: "사용 중지", EN: "Disabled"}
 	case string(operator.Back):
 		return signal.Text{KO: "되돌림", EN: "Taken back"}
+	case operator.Release:
+		return releaseText(e.Outcome)
 	case operator.SignedIn:
 		return signal.Text{KO: "로그인 (" + way.KO + ")", EN: "Signed in (" + way.EN + ")"}
 	case operator.SignedOut:
@@ -126,4 +128,21 @@ func didText(e operator.Entry) signal.Text {
 		return t
 	}
 	return signal.Text{KO: e.What, EN: e.What}
+}
+
+// releaseText is one of the two lines that a release leaves.
+func releaseText(outcome string) signal.Text {
+	switch outcome {
+	case "":
+		return signal.Text{KO: "기기 이용 풀기 요청", EN: "Asked to release a device"}
+	case operator.ReleaseDone:
+		return signal.Text{KO: "기기 이용 풀림", EN: "Device released"}
+	case operator.ReleaseOver:
+		return signal.Text{KO: "풀지 않음: 이미 풀려 있었음", EN: "Not released: it had ended"}
+	case operator.ReleaseMoved:
+		return signal.Text{KO: "풀지 않음: 다른 기기가 이용 중", EN: "Not released: another device was in"}
+	case operator.ReleaseUnknown:
+		return signal.Text{KO: "풀지 않음: 없는 문의번호", EN: "Not released: no such reference"}
+	}
+	return signal.Text{KO: "풀렸는지 알 수 없음", EN: "Not known whether released"}
 }

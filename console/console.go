@@ -59,7 +59,9 @@ type Config struct {
 	// Readers may read the history with a token, and nothing else.
 	Readers []operator.TokenHash
 	// Sites says how telling sites of log-outs goes; nil: nobody is told here.
-	Sites   func(context.Context) (Sites, error)
+	Sites func(context.Context) (Sites, error)
+	// Devices are the locks of sites that hold people to one device; nil: there are none.
+	Devices *Devices
 	Rooms   *Rooms         // nil: there is no waiting room
 	Zone    *time.Location // of the times shown; nil: UTC
 	Version string
@@ -76,9 +78,11 @@ type Console struct {
 	pages    map[string]*template.Template
 	assets   map[string]asset
 	limits   *limiter
-	watchers chan struct{} // a place each
-	once     sync.Once
-	done     chan struct{} // closed when no page is kept live any more
+	// references bounds the references an operator tries, by name.
+	references *limiter
+	watchers   chan struct{} // a place each
+	once       sync.Once
+	done       chan struct{} // closed when no page is kept live any more
 }
 
 // mostWatchers is how many pages are kept live at a time.
@@ -114,9 +118,9 @@ func New(cfg Config) (*Console, error) {
 	c := &Console{
 		cfg: cfg, secure: strings.HasPrefix(cfg.Origin, "https://"), assets: assets, pages: map[string]*template.Template{},
 		sessions: cfg.Ring.Box("console session"), trips: cfg.Ring.Box("console sign-in"),
-		limits: newLimiter(cfg.Now), watchers: make(chan struct{}, mostWatchers), done: make(chan struct{}),
+		limits: newLimiter(cfg.Now), references: newLimiter(cfg.Now), watchers: make(chan struct{}, mostWatchers), done: make(chan struct{}),
 	}
-	for _, name := range []string{"signin", "board", "provider", "history", "audit", "sites", "rooms", "room", "problem"} {
+	for _, name := range []string{"signin", "board", "provider", "history", "audit", "sites", "devices", "rooms", "room", "problem"} {
 		t, err := template.New("layout.html").Funcs(c.funcs()).
 			ParseFS(files, "templates/layout.html", "templates/parts.html", "templates/"+name+".html")
 		if err != nil {
@@ -149,6 +153,10 @@ func (c *Console) Handler() http.Handler {
 		mux.HandleFunc("GET /rooms", c.signedIn(c.roomsPage))
 		mux.HandleFunc("GET /rooms/{name}", c.signedIn(c.roomPage))
 		mux.HandleFunc("POST /rooms/{name}/order", c.signedIn(c.order))
+	}
+	if c.cfg.Devices != nil {
+		mux.HandleFunc("GET /devices", c.signedIn(c.devices))
+		mux.HandleFunc("POST /devices", c.signedIn(c.release))
 	}
 	if c.keepsHistory() {
 		mux.HandleFunc("GET /history", c.signedIn(c.historyPage))
@@ -197,6 +205,7 @@ type frame struct {
 	Blind    bool
 	Telling  bool // there is a page of sites
 	Past     bool // there is a page of history
+	Locks    bool // there is a page of devices
 	HasRooms bool // there are pages of rooms
 	Shut     []closedRoom
 	Version  string
@@ -205,7 +214,7 @@ type frame struct {
 func (c *Console) frame(r *http.Request, v visitor, here string, ko, en string) frame {
 	return frame{
 		Title: signal.Text{KO: ko, EN: en}, By: v.By, How: v.How, At: r.URL.RequestURI(), Here: here,
-		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Past: c.keepsHistory(), Version: c.cfg.Version,
+		Lost: c.cfg.Desk.Lost(), Blind: v.blind, Telling: c.cfg.Sites != nil, Locks: c.cfg.Devices != nil, Past: c.keepsHistory(), Version: c.cfg.Version,
 		HasRooms: c.cfg.Rooms != nil, Shut: c.closedRooms(),
 	}
 }

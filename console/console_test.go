@@ -37,6 +37,7 @@ type room struct {
 	past   map[string][]signal.Hour // by provider; nil: what the store has
 	halls  []Room                   // waiting rooms; orders are laid over them
 	tape   *Tape
+	locks  locks
 	*Console
 	server *httptest.Server
 }
@@ -112,8 +113,9 @@ func newRoom(t *testing.T, ways Ways) *room {
 			}
 			return r.told, nil
 		},
-		Rooms: &Rooms{All: r.ordered, Tape: r.tape, Load: func() (float64, float64) { return 40, 14 }},
-		Now:   func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
+		Rooms:   &Rooms{All: r.ordered, Tape: r.tape, Load: func() (float64, float64) { return 40, 14 }},
+		Devices: &Devices{HeldBy: r.locks.heldBy, Release: r.locks.release},
+		Now:     func() time.Time { return time.Now().Add(time.Duration(r.now.Load())) },
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -156,7 +156,7 @@ func seeOther(w http.ResponseWriter, to string) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-var ourPages = regexp.MustCompile(`^/(providers/[a-z0-9-]{1,32}|rooms(/[a-z0-9-]{1,20})?|audit|history)?(\?[a-z0-9=&-]*)?$`)
+var ourPages = regexp.MustCompile(`^/(providers/[a-z0-9-]{1,32}|rooms(/[a-z0-9-]{1,20})?|audit|history|devices)?(\?[a-z0-9=&-]*)?$`)
 
 // ours is the address of a page of this console, "/" for anything else.
 func ours(next string) string {

@@ -54,6 +54,10 @@ type Entry struct {
 	Room     string     `json:"room,omitempty"`
 	Ordered  *RoomOrder `json:"ordered,omitempty"`
 	Replaced *RoomOrder `json:"replaced,omitempty"`
+	// Reference is the 문의번호 by which a device was to be released, and Outcome one of
+	// the Release constants.
+	Reference string `json:"reference,omitempty"`
+	Outcome   string `json:"outcome,omitempty"`
 }
 
 // page is one record of a chain, oldest entry first.

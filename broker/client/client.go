@@ -103,7 +103,7 @@ type Client struct {
 	// DeviceGroup names the clients that have one lock together, 1 to 32 of a-z 0-9
 	// and -; all have the same OneDevice and DeviceLock. Empty: a client by itself.
 	DeviceGroup string
-	// DeviceLock is how long a lock lasts after the last login or single sign-on: 1
+	// DeviceLock is how long a lock lasts after the last login, single sign-on or refresh: 1
 	// minute to 12 hours. Zero means 10 minutes with DeviceRefuse, else 12 hours.
 	DeviceLock time.Duration
 	// Consent asks people before claims go out: for sites that are not the

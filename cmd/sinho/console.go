@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"time"
 
+	"sinho/broker/client"
 	"sinho/config"
 	"sinho/console"
 	"sinho/operator"
@@ -58,7 +59,8 @@ func newConsole(d desk, l *lights, ways console.Ways, ring *seal.Ring, more cons
 
 // consoleOf makes the console that cfg names for a generation, nil when there
 // is none.
-func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.Sites, error), rooms *console.Rooms, l *lights, ring *seal.Ring, log *slog.Logger) (*console.Console, error) {
+func consoleOf(g *generation, d desk, told func(context.Context) (console.Sites, error), rooms *console.Rooms, log *slog.Logger) (*console.Console, error) {
+	cfg := g.cfg
 	c := cfg.Console
 	if c == nil {
 		return nil, nil //nolint:nilnil // no console is none
@@ -89,15 +91,26 @@ func consoleOf(cfg *config.Config, d desk, told func(context.Context) (console.S
 		}
 		readers = append(readers, hash)
 	}
-	return newConsole(d, l, ways, ring, console.Config{
-		Origin: cfg.Origin(), Readers: readers, Sites: told, Rooms: rooms, Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
+	return newConsole(d, g.lights, ways, g.secrets.ring, console.Config{
+		Origin: cfg.Origin(), Readers: readers, Sites: told, Rooms: rooms, Devices: devicesOf(g), Session: c.Session, Zone: cfg.TimeZone.Location(), Log: log,
 	})
+}
+
+// devicesOf lets operators release devices where a site refuses a second one, nil
+// where none does.
+func devicesOf(g *generation) *console.Devices {
+	for c := range g.clients.All() {
+		if c.OneDevice == client.DeviceRefuse {
+			return &console.Devices{HeldBy: g.broker.HeldBy, Release: g.broker.Release}
+		}
+	}
+	return nil
 }
 
 // furnish gives a generation its console, and tells its lights every operator's
 // word before anybody is sent to them.
 func (n *node) furnish(g *generation) (err error) {
-	if g.console, err = consoleOf(g.cfg, n.desk, n.alerts.beside(n.telling.sites), n.shown(g), g.lights, g.secrets.ring, n.log); err != nil {
+	if g.console, err = consoleOf(g, n.desk, n.alerts.beside(n.telling.sites), n.shown(g), n.log); err != nil {
 		return err
 	}
 	g.operators = http.NotFoundHandler()

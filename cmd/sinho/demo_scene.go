@@ -70,7 +70,7 @@ type scene struct {
 func newScene(f front, verify []providers.Provider, sims []*sim.Sim, base *demo.Crowd, booking, school string, d demoOptions) (*scene, error) {
 	s := &scene{now: f.clock.Now, in: d.opensIn, front: f, verify: verify, sims: sims, base: base, school: school}
 	s.state.Store(&demo.SceneState{Room: augustRoom})
-	handler, err := newFront(f)
+	handler, _, err := newFront(f)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +184,7 @@ func (s *scene) august(turns *rota.Rota, guest sim.Person) (http.Handler, *clien
 	f := s.front
 	f.clients, f.adapters, f.rooms, f.rotas = clients, s.verify, s.rooms, timetables{sceneAugust: turns}
 	f.contact = &providers.Contact{Name: guest.Name, Birthdate: digits(guest.Birthdate), Phone: guest.Phone}
-	handler, err := newFront(f)
+	handler, _, err := newFront(f)
 	return handler, clients, err
 }
 

@@ -17,7 +17,9 @@ import (
 	"testing"
 	"time"
 
+	"sinho/broker/client"
 	"sinho/config"
+	"sinho/providers"
 	"sinho/store"
 	"sinho/store/embedded"
 )
@@ -85,6 +87,11 @@ func countedCertification(t *testing.T) (*certification, *atomic.Int64) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	for id, rule := range map[string]string{"one-device-older": client.DeviceEndOlder, "one-device-refuse": client.DeviceRefuse} {
+		one := cfg.Clients[0]
+		one.ID, one.OneDevice, one.MinAssurance = id, rule, config.Assurance(providers.Verified)
+		cfg.Clients = append(cfg.Clients, one)
+	}
 	sec, err := openVault(cfg.KeysDir)
 	if err != nil {
 		t.Fatal(err)
@@ -140,6 +147,7 @@ func TestThePublishedTableOfTripsIsTrue(t *testing.T) {
 		}
 	}
 	tripsOfLogins(t, c, row)
+	tripsOfDevices(t, c, row)
 	tripsOfTokens(t, c, row)
 	tripsOfDepartures(t, c, row)
 	if seen != len(published) {
@@ -183,6 +191,32 @@ func (w *tester) pushedLogin(t *testing.T) {
 	a.params = url.Values{"client_id": {w.client.ID}, "request_uri": {uri}, "state": full.params["state"]}
 	answer, _ := w.answer(a)
 	w.redeem(full, answer.Get("code"))
+}
+
+// tripsOfDevices are those at sites that hold each person to one device.
+func tripsOfDevices(t *testing.T, c *certification, row func(string, func())) {
+	w := c.tester(t, "basic.json")
+	w.client.ID = "one-device-older"
+	var tok tokens
+	row("one device: plain login, whole", func() { tok = w.login("openid offline_access", "prompt", "consent") })
+	row("one device: single sign-on of the device that is in, whole", func() { w.login("openid", "prompt", "none") })
+	row("one device: refresh, rotating, of the device that is in", func() {
+		if status, _, body := w.token(url.Values{"grant_type": {"refresh_token"}, "refresh_token": {tok.Refresh}}); status != http.StatusOK {
+			t.Errorf("got %d %s", status, body)
+		}
+	})
+	w.browser = c.browser()
+	row("one device: another device takes over, no site to tell, whole", func() { w.login("openid") })
+	w.client.ID = "one-device-refuse"
+	w.browser = c.browser()
+	w.login("openid")
+	w.browser = c.browser()
+	row("one device: another device is refused", func() {
+		a := w.request("openid")
+		if at := w.visit(t, w.browser, w.plan, w.op.Endpoint().AuthURL+"?"+a.params.Encode()); at.URL.Path != "/device" {
+			t.Errorf("got to %s, want the page that says so", at.URL)
+		}
+	})
 }
 
 func tripsOfTokens(t *testing.T, c *certification, row func(string, func())) {

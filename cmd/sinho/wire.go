@@ -97,7 +97,7 @@ type front struct {
 	log      *slog.Logger
 }
 
-func newFront(f front) (http.Handler, error) {
+func newFront(f front) (http.Handler, *broker.Broker, error) {
 	// Pages and broker know each other by functions alone, so the one that is
 	// made first is told of the other through a variable.
 	var pages *web.Web
@@ -110,7 +110,7 @@ func newFront(f front) (http.Handler, error) {
 		Post: func(w http.ResponseWriter, r *http.Request, p *broker.FormPost) { pages.Post(w, r, p) },
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	pages, err = web.New(web.Config{
 		Flow: web.Flow{
@@ -126,13 +126,13 @@ func newFront(f front) (http.Handler, error) {
 		DemoContact: f.contact, Origin: f.issuer, Secure: strings.HasPrefix(f.issuer, "https://"),
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	feed, err := live.NewFeed(f.lights.Live, f.issuer, f.secrets.signFeed)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), feed.Handler(), f.rooms.handler(), f.stage), nil
+	return brokerRoutes(b.Handler(), pages.Handler(), f.lights.Handler(), feed.Handler(), f.rooms.handler(), f.stage), b, nil
 }
 
 // brokerRoutes puts the rooms of the broker's listener side by side.
@@ -191,6 +191,7 @@ type generation struct {
 	clients  *client.Registry
 	rooms    *rooms
 	handler  http.Handler
+	broker   *broker.Broker
 
 	console   *console.Console // nil: none
 	operators http.Handler     // what the console's listener answers
@@ -252,14 +253,14 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 	} else if g.rooms, err = newRooms(cfg, g.around(), out, log); err != nil {
 		return nil, err
 	}
-	handler, err := newFront(front{ //nolint:contextcheck // the waiting room goes by each request's
+	handler, op, err := newFront(front{ //nolint:contextcheck // the waiting room goes by each request's
 		issuer: cfg.PublicURL, rooms: g.rooms.where(len(cfg.Rooms) > 0), clients: g.clients, secrets: sec, store: out.store, adapters: underTerms(enabled, g.adapters), lights: g.lights, clock: out.stands.clock, rotas: cfg.Timetables(),
 		pushes: [3]int{cfg.PushesPerMinute, cfg.PushesPerAddress, cfg.PushesPerNetwork}, metrics: out.metrics, telling: out.telling, log: log,
 	})
 	if err != nil {
 		return nil, err
 	}
-	g.handler = behindProxies(cfg.Proxies(), handler)
+	g.handler, g.broker = behindProxies(cfg.Proxies(), handler), op
 	return g, nil
 }
 

@@ -29,7 +29,7 @@ type stay struct {
 	called  time.Time
 	in      time.Time
 
-	lost     int // another number, without having entered with the one before
+	lost     int // another number than before, while waiting
 	lostBack int // another number than before, back from a provider without having got in
 	again    int // back in the room from a provider
 	broken   int // sockets that ended by themselves

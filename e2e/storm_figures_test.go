@@ -70,6 +70,11 @@ type moment struct {
 	In      int                `json:"in"`
 	Waiting int                `json:"waiting_at_the_end"`
 	Doors   map[string]float64 `json:"logins_per_s"`
+	// Of those who were told their first estimate in it: how many, what they were told
+	// and how long they waited, both the mean in seconds.
+	Told   int     `json:"told,omitempty"`
+	Wait   float64 `json:"told_wait_s,omitempty"`
+	Waited float64 `json:"waited_s,omitempty"`
 }
 
 // every is how many seconds a moment has.
@@ -269,6 +274,7 @@ func (w *storm) series(asked map[string][]doorSecond) []moment {
 		if in, ever := w.after(row, "in_ms"); ever {
 			at(in).In++
 		}
+		w.toldIn(at, row)
 	}
 	for _, id := range stormDoors {
 		for _, s := range asked[id] {
@@ -282,10 +288,27 @@ func (w *storm) series(asked map[string][]doorSecond) []moment {
 	slices.SortFunc(out, func(a, b moment) int { return a.At - b.At })
 	waiting := 0
 	for i := range out {
+		if n := float64(out[i].Told); n > 0 {
+			out[i].Wait, out[i].Waited = math.Round(10*out[i].Wait/n)/10, math.Round(10*out[i].Waited/n)/10
+		}
 		waiting += out[i].Came - out[i].Called
 		out[i].Waiting = waiting
 	}
 	return out
+}
+
+// toldIn adds a row's first estimate to its moment.
+func (w *storm) toldIn(at func(float64) *moment, row map[string]string) {
+	told, ever := w.after(row, "told_ms")
+	called, came := w.after(row, "called_ms")
+	p50, err := strconv.ParseFloat(row["told_p50_s"], 64)
+	if !ever || !came || err != nil {
+		return
+	}
+	m := at(told)
+	m.Told++
+	m.Wait += p50
+	m.Waited += called - told
 }
 
 // document is what the evidence keeps, and draws.

@@ -104,13 +104,14 @@ func (w *storm) judge(e *evidence.Run) {
 
 	must(r.People > 0 && w.report.In > 0 && r.Reconnect > 0 && r.Tabs.Opened > 0, "%d met the room, %d got in, %d reconnected, %d second tabs: nothing was shown", r.People, w.report.In, r.Reconnect, r.Tabs.Opened)
 	must(r.Shed+r.ShedWithPass == 0 || f.Refused > 0, "people were told to come again %d times and no node knows of it", r.Shed+r.ShedWithPass)
-	must(r.ShedWithPass == 0, "%d answers told somebody with a pass to come again later", r.ShedWithPass)
+	must(r.ShedWithPass == 0, "%d answers told somebody with a pass to come again later, at %v", r.ShedWithPass, r.ShedAt)
 	must(r.Tabs.Twice == 0, "%d browsers got in twice on one number", r.Tabs.Twice)
 	must(r.DoubleNumber == 0, "%d numbers were given twice", r.DoubleNumber)
 	must(r.LostPlace == 0, "%d people lost their place", r.LostPlace)
 	must(r.Tabs.Another == 0, "%d second tabs had another number than the first", r.Tabs.Another)
 	must(f.Returns.Yes > 0, "nobody came back from a provider")
 
+	demand(r.LostBack == 0, "%d people lost their place after a provider", r.LostBack)
 	demand(!w.untold, "a node does not tell what it refused")
 	demand(f.Returns.Well >= 0.999, "%.3f %% of returns answered well, want 99.9 %%; the others: %v", 100*f.Returns.Well, f.Returns.Bad)
 	for _, id := range stormDoors {

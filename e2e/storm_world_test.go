@@ -63,14 +63,16 @@ type stormReport struct {
 			P80    float64 `json:"error_p80"`
 			P95    float64 `json:"error_p95"`
 		} `json:"estimates"`
-		Shed         int `json:"shed"`
-		ShedWithPass int `json:"shed_with_pass"`
-		LostPlace    int `json:"lost_place"`
-		DoubleNumber int `json:"double_number"`
-		Again        int `json:"back_in_the_room"`
-		Broken       int `json:"sockets_broken"`
-		Reconnect    int `json:"reconnected"`
-		Kept         int `json:"reconnected_with_their_place"`
+		Shed         int            `json:"shed"`
+		ShedWithPass int            `json:"shed_with_pass"`
+		ShedAt       map[string]int `json:"shed_with_pass_at"`
+		LostPlace    int            `json:"lost_place"`
+		LostBack     int            `json:"lost_place_after_a_provider"`
+		DoubleNumber int            `json:"double_number"`
+		Again        int            `json:"back_in_the_room"`
+		Broken       int            `json:"sockets_broken"`
+		Reconnect    int            `json:"reconnected"`
+		Kept         int            `json:"reconnected_with_their_place"`
 		Tabs         struct {
 			Opened  int `json:"opened"`
 			Same    int `json:"same_number"`

@@ -76,11 +76,15 @@ func (r *room) newBrowser() uint64 {
 }
 
 // shed counts an answer that told to come again later.
-func (r *room) shed(withPass bool) {
+func (r *room) shed(withPass bool, at step) {
 	r.stays.mu.Lock()
 	defer r.stays.mu.Unlock()
-	count(&r.stays.shedPass, withPass)
-	count(&r.stays.shed, !withPass)
+	if withPass {
+		r.stays.shedPass++
+		r.stays.shedAt[at.String()]++
+		return
+	}
+	r.stays.shed++
 }
 
 // passRoom looks where a request is about to go. At the waiting room an app waits,

@@ -48,12 +48,8 @@ func crowded(a answer) bool {
 // turnedAway notes that somebody was told to come again later, and whether they had
 // a pass.
 func (g *walking) turnedAway(a answer) {
-	switch {
-	case g.room == nil || !crowded(a):
-	case g.jar.holds(passCookie):
-		g.shed(true)
-	default:
-		g.shed(false)
+	if visits := g.out.ledger.visits; g.room != nil && crowded(a) && len(visits) > 0 {
+		g.shed(g.jar.holds(passCookie), visits[len(visits)-1].step)
 	}
 }
 

@@ -31,7 +31,12 @@ type roomReport struct {
 	// Shed are answers that told to come again later.
 	Shed         int64 `json:"shed"`
 	ShedWithPass int64 `json:"shed_with_pass"`
-	LostPlace    int64 `json:"lost_place"`
+	// ShedAt tells at which step those with a pass were.
+	ShedAt    map[string]int64 `json:"shed_with_pass_at"`
+	LostPlace int64            `json:"lost_place"`
+	// LostBack are places lost by who came back from a provider and did not get in: the
+	// pass was spent by an answer that never came.
+	LostBack     int64 `json:"lost_place_after_a_provider"`
 	DoubleNumber int64 `json:"double_number"`
 	// Again is how often somebody was back in the room from a provider.
 	Again     int64     `json:"back_in_the_room"`
@@ -74,7 +79,7 @@ func (r *loginRun) roomReport() *roomReport {
 			Told: t.told, Within: share(t.within, t.told), Below: share(t.below, t.told),
 			P50: round(t.errors.at(0.5).Seconds(), 3), P80: round(t.errors.at(0.8).Seconds(), 3), P95: round(t.errors.at(0.95).Seconds(), 3),
 		},
-		Shed: t.shed, ShedWithPass: t.shedPass, LostPlace: t.lost, DoubleNumber: t.double, Again: t.again, Broken: t.broken,
+		Shed: t.shed, ShedWithPass: t.shedPass, ShedAt: t.shedAt, LostPlace: t.lost, LostBack: t.lostBack, DoubleNumber: t.double, Again: t.again, Broken: t.broken,
 		Reconnect: t.dropped, Kept: t.kept,
 		Tabs: tabReport{Opened: t.tabs, Same: t.tabSame, Another: t.tabNot, Turned: t.turned, Twice: t.twice},
 	}
@@ -97,8 +102,8 @@ func (d *roomReport) write(out io.Writer) {
 		d.People, d.Straight, d.Waited.P50/1e3, d.Waited.P95/1e3, d.Waited.Max/1e3, d.CalledToIn.P50/1e3, d.CalledToIn.P95/1e3)
 	fmt.Fprintf(out, "first estimates: %d told · %.1f %% within a fifth · %.1f %% within the far end · off by p50 %.0f %%, p80 %.0f %%\n",
 		d.Estimates.Told, 100*d.Estimates.Within, 100*d.Estimates.Below, 100*d.Estimates.P50, 100*d.Estimates.P80)
-	fmt.Fprintf(out, "told to come again later: %d, with a pass %d · places lost: %d · numbers given twice: %d · back in the room: %d · no-shows: %d · late lane: %d\n",
-		d.Shed, d.ShedWithPass, d.LostPlace, d.DoubleNumber, d.Again, d.NoShow, d.Late)
+	fmt.Fprintf(out, "told to come again later: %d, with a pass %d · places lost: %d, back from a provider %d · numbers given twice: %d · back in the room: %d · no-shows: %d · late lane: %d\n",
+		d.Shed, d.ShedWithPass, d.LostPlace, d.LostBack, d.DoubleNumber, d.Again, d.NoShow, d.Late)
 	fmt.Fprintf(out, "second tabs: %d · %d with the same number, %d with another · %d turned back, %d in twice · reconnected: %d, %d with their place · sockets broken: %d\n",
 		d.Tabs.Opened, d.Tabs.Same, d.Tabs.Another, d.Tabs.Turned, d.Tabs.Twice, d.Reconnect, d.Kept, d.Broken)
 	for _, how := range slices.Sorted(maps.Keys(d.By)) {

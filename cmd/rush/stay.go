@@ -29,11 +29,12 @@ type stay struct {
 	called  time.Time
 	in      time.Time
 
-	lost    int // another number, without having entered with the one before
-	again   int // back in the room from a provider
-	broken  int // sockets that ended by themselves
-	dropped bool
-	outcome string
+	lost     int // another number than before, while waiting
+	lostBack int // another number than before, back from a provider without having got in
+	again    int // back in the room from a provider
+	broken   int // sockets that ended by themselves
+	dropped  bool
+	outcome  string
 }
 
 // sits notes what a look told.
@@ -54,7 +55,11 @@ func (s *stay) holds(number uint64) {
 		if s.numbers[n-1] == number {
 			return
 		}
-		s.lost++
+		if s.again > 0 {
+			s.lostBack++
+		} else {
+			s.lost++
+		}
 	}
 	s.numbers = append(s.numbers, number)
 }
@@ -95,7 +100,9 @@ type stays struct {
 	waits           histogram
 	calledToIn      histogram
 	shed, shedPass  int64 // answers that told to come again later, to whom had no pass and to whom had
-	lost, broken    int64
+	lost, lostBack  int64
+	broken          int64
+	shedAt          map[string]int64 // with a pass, by step
 	again, turned   int64
 	late, noShow    int64
 	dropped         int64
@@ -115,7 +122,7 @@ type stays struct {
 
 func newStays() *stays {
 	return &stays{
-		by: map[string]int64{}, holders: map[uint64]uint64{}, first: map[uint64][]uint64{}, ins: map[uint64]int{}, outcomes: map[string]int64{},
+		by: map[string]int64{}, shedAt: map[string]int64{}, holders: map[uint64]uint64{}, first: map[uint64][]uint64{}, ins: map[uint64]int{}, outcomes: map[string]int64{},
 	}
 }
 
@@ -137,6 +144,7 @@ func (t *stays) ended(s *stay, outcome string) {
 		}
 	}
 	t.lost += int64(s.lost)
+	t.lostBack += int64(s.lostBack)
 	t.broken += int64(s.broken)
 	t.pair(s)
 	count(&t.turned, outcome == kindTurnedBack)
@@ -197,7 +205,7 @@ func count(n *int64, is bool) {
 const outcomeIn = "in"
 
 // stayHeader names the columns of --waits.
-const stayHeader = "who,tab,manner,came_ms,number,told_ms,told_p50_s,told_p90_s,called_ms,in_ms,lost,again,dropped,outcome"
+const stayHeader = "who,tab,manner,came_ms,number,told_ms,told_p50_s,told_p90_s,called_ms,in_ms,lost,lost_back,again,dropped,outcome"
 
 // line is the stay in the file of --waits; times are Unix milliseconds, 0 for never.
 func (s *stay) line() string {
@@ -205,8 +213,8 @@ func (s *stay) line() string {
 	if len(s.numbers) > 0 {
 		number = int64(s.numbers[0]) //nolint:gosec // far below
 	}
-	return fmt.Sprintf("%d,%t,%s,%d,%d,%d,%.1f,%.1f,%d,%d,%d,%d,%t,%s", s.who, s.tab, s.manner, milli(s.came), number, milli(s.told), s.p50, s.p90,
-		milli(s.called), milli(s.in), s.lost, s.again, s.dropped, s.outcome)
+	return fmt.Sprintf("%d,%t,%s,%d,%d,%d,%.1f,%.1f,%d,%d,%d,%d,%d,%t,%s", s.who, s.tab, s.manner, milli(s.came), number, milli(s.told), s.p50, s.p90,
+		milli(s.called), milli(s.in), s.lost, s.lostBack, s.again, s.dropped, s.outcome)
 }
 
 func milli(t time.Time) int64 {

@@ -19,6 +19,8 @@ type Ticket struct {
 	// seconds, so that it can be scored. Zero: none was.
 	Told time.Time
 	Wait uint64
+	// Passed: it has had a pass, so its number may be spent.
+	Passed bool
 }
 
 const (
@@ -31,6 +33,7 @@ const (
 	tagTicketLate
 	tagTicketTold
 	tagTicketWait
+	tagTicketPassed
 )
 
 // Marshal is the form that is sealed.
@@ -45,6 +48,7 @@ func (t *Ticket) Marshal() []byte {
 	f.number(tagTicketLate, t.Late)
 	f.milli(tagTicketTold, t.Told)
 	f.number(tagTicketWait, t.Wait)
+	f.flag(tagTicketPassed, t.Passed)
 	return f
 }
 
@@ -72,6 +76,8 @@ func (t *Ticket) Unmarshal(p []byte) error {
 			t.Told = r.milli(v)
 		case tagTicketWait:
 			t.Wait = r.number(v)
+		case tagTicketPassed:
+			t.Passed = r.number(v) != 0
 		}
 	})
 	if err == nil && (t.Room == "" || len(t.Room) > MaxRoom || t.Seed == [16]byte{}) {

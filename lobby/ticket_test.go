@@ -25,14 +25,14 @@ func aPass() Pass {
 
 // The forms are a promise between nodes of different versions.
 func TestFormsAreTheGoldenOnes(t *testing.T) {
-	ticket, pass, told := aTicket(), aPass(), Ticket{Room: "v", Seed: [16]byte{3}, Told: noon, Wait: 90}
+	ticket, pass, told := aTicket(), aPass(), Ticket{Room: "v", Seed: [16]byte{3}, Told: noon, Wait: 90, Passed: true}
 	pass.Extended = true
 	for name, tc := range map[string]struct {
 		got  []byte
 		want string
 	}{
 		"ticket": {ticket.Marshal(), "01010776616363696e65020a858080808080808080010303c0c4070406d9fefc938e3705200100000000000000000000000000000000000000000000000000000000000002061003000000000000000000000000000004070109"},
-		"told":   {told.Marshal(), "010101760610030000000000000000000000000000000806d9fefc938e3709015a"},
+		"told":   {told.Marshal(), "010101760610030000000000000000000000000000000806d9fefc938e3709015a0a0101"},
 		"pass":   {pass.Marshal(), "01010776616363696e6502014d030a858080808080808080010403c0c40705100300000000000000000000000000000406200800000000000000000000000000000000000000000000000000000000000000070699a884948e37080101"},
 	} {
 		want, err := hex.DecodeString(tc.want)
@@ -47,7 +47,7 @@ func TestFormsAreTheGoldenOnes(t *testing.T) {
 
 func TestFormsAreReadAsTheyWereWritten(t *testing.T) {
 	ticket, pass := aTicket(), aPass()
-	ticket.Told, ticket.Wait = noon.Local(), 3600
+	ticket.Told, ticket.Wait, ticket.Passed = noon.Local(), 3600, true
 	var t2 Ticket
 	if err := t2.Unmarshal(append(ticket.Marshal(), 99, 2, 'n', 'w')); err != nil { // a later version's field
 		t.Fatal(err)

@@ -296,7 +296,11 @@ func TestAttackWaitingRoomReplayAfterUse(t *testing.T) {
 		all := scenes(t, st, 2, auto("main"))
 		all[0].wait(2)
 		all[1].tick(t.Context())
+		all[0].crowd("shop", 20)
 		d := newDevice()
+		d.seat(all[0], "shop")
+		unpassed := d.cookies["__Host-sinho-t-main"]
+		seconds(all, 5)
 		pass := d.waits(all[0], "shop", Login, false)
 		done := attempt()
 		if err := all[0].Spend(t.Context(), "shop", pass, done); err != nil {
@@ -315,10 +319,17 @@ func TestAttackWaitingRoomReplayAfterUse(t *testing.T) {
 			t.Errorf("got %+v and %+v, want each refused once", in.Tickets, in.Passes)
 		}
 
+		before := &device{name: d.name, cookies: map[string]string{"__Host-sinho-t-main": unpassed}}
+		before.waits(all[0], "shop", Login, true) // put aside before it had a pass, on the node that knows
+
 		elsewhere := scenes(t, st, 1, auto("main"))[0] // a node that has not heard of it
 		elsewhere.clock.Store(all[0].clock.Load())
 		elsewhere.tick(t.Context())
 		replay := &device{name: d.name, cookies: map[string]string{"__Host-sinho-t-main": kept}}
+		if kept == unpassed {
+			t.Fatal("the ticket does not say that it had a pass")
+		}
+		replay.cookies["__Host-sinho-t-main"] = unpassed // a cookie put aside before
 		again := replay.waits(elsewhere, "shop", Login, false)
 		if err := elsewhere.Spend(t.Context(), "shop", again, attempt()); !errors.Is(err, room.ErrSpent) {
 			t.Fatalf("a second pass of a number: got %v, want ErrSpent", err)
@@ -331,4 +342,55 @@ func TestAttackWaitingRoomReplayAfterUse(t *testing.T) {
 		}
 		replay.waits(elsewhere, "shop", Login, true)
 	})
+}
+
+// Who comes again hours later, to another node, finds out at the door that their
+// number is spent, and not at the end of a second login.
+func TestASecondLoginBeginsWithANewNumberOnAnyNode(t *testing.T) {
+	everywhere(t, func(t *testing.T, st store.Store) {
+		all := scenes(t, st, 2, auto("main"))
+		seconds(all, 2)
+		d := newDevice()
+		pass := d.waits(all[0], "shop", Login, false)
+		if err := all[0].Spend(t.Context(), "shop", pass, attempt()); err != nil {
+			t.Fatal(err)
+		}
+		seconds(all, 200)
+		kept := d.cookies["__Host-sinho-t-main"]
+		d.waits(all[1], "shop", Look, false)
+		if _, there := d.cookies["__Host-sinho-t-main"]; there {
+			t.Error("a look keeps a ticket that is spent")
+		}
+		d.cookies["__Host-sinho-t-main"] = kept
+		again := d.waits(all[1], "shop", Login, false)
+		if err := all[1].Spend(t.Context(), "shop", again, attempt()); err != nil {
+			t.Errorf("the second login: got %v, want its pass spent", err)
+		}
+		d.cookies = map[string]string{"__Host-sinho-t-main": kept}
+		if seat := d.seat(scenes(t, st, 1, auto("main"))[0], "shop"); seat.Number == 0 {
+			t.Error("the room gives the spent number a seat")
+		}
+	})
+}
+
+// A pass that nobody spent before it was over costs no turn.
+func TestAPassThatWasNotSpentIsGivenAgain(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	d := newDevice()
+	first := d.seat(s, "shop")
+	if !first.Called {
+		t.Fatal("not called")
+	}
+	s.wait(121)
+	again := d.seat(s, "shop")
+	if again.Number != first.Number || !again.Called {
+		t.Errorf("got number %d, called %v, want %d called", again.Number, again.Called, first.Number)
+	}
+	s.wait(300)
+	late := d.seat(s, "shop")
+	s.wait(2)
+	if in := d.seat(s, "shop"); late.Number != first.Number || in.Number != first.Number || !in.Called {
+		t.Errorf("got number %d, called %v, want %d called", in.Number, in.Called, first.Number)
+	}
 }

@@ -56,10 +56,7 @@ func (v *visit) enter() (wait bool, err error) {
 	if err := v.look(v.r.Context()); err != nil {
 		return true, err
 	}
-	if err := v.take(); err != nil {
-		return true, err
-	}
-	in, err := v.admit()
+	in, err := v.admitted()
 	return !in, err
 }
 
@@ -75,11 +72,13 @@ func (v *visit) peek() (wait bool, err error) {
 	if err := v.look(v.r.Context()); err != nil {
 		return true, err
 	}
-	if v.ticket == nil {
-		return v.set.Closed || standing(v.q), nil
+	if v.ticket != nil {
+		in, err := v.admit()
+		if in || err != nil || v.ticket != nil {
+			return !in, err
+		}
 	}
-	in, err := v.admit()
-	return !in, err
+	return v.set.Closed || v.set.Mode == Forced || standing(v.q), nil
 }
 
 // standing: whoever took a number now would have to wait.
@@ -122,11 +121,11 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 	err := st.line.room.Spend(ctx, p, attempt)
 	switch {
 	case err == nil:
-		if h.spent.add(p.Ticket) {
+		if h.spent.add(p.Ticket, true) {
 			c.count.spent.Add(1)
 		}
 	case errors.Is(err, room.ErrSpent):
-		h.spent.add(p.Ticket)
+		h.spent.add(p.Ticket, false)
 		c.count.passes.refuse(errUsed)
 	case errors.Is(err, room.ErrRestarted):
 		c.count.passes.refuse(errRestarted)

@@ -104,7 +104,7 @@ func newCounts() *counts { return &counts{} }
 
 // score holds what a ticket was told against when it was called.
 func (v *visit) score() {
-	if v.ticket.Told.IsZero() || v.ticket.Late != 0 {
+	if v.ticket.Told.IsZero() || v.ticket.Late != 0 || v.ticket.Passed { // told nothing, or scored
 		return
 	}
 	place, _ := v.q.Place(v.ticket.Number, v.l.opening.Seed)

@@ -132,8 +132,24 @@ func (v *visit) keepTicket() error {
 	return nil
 }
 
+// admitted is admit for somebody who is to have a number in any case.
+func (v *visit) admitted() (bool, error) {
+	if err := v.take(); err != nil {
+		return false, err
+	}
+	in, err := v.admit()
+	if err != nil || v.ticket != nil {
+		return in, err
+	}
+	if err := v.take(); err != nil {
+		return false, err
+	}
+	return v.admit()
+}
+
 // admit gives a ticket that is called its pass: false where it is not called. A
-// call that is over leads to the late lane.
+// call that is over leads to the late lane. A ticket whose number is spent is
+// dropped, and v.ticket is nil.
 func (v *visit) admit() (bool, error) {
 	if v.set.Closed {
 		return false, nil
@@ -142,9 +158,15 @@ func (v *visit) admit() (bool, error) {
 		return false, nil
 	}
 	err := v.q.Admits(v.ticket, v.l.opening.Seed, v.now)
-	if errors.Is(err, lobby.ErrTooLate) {
-		ctx, cancel := within(v.r.Context())
-		defer cancel()
+	late := errors.Is(err, lobby.ErrTooLate)
+	ctx, cancel := within(v.r.Context())
+	defer cancel()
+	if v.ticket.Passed && (err == nil || late) {
+		if spent, err := v.isSpent(ctx); spent || err != nil {
+			return false, err
+		}
+	}
+	if late {
 		_, n, err := v.l.room.LateNumber(ctx, v.now)
 		if err != nil {
 			return false, err
@@ -158,6 +180,20 @@ func (v *visit) admit() (bool, error) {
 	return v.mint(err)
 }
 
+// isSpent asks, for a ticket that has had a pass, whether a login has come of it, on
+// whatever node: better now than at the end of another login. It is dropped then.
+func (v *visit) isSpent(ctx context.Context) (bool, error) {
+	spent, err := v.l.room.Spent(ctx, v.ticket.Pass(v.q.Epoch, v.key, v.now))
+	if !spent || err != nil {
+		return false, err
+	}
+	v.h.spent.add(v.ticket.Seed, false)
+	v.c.count.tickets.refuse(errUsed)
+	v.ticket = nil
+	v.h.setCookie(v.w, kindTicket, v.c.name, "", 0)
+	return true, nil
+}
+
 // mint makes the pass, unless there is something against it.
 func (v *visit) mint(against error) (bool, error) {
 	if against != nil {
@@ -167,6 +203,12 @@ func (v *visit) mint(against error) (bool, error) {
 	v.pass = &p
 	v.c.count.passes.given.Add(1)
 	v.score()
+	if !v.ticket.Passed {
+		v.ticket.Passed = true
+		if err := v.keepTicket(); err != nil {
+			return false, err
+		}
+	}
 	return true, v.keepPass()
 }
 

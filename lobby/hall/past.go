@@ -73,11 +73,11 @@ func (p *past) part() float64 {
 	return p.capacity
 }
 
-// recent are the names of tickets that were spent on this node, the last some ten
+// recent are the names of tickets that are known to be spent, the last some ten
 // thousand of them: two halves, of which the older goes when the newer is full.
 type recent struct {
-	mu         sync.Mutex // guards what follows
-	newer, old map[[16]byte]struct{}
+	mu         sync.Mutex        // guards what follows
+	newer, old map[[16]byte]bool // whether it was spent here
 }
 
 const recentHalf = 1 << 14
@@ -90,17 +90,14 @@ func (r *recent) has(name [16]byte) bool {
 	return newer || old
 }
 
-// add is false for a name that was there.
-func (r *recent) add(name [16]byte) bool {
+// add keeps a name, and is true the first time that it was spent here.
+func (r *recent) add(name [16]byte, here bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if _, there := r.newer[name]; there {
-		return false
-	}
-	_, there := r.old[name]
+	before := r.newer[name] || r.old[name]
 	if r.newer == nil || len(r.newer) >= recentHalf {
-		r.newer, r.old = map[[16]byte]struct{}{}, r.newer
+		r.newer, r.old = map[[16]byte]bool{}, r.newer
 	}
-	r.newer[name] = struct{}{}
-	return !there
+	r.newer[name] = before || here
+	return here && !before
 }

@@ -107,7 +107,9 @@ func (p *presence) draw(s lobby.Shuffle) {
 func (p *presence) count(from uint64, now time.Time) (first [horizon]uint16, all uint32) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.floor = max(p.floor, from)
+	if p.drawn { // before it nobody is called
+		p.floor = max(p.floor, from)
+	}
 	second := unix32(now)
 	for n, page := range p.pages {
 		if n < from/lobby.Thousand {

@@ -220,6 +220,19 @@ func TestTheDrawKeepsWhoIsThere(t *testing.T) {
 	}
 }
 
+// Before the draw a number is no place: whoever leaves then is not left behind.
+func TestWhoLeavesBeforeTheDrawIsGoneAfterIt(t *testing.T) {
+	p := newPresence()
+	p.join(5)
+	p.join(500)
+	p.count(100, noon)
+	p.leave(5, noon)
+	p.draw(lobby.NewShuffle([lobby.SeedSize]byte{1}, 1000))
+	if _, n := p.count(0, noon.Add(grace)); n != 1 {
+		t.Errorf("%d are there, want the one who stayed", n)
+	}
+}
+
 func TestPresenceIsSafeWhileItIsDrawnAndCounted(t *testing.T) {
 	p := newPresence()
 	var all sync.WaitGroup

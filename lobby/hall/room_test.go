@@ -1,117 +1,74 @@
 package hall
 
 import (
-	"context"
 	"errors"
 	"math"
 	"net/http/httptest"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"sinho/lobby"
+	"sinho/lobby/room"
 	"sinho/store"
 )
 
-// away is a store that goes away and comes back.
-type away struct {
-	store.Store
-	gone atomic.Bool
-}
-
-func (a *away) Apply(ctx context.Context, shard store.Shard, id store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
-	if a.gone.Load() {
-		return store.Outcome{}, store.ErrUnavailable
-	}
-	return a.Store.Apply(ctx, shard, id, durable, ops...)
-}
-
-func (a *away) ReadAll(ctx context.Context, shard store.Shard, keys ...string) ([][]byte, error) {
-	if a.gone.Load() {
-		return nil, store.ErrUnavailable
-	}
-	return a.Store.ReadAll(ctx, shard, keys...)
-}
-
-func TestAStoreThatIsAwayCallsNobodyNewAndTakesNoPlace(t *testing.T) {
-	st := &away{Store: onBbolt(t)}
-	s := scenes(t, st, 1, auto("main"))[0]
+// A store that has lost everything: passes of before die at the door, tickets give
+// others, and nobody begins a login that cannot end.
+func TestAfterALossOfTheStoreATicketGivesAnotherPass(t *testing.T) {
+	s := one(t, auto("main"))
 	s.wait(2)
-	in, waiting := newDevice(), newDevice()
-	in.waits(s, "shop", Login, false)
+	d := newDevice()
+	first := d.seat(s, "shop")
+	old := d.waits(s, "shop", Login, false)
+	for _, key := range []string{"queue/a", "queue/b"} {
+		if err := dropKey(s, key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.wait(1)
+	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrRestarted) {
+		t.Fatalf("the pass of before: got %v, want ErrRestarted", err)
+	}
+	next := d.waits(s, "shop", Login, false)
+	if s.refused("restarted", true) < 2 {
+		t.Error("the pass was not refused at the door")
+	}
+	if err := s.Spend(t.Context(), "shop", next, attempt()); err != nil {
+		t.Errorf("the ticket's next: got %v, want it spent", err)
+	}
+	var p lobby.Pass
+	if err := p.Unmarshal(next); err != nil || p.Number != first.Number {
+		t.Errorf("got number %d, want %d", p.Number, first.Number)
+	}
+	w := httptest.NewRecorder()
+	s.Renew(w, "shop")
+	d.keep(w)
+	if _, there := d.cookies["__Host-sinho-t-main"]; !there || len(d.cookies) != 1 {
+		t.Errorf("got %v, want the ticket alone", d.cookies)
+	}
+}
+
+// A room that was open and gets an opening calls nobody before it.
+func TestAnOpeningOfARoomThatWasOpenCallsNobodyBefore(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
 	s.crowd("shop", 40)
-	first := waiting.seat(s, "shop")
-	st.gone.Store(true)
-	s.wait(30)
-	if pass := in.waits(s, "shop", Login, false); pass == nil {
-		t.Error("who has a pass got none")
+	set := auto("main")
+	set.Opens = s.time().Add(10 * time.Second)
+	if err := s.Use([]Setting{set}); err != nil {
+		t.Fatal(err)
 	}
-	if again := waiting.seat(s, "shop"); again.Called || again.Number != first.Number || again.Frame == "" {
-		t.Errorf("who waits: got number %d, called %v, want %d not called", again.Number, again.Called, first.Number)
+	s.wait(1)
+	before := s.line().latest.Load().Main.Serving
+	s.wait(8)
+	if now := s.line().latest.Load().Main.Serving; now != before {
+		t.Errorf("%d were called before the opening", now-before)
 	}
-	if _, _, err := newDevice().enter(s, "shop", Login); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("who comes: got %v, want ErrUnavailable", err)
+	s.wait(5)
+	if now := s.line().latest.Load().Main.Serving; now <= before || strings.Count(s.log.String(), "new round") != 1 {
+		t.Errorf("%d called after the opening; the log says:\n%s", now-before, s.log)
 	}
-	if _, err := s.Seat(httptest.NewRecorder(), newDevice().request("/queue"), "shop", [16]byte{9}); !errors.Is(err, store.ErrUnavailable) {
-		t.Errorf("who comes to the room: got %v, want ErrUnavailable", err)
-	}
-	if !s.Insights()[0].Away {
-		t.Error("it is not said to be away")
-	}
-	st.gone.Store(false)
-	s.wait(6)
-	if again := waiting.seat(s, "shop"); !again.Called || s.Insights()[0].Away {
-		t.Errorf("back: got called %v, away %v", again.Called, s.Insights()[0].Away)
-	}
-	if n := strings.Count(s.log.String(), "level="); n != 2 {
-		t.Errorf("the log has %d lines, want away and back:\n%s", n, s.log)
-	}
-}
-
-// deaf is a store that answers when whoever asks has given up.
-type deaf struct{ store.Store }
-
-func (deaf) Apply(ctx context.Context, _ store.Shard, _ store.Attempt, _ bool, _ ...store.Op) (store.Outcome, error) {
-	<-ctx.Done()
-	return store.Outcome{}, store.ErrUnavailable
-}
-
-func (deaf) ReadAll(ctx context.Context, _ store.Shard, _ ...string) ([][]byte, error) {
-	<-ctx.Done()
-	return nil, store.ErrUnavailable
-}
-
-func TestAStoreThatDoesNotAnswerHoldsUpNoSecond(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := scenes(t, deaf{}, 1, auto("a", "a"), auto("b", "b"), auto("c"))[0]
-		began := time.Now()
-		s.tick(t.Context())
-		if took := time.Since(began); took >= time.Second {
-			t.Errorf("a second took %v, want less", took)
-		}
-		began = time.Now()
-		if _, _, err := newDevice().enter(s, "a", Login); !errors.Is(err, store.ErrUnavailable) || time.Since(began) >= time.Second {
-			t.Errorf("got %v after %v, want ErrUnavailable within a second", err, time.Since(began))
-		}
-	})
-}
-
-func TestAStoreThatIsAwayFromTheBeginning(t *testing.T) {
-	st := &away{Store: onBbolt(t)}
-	st.gone.Store(true)
-	s := scenes(t, st, 1, auto("main"))[0]
-	for range 3 {
-		if wait, _, err := newDevice().enter(s, "shop", Look); !wait || !errors.Is(err, store.ErrUnavailable) {
-			t.Errorf("got wait %v, %v, want ErrUnavailable", wait, err)
-		}
-	}
-	st.gone.Store(false)
-	s.clock.Add(int64(time.Second))
-	newDevice().waits(s, "shop", Look, true) // nobody is called before the first step
-	s.wait(2)
-	newDevice().waits(s, "shop", Look, false)
 }
 
 // Who is called and does not come has the late lane, once, and not the end.

@@ -25,21 +25,16 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 		return Seat{}, ErrNoRoom
 	}
 	v := h.visit(w, r, c, st, browser)
-	if p := v.pass; v.ticket == nil && p != nil { // the ticket's cookie is gone: its pass is as good
-		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
-	} else if err := v.take(); err != nil {
+	if err := v.sit(); err != nil {
 		return Seat{}, err
 	}
 	s := Seat{
-		Room: st.set, Number: v.ticket.Number, Now: v.now, Proof: st.line.proof,
-		MayBe: st.set.mayBe(v.now), Spread: v.spread(),
+		Room: st.set, Number: v.ticket.Number, Late: v.ticket.Late, Now: v.now, Proof: st.line.proof,
+		MayBe: st.set.mayBe(v.now), Called: v.pass != nil, Spread: v.spread(),
 	}
 	if st.set.before(v.now) {
 		s.Opens = st.set.Opens
-	} else if err := v.call(); err != nil {
-		return Seat{}, err
 	}
-	s.Called, s.Late = v.pass != nil, v.ticket.Late
 	if err := v.view(&s); err != nil {
 		return Seat{}, err
 	}
@@ -50,15 +45,21 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 	return s, nil
 }
 
-// call gives the pass if the ticket is called, or lets the one there is live longer.
-func (v *visit) call() error {
-	if v.pass != nil {
+// sit gives a browser its ticket, and what the ticket is good for.
+func (v *visit) sit() error {
+	switch p := v.pass; {
+	case p != nil && v.ticket == nil: // the ticket's cookie is gone: its pass is as good
+		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
 		return v.extend()
+	case p != nil:
+		return v.extend()
+	case v.set.before(v.now):
+		return v.take()
 	}
 	if err := v.look(v.r.Context()); err != nil {
 		return err
 	}
-	_, err := v.admit()
+	_, err := v.admitted()
 	return err
 }
 

@@ -144,6 +144,7 @@ evidence-lights: ## how soon lights follow a fault, and how often they turn with
 	@mkdir -p docs/evidence
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 60m -v -run TestLightsFollowFaults ./signal
 
-screens: ## the README's screenshots
+screens: ## the screenshots of the documentation
 	@mkdir -p docs/screens
 	SINHO_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 5m -run TestScreens ./e2e
+	SINHO_SCREENS=$(CURDIR)/docs/screens $(GO) test -count=1 -timeout 5m -run 'TestTheWaitingRoomFitsAPhone/^(before|waiting)_ko$$' ./web

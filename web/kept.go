@@ -38,6 +38,25 @@ const (
 	holeLeftMS
 	holeRoutes
 	holeHeld
+	// Of the waiting room alone.
+	holeFrame
+	holeNumberAt
+	holeLateAt
+	holePlaceAt
+	holeNow
+	holeOpens
+	holeSpread
+	holeReload
+	holeNumber
+	holePlace
+	holeAhead
+	holeCalled
+	holePercent
+	holeWaitKO
+	holeWaitEN
+	holeMovedKO
+	holeMovedEN
+	holeVerify
 	holes
 )
 

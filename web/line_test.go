@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -193,5 +194,41 @@ func TestAFrameThatIsNoneIsDropped(t *testing.T) {
 		if f != nil {
 			t.Errorf("%d: got %v, want nothing", i, f)
 		}
+	}
+}
+
+// TestTheWaitingRoomsScriptHasItsWords finds every key that is written out in it.
+func TestTheWaitingRoomsScriptHasItsWords(t *testing.T) {
+	w, err := New(Config{Flow: (&fake{}).flow()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var known map[string]string
+	if err := json.Unmarshal([]byte(w.calls["ko"]), &known); err != nil {
+		t.Fatal(err)
+	}
+	keys := []string{"sound.on", "notify.on", "vibrate.on", "cannot", "offline", "online", "late.is", "closed.is", "drawing.is", "going.is", "going.agree"}
+	for _, state := range []string{queueBefore, queueDrawing, queueWaiting, queueCalled, queueLate, queueClosed, queueGoing} {
+		keys = append(keys, state, state+".beside")
+	}
+	for _, file := range []string{"queue.js", "calls.js"} {
+		raw, err := files.ReadFile("static/" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`say\("([a-z.]+)"`).FindAllStringSubmatch(string(raw), -1) {
+			keys = append(keys, m[1])
+		}
+		for _, m := range regexp.MustCompile(`both2?\("[a-z-]+", "([a-z.]+)"`).FindAllStringSubmatch(string(raw), -1) {
+			keys = append(keys, m[1], m[1]+".beside")
+		}
+	}
+	for _, key := range keys {
+		if known[key] == "" {
+			t.Errorf("got nothing to say for %q", key)
+		}
+	}
+	if len(keys) < 40 {
+		t.Errorf("got %d keys, want all", len(keys))
 	}
 }

@@ -37,19 +37,19 @@ const awayReload = 10 * time.Second
 // queueView is the waiting room's page.
 type queueView struct {
 	page
-	Queue  broker.Queueing
-	Login  broker.Login // as the parts shared with the chooser call it
-	Site   providers.Text
-	Room   providers.Text // its title, empty for none
-	Name   string         // of the room, "" while it is not known
-	State  string
-	Rota   *providers.Text
-	Self   string // this page anew
-	Reload int    // seconds
+	Login    broker.Login
+	Verified bool
+	Site     providers.Text
+	Room     providers.Text // its title, empty for none
+	Name     string         // of the room, "" while it is not known
+	State    string
+	Rota     *providers.Text
+	Self     string // this page anew
+	Reload   string // seconds
 
 	Number, Place, Ahead, Called string // as people count, with commas
 	Wait, Moved                  providers.Text
-	Percent                      int
+	Percent                      string
 	Standing                     bool
 	InLate                       bool
 
@@ -59,18 +59,17 @@ type queueView struct {
 	Verify string // the command line that checks it, once there is a seed
 	Early  bool
 
-	Going bool // a session is enough, and the opening has come
-	Cards []card
-	At    string // when the lights were so
-	Held  heldView
+	Going    bool // a session is enough, and the opening has come
+	Cards    []card
+	At       string // when the lights were so
+	Held     heldView
+	Slot     string // stands for the cards in a kept frame
+	HeldSlot string // and for Held
 
 	// For the script: numbers from 0, milliseconds of the server.
-	Seat    hall.Seat
-	PlaceAt string // "" for none yet
-	NowMS   int64
-	OpensMS int64
-	Spread  int64
-	Script  string
+	NumberAt, LateAt, PlaceAt string // PlaceAt is "" for none yet
+	NowMS, OpensMS, Spread    string
+	Frame, Script             string
 }
 
 // queue answers GET /queue: the waiting room, to people and (Accept:
@@ -154,47 +153,51 @@ func mayVerify(q broker.Queueing, s hall.Seat, away bool) bool {
 func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queueing, s hall.Seat, away bool) {
 	state := stateOf(s, away)
 	v := queueView{
-		page: web.page(w, r, q.Locale), Queue: q, Login: q.Login, Site: siteName(q.Site), State: state, Seat: s,
+		page: web.page(w, r, q.Locale), Login: q.Login, Verified: q.Verified, Site: siteName(q.Site), State: state,
 		Room: providers.Text{KO: s.Room.Title[0], EN: s.Room.Title[1]}, Name: s.Room.Name, Rota: web.rotaLine(q.Today),
-		Self: broker.QueueURL(q.Sealed), Reload: reloadIn(s, away), Proof: s.Proof, Early: mayVerify(q, s, away),
-		Going: going(q, state), Number: commas(s.Number + 1), NowMS: s.Now.UnixMilli(), Spread: s.Spread.Milliseconds(),
+		Self: broker.QueueURL(q.Sealed), Reload: strconv.Itoa(reloadIn(s, away)), Proof: s.Proof, Early: mayVerify(q, s, away),
+		Going: going(q, state), Number: commas(s.Number + 1), NowMS: milli(s.Now.UnixMilli()), Spread: milli(s.Spread.Milliseconds()),
+		NumberAt: strconv.FormatUint(s.Number, 10), LateAt: strconv.FormatUint(s.Late, 10), Frame: s.Frame, OpensMS: "0",
 	}
 	v.Switch = "/queue?" + url.Values{"r": {q.Sealed}, "lang": {v.Other}}.Encode()
 	if v.Going {
 		v.State = queueGoing
 	}
 	v.Title, _ = v.T("queue." + v.State)
-	v.line(web)
+	v.line(web, s)
 	if !s.Opens.IsZero() {
 		at := moment(s.Opens.In(korea), true)
 		v.Opens = providers.Text{KO: at.KO, EN: web.in("en", "rota.korean", "t", at)}
-		v.Left, v.OpensMS = v.countdown(s.Opens.Sub(s.Now)), s.Opens.UnixMilli()
+		v.Left, v.OpensMS = v.countdown(s.Opens.Sub(s.Now)), milli(s.Opens.UnixMilli())
 	}
 	if f, ok := frameOf(s.Frame); ok && f.Seed != "" {
 		v.Verify = fmt.Sprintf("sinho lobby verify --commitment %s --seed %s --count %d --number %d", f.Proof, f.Seed, f.Crowd, s.Number)
 	}
 	web.ready(&v, r)
-	v.Script = v.queueWords()
+	v.Script = web.calls[v.Lang]
 	allowForms(w.Header(), q.Login)
 	status := http.StatusOK
 	if away {
 		status = http.StatusServiceUnavailable
-		w.Header().Set("Retry-After", strconv.Itoa(v.Reload))
+		w.Header().Set("Retry-After", v.Reload)
 	}
-	web.render(w, "queue", status, v)
+	if !web.showKeptQueue(w, status, &v) {
+		web.render(w, "queue", status, v)
+	}
 }
 
+func milli(ms int64) string { return strconv.FormatInt(ms, 10) }
+
 // line is the place in the line, and how it moves.
-func (v *queueView) line(web *Web) {
-	s := v.Seat
+func (v *queueView) line(web *Web, s hall.Seat) {
 	if !s.View.Drawn {
 		return
 	}
-	at, place := v.called()
+	at, place := called(s)
 	v.PlaceAt = strconv.FormatUint(s.View.Place, 10)
 	v.InLate = s.Late > 0
 	v.Place, v.Ahead, v.Called = commas(place+1), commas(s.View.Ahead), commas(at)
-	v.Percent = int(100 * min(at, place) / (place + 1)) //nolint:gosec // below 100
+	v.Percent = strconv.FormatUint(100*min(at, place)/(place+1), 10)
 	v.Standing = !s.View.Known
 	if s.View.Known {
 		v.Wait = web.about(s.View.P50, s.View.P90)
@@ -205,14 +208,14 @@ func (v *queueView) line(web *Web) {
 }
 
 // called is how far the lane has been called, and the place in it.
-func (v *queueView) called() (at, place uint64) {
-	f, _ := frameOf(v.Seat.Frame)
-	if v.Seat.Late > 0 {
-		return f.Late, v.Seat.Late - 1
+func called(s hall.Seat) (at, place uint64) {
+	f, _ := frameOf(s.Frame)
+	if s.Late > 0 {
+		return f.Late, s.Late - 1
 	}
 	step := min(f.Step, f.Serving) // evenly within its second
-	since := min(max(v.Seat.Now.Sub(time.Unix(f.Second, 0)).Seconds(), 0), 1)
-	return f.Serving - step + uint64(float64(step)*since), v.Seat.View.Place
+	since := min(max(s.Now.Sub(time.Unix(f.Second, 0)).Seconds(), 0), 1)
+	return f.Serving - step + uint64(float64(step)*since), s.View.Place
 }
 
 // ready is what can be done meanwhile: the routes as the chooser shows them, of

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 
 	"sinho/broker"
@@ -218,6 +219,96 @@ func TestTheWaitingRoomGoesOnByItself(t *testing.T) {
 			}
 		})
 	})
+}
+
+// TestTheWaitingRoomInRoughWeather has no sockets, no SHA-256, a store that is away
+// and long waits.
+func TestTheWaitingRoomInRoughWeather(t *testing.T) {
+	s, base := newQueueStage(t)
+	p, _ := newPhone(t)
+	// A long wait of the page's is a short one here, and its clock can be put on.
+	p.before(watched + `{
+		const timer = setTimeout.bind(window), clock = performance.now.bind(performance);
+		const quick = location.search === "?r=quick";
+		window.on = 0;
+		window.setTimeout = (f, ms, ...more) => timer(f, ms < 600000 ? Math.min(ms, 3000) : quick ? 200 : ms, ...more);
+		performance.now = () => clock() + on;
+	}`)
+
+	t.Run("frames are polled where no connection can be had", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		s.set(func(s *queueStage) { s.deaf = true; open(100)(&s.frame) })
+		p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+		s.push(open(900))
+		p.until(fmt.Sprintf(textOf, "ahead") + ` === "앞에 기다리는 사람 ` + commas(placeOf(777)-900) + `명"`)
+		s.set(func(s *queueStage) { s.deaf = false })
+	})
+
+	t.Run("the request is renewed, in the address and in the forms", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		p.do("open", chromedp.Navigate(base+"/queue?r=quick"))
+		p.until(`location.search.startsWith("?r=fresh-") && location.search.slice(3) === document.querySelector("#held input[name=r]").value && document.querySelector("a.switch").href.includes("r=fresh-") && document.querySelector("a.switch").href.endsWith("&lang=en")`)
+	})
+
+	t.Run("the server is asked where the browser cannot hash", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		s.set(func(s *queueStage) {
+			s.frame = lobby.Frame{Version: 1, Room: "vaccine", Second: s.frame.Second + 1, Proof: s.seat.Proof, Show: 1000, Opens: s.frame.Second + 600}
+			s.joins = make(chan struct{}, 1000)
+		})
+		p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+		s.joined(t)
+		js[bool](p, `Object.defineProperty(crypto, "subtle", { value: undefined }), true`)
+		s.push(open(0))
+		p.until(fmt.Sprintf(textOf, "place") + ` === "` + commas(placeOf(777)+1) + `번째"`)
+	})
+
+	t.Run("a store that is away is waited for", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		s.set(func(s *queueStage) { s.away = true })
+		p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+		p.until(fmt.Sprintf(isShown, "lost") + ` && document.querySelector("#head").textContent === "자리를 확인하지 못하고 있어요"`)
+		s.set(func(s *queueStage) { s.away = false })
+		p.until(fmt.Sprintf(isShown, "wait"))
+	})
+
+	t.Run("whoever does not come within a minute is taken in all the same", func(t *testing.T) {
+		p := phone{t, p.ctx}
+		js[bool](p, `document.querySelector("#vibrate").click(), document.querySelector("#sound").click(), true`)
+		p.until(`beeps === 3`)
+		js[bool](p, `Object.defineProperty(document, "hidden", { configurable: true, get: () => true }), true`)
+		s.set(func(s *queueStage) { s.seat.Called = true })
+		s.push(open(placeOf(777) + 1))
+		p.until(`beeps === 6`)
+		if got := js[string](p, `location.pathname`); got != "/queue" {
+			t.Errorf("got to %s before the minute was over", got)
+		}
+		js[bool](p, `window.on = 61000, true`)
+		p.until(`location.pathname === "/login"`)
+	})
+}
+
+// TestTheWaitingRoomSoundsInARealBrowser presses the button as a person does, and
+// looks at the page by night.
+func TestTheWaitingRoomSoundsInARealBrowser(t *testing.T) {
+	s, base := newQueueStage(t)
+	p, complaints := newPhone(t)
+	p.do("widen", chromedp.EmulateViewport(412, 915))
+	night := emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}}}
+	if _, err := chromedp.Call(p.ctx, emulation.SetEmulatedMedia, night); err != nil {
+		t.Fatal(err)
+	}
+	s.set(func(s *queueStage) { open(placeOf(777) / 3)(&s.frame) })
+	p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+	p.until(fmt.Sprintf(isShown, "wait"))
+	p.do("press", chromedp.Click("#sound"))
+	p.until(`document.querySelector("#sound").getAttribute("aria-pressed") === "true" && document.querySelector("#calls-say").textContent === "차례가 되면 방금 그 소리가 나요."`)
+	js[bool](p, `document.querySelector("#shuffle").open = true`)
+	p.fits(412)
+	p.picture("queue-night-ko")
+	for _, c := range complaints() {
+		t.Errorf("the browser complains: %s", c)
+	}
 }
 
 // TestTheWaitingRoomFitsAPhone walks through the states in both languages; with

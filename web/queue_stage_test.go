@@ -19,6 +19,7 @@ import (
 	"sinho/lobby"
 	"sinho/lobby/hall"
 	"sinho/signal"
+	"sinho/store"
 )
 
 // queueStage is a waiting room whose frames and seat a test changes. Its clock is
@@ -30,6 +31,8 @@ type queueStage struct {
 	queue   broker.Queueing   // guarded by mu
 	sockets []*websocket.Conn // guarded by mu
 	cut     bool              // guarded by mu: nothing is answered
+	deaf    bool              // guarded by mu: no socket is taken
+	away    bool              // guarded by mu: nobody is told their place
 	asked   int               // guarded by mu: for a seat, by the script
 	posted  []string          // guarded by mu
 
@@ -71,6 +74,9 @@ func (s *queueStage) wire(f lobby.Frame) string {
 func (s *queueStage) take(http.ResponseWriter, *http.Request, broker.Entrance) (hall.Seat, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.away {
+		return hall.Seat{}, store.ErrUnavailable
+	}
 	out := s.seat
 	out.Frame, out.Now = s.wire(s.frame), time.Unix(s.frame.Second, 0)
 	if s.frame.Opens != 0 {
@@ -113,6 +119,13 @@ func (s *queueStage) serve(pages http.Handler) http.Handler {
 		mux.HandleFunc(path, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "", http.StatusServiceUnavailable) })
 	}
 	mux.HandleFunc("/rooms/vaccine/ws", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		deaf := s.deaf
+		s.mu.Unlock()
+		if deaf {
+			http.Error(w, "full", http.StatusServiceUnavailable)
+			return
+		}
 		up := websocket.Upgrader{}
 		c, err := up.Upgrade(w, r, nil)
 		if err != nil {

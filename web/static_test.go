@@ -66,6 +66,9 @@ func TestEveryColourCanBeReadByDayAndByNight(t *testing.T) {
 		{"grey", "grey-tint", 4.5},
 		{"grey", "paper", 4.5},
 		{"yellow", "paper", 4.5},
+		{"yellow", "card", 4.5},
+		{"accent", "grey-tint", 3},
+		{"edge", "paper", 3},
 		{"edge", "card", 3},
 	}
 	for scheme, text := range map[string]string{"day": day, "night": night} {

@@ -90,6 +90,7 @@ type Web struct {
 	assets map[string]asset
 	script []byte // lights.js
 	kept   *kept
+	calls  map[string]string // what the waiting room's script says, by language
 }
 
 // New parses the templates and reports the first thing missing.
@@ -117,6 +118,10 @@ func New(cfg Config) (*Web, error) {
 		return nil, fmt.Errorf("new web: %w", err)
 	}
 	w := &Web{cfg: cfg, words: dictionary(), pages: map[string]*template.Template{}, assets: assets, kept: newKept()}
+	w.calls = map[string]string{}
+	for lang, other := range map[string]string{"ko": "en", "en": "ko"} {
+		w.calls[lang] = page{words: w.words, Lang: lang, Other: other}.queueWords()
+	}
 	if w.script, err = lightsScript(w.words); err != nil {
 		return nil, fmt.Errorf("new web: %w", err)
 	}

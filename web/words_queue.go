@@ -5,8 +5,7 @@ import (
 	"strings"
 )
 
-// queueWords are the sentences of the waiting room. Those of queue.js are said by
-// the page's script.
+// queueWords are the sentences of the waiting room.
 func queueWords() words {
 	return words{
 		// What the page is, by its state.
@@ -63,7 +62,7 @@ func queueWords() words {
 		"queue.vibrate":           {KO: "진동", EN: "Vibration"},
 		"queue.sound.on":          {KO: "차례가 되면 방금 그 소리가 나요.", EN: "You will hear that sound when it is your turn."},
 		"queue.notify.on":         {KO: "차례가 되면 알림을 보내 드려요.", EN: "You will be notified when it is your turn."},
-		"queue.notify.no":         {KO: "이 브라우저에서는 알림을 보낼 수 없어요.", EN: "This browser lets us send no notification."},
+		"queue.cannot":            {KO: "이 브라우저에서는 할 수 없어요.", EN: "This browser cannot do that."},
 		"queue.vibrate.on":        {KO: "차례가 되면 휴대폰이 떨려요.", EN: "Your phone will vibrate when it is your turn."},
 		"queue.off":               {KO: "껐어요.", EN: "Switched off."},
 		"queue.ready":             {KO: "기다리는 동안 준비해 주세요", EN: "Meanwhile, get ready"},
@@ -87,14 +86,25 @@ func queueWords() words {
 	}
 }
 
-// queueWords is what the waiting room's script says, as JSON, with the other
-// language's beside where the page shows both.
+// scriptSays are the keys that the waiting room's script says, without "queue.";
+// scriptBeside are those it says in the other language too.
+var (
+	scriptSays = strings.Fields(`called.title days say.ahead say.opens say.minutes say.under.minutes
+		late.is closed.is drawing.is going.is going.agree moved ago.now ago.s ago.m ago.h so.far shuffle.check online
+		sound.on notify notify.on vibrate.on cannot off`)
+	scriptBeside = strings.Fields(`before_opening drawing waiting called late closed going called.wait
+		nth ahead soon min min.range hours hours.range offline`)
+)
+
+// queueWords is what the waiting room's script says, as JSON.
 func (p page) queueWords() string {
 	out := map[string]string{}
-	for key := range queueWords() {
-		name := strings.TrimPrefix(key, "queue.")
-		out[name], _ = p.T(key)
-		out[name+".beside"], _ = p.O(key)
+	for _, key := range scriptSays {
+		out[key], _ = p.T("queue." + key)
+	}
+	for _, key := range scriptBeside {
+		out[key], _ = p.T("queue." + key)
+		out[key+".beside"], _ = p.O("queue." + key)
 	}
 	out["choose.working"], _ = p.T("choose.working")
 	b, err := json.Marshal(out)

@@ -33,7 +33,7 @@
       b.hidden = false;
       b.addEventListener("click", function () {
         if (on[id]) { set(b, id, false, say("off")); return; }
-        start(function (ok) { set(b, id, ok, say(ok ? id + ".on" : id + ".no")); });
+        start(function (ok) { set(b, id, ok, say(ok ? id + ".on" : "cannot")); });
       });
     }
     function set(b, id, is, text) {

@@ -40,12 +40,14 @@ func kindOf(r *http.Request) shed.Kind {
 		return shed.Kind{Class: shed.UnderWay}
 	case "login":
 		switch {
+		case r.Method != http.MethodPost && holds(r, "p-"):
+			return shed.Kind{Class: shed.UnderWay} // a turn that was waited for
 		case r.Method != http.MethodPost:
 			return shed.Kind{Class: shed.Beginning}
 		case rest == "decline":
 			return shed.Kind{Class: shed.UnderWay}
 		}
-		return shed.Kind{Class: shed.Departing}
+		return shed.Kind{Class: shed.Departing} // with a pass too: callbacks must have room when they are back
 	case "authorize":
 		return shed.Kind{Class: shed.Beginning, Foreign: true}
 	case "par":
@@ -55,7 +57,10 @@ func kindOf(r *http.Request) shed.Kind {
 	case "static", "embed", "signal", "signal.jws", "jwks", ".well-known", "rooms":
 		return shed.Kind{Class: shed.Open} // the same bytes for all, and sockets, which have a bound of their own
 	case "queue":
-		if hasTicket(r) { // a turn that has come is a login; who has no number yet waits behind all
+		switch { // who has no number yet waits behind all
+		case holds(r, "p-"):
+			return shed.Kind{Class: shed.UnderWay}
+		case holds(r, "t-"):
 			return shed.Kind{Class: shed.Beginning}
 		}
 	}
@@ -140,10 +145,10 @@ func (f *gateFigures) Collect(to chan<- prometheus.Metric) {
 	}
 }
 
-// hasTicket reports whether a request brings a waiting room's ticket along, good or
-// not: a made-up one gains what any stranger has at /authorize.
-func hasTicket(r *http.Request) bool {
+// holds reports whether a request brings a waiting room's ticket (t-) or pass (p-)
+// along, good or not: a made-up one gets a stranger no further than to be judged.
+func holds(r *http.Request, paper string) bool {
 	return slices.ContainsFunc(r.Cookies(), func(c *http.Cookie) bool {
-		return strings.HasPrefix(strings.TrimPrefix(c.Name, "__Host-"), "sinho-t-")
+		return strings.HasPrefix(strings.TrimPrefix(c.Name, "__Host-"), "sinho-"+paper)
 	})
 }

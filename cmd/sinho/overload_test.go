@@ -60,10 +60,22 @@ func TestEveryEndpointHasItsPlaceUnderOverload(t *testing.T) {
 			t.Errorf("%s: got class %s, want %s", path, got, want)
 		}
 	}
-	waits := httptest.NewRequest(http.MethodGet, "/queue", nil)
-	waits.AddCookie(&http.Cookie{Name: "__Host-sinho-t-vaccine", Value: "sealed"})
-	if got := kindOf(waits).Class; got != shed.Beginning {
-		t.Errorf("/queue with a ticket: got class %s, want %s", got, shed.Beginning)
+	for _, held := range []struct {
+		cookie, method, path string
+		want                 shed.Class
+	}{
+		{"__Host-sinho-t-vaccine", http.MethodGet, "/queue", shed.Beginning},
+		{"__Host-sinho-p-vaccine", http.MethodGet, "/queue", shed.UnderWay},
+		{"sinho-p-vaccine", http.MethodGet, "/login", shed.UnderWay},
+		{"__Host-sinho-t-vaccine", http.MethodGet, "/login", shed.Beginning},
+		{"__Host-sinho-p-vaccine", http.MethodPost, "/login/kakao", shed.Departing},
+		{"__Host-sinho-p-vaccine", http.MethodGet, "/authorize", shed.Beginning},
+	} {
+		r := httptest.NewRequest(held.method, held.path, nil)
+		r.AddCookie(&http.Cookie{Name: held.cookie, Value: "sealed"})
+		if got := kindOf(r).Class; got != held.want {
+			t.Errorf("%s %s with %s: got class %s, want %s", held.method, held.path, held.cookie, got, held.want)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type answer struct {
 	queued  bool      // or it is back at the waiting room
 	pass    error     // for its pass was not good; nil: it has not opened
 	charged bool      // it is at the chooser, and its pass may be spent for nothing
+	who     [8]byte   // who has logged in, as this browser knows them; zero: nobody
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
@@ -69,6 +70,15 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 		b.entered(w, j.Request.Client, j.Pass)
 	case a.pass != nil:
 		b.hooks.Doors.Refused(w, j.Request.Client, a.pass)
+	}
+	if a.who != ([8]byte{}) {
+		seen, err := b.meeting(&j.Request, a.who)
+		if err != nil {
+			return Step{}, err
+		}
+		if seen != nil {
+			http.SetCookie(w, seen)
+		}
 	}
 	if a.session != "" {
 		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))

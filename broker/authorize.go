@@ -35,9 +35,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 	notice := Notice{}
 	s, have := b.session(r)
 	usable := have && b.usable(s, q) && b.fits(s, q)
-	if usable && c.OneDevice != "" && q.Browser == (id{}) {
+	if usable && (c.OneDevice != "" || c.PeoplePerDevice > 0) && q.Browser == (id{}) {
 		q.Browser = b.bindBrowser(w, r) // the device, which must outlive its lock
 	}
+	q.People = b.people(r, q.Browser)
 	inRoom := false
 	if usable && s.continued(c.ID) && !q.Prompt.has(promptConsent|promptSelect) {
 		if q.Browser == (id{}) && b.hooks.Doors != nil {
@@ -67,6 +68,10 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			usable = false
 		case errors.Is(err, errOtherPerson), errors.Is(err, errDemand):
 			usable = false
+		case errors.Is(err, errCrowd) && q.Prompt.has(promptNone):
+			return &siteError{q: q, code: "access_denied", desc: "too many people have logged in with this browser"}
+		case errors.Is(err, errCrowd):
+			usable, notice.Code = false, NoticePeople
 		case errors.Is(err, errBirthdate):
 			usable, notice = false, Notice{Code: NoticeBirthdate, From: s.Provider}
 		case errors.As(err, &turn):

@@ -80,6 +80,7 @@ type Broker struct {
 	metadata  []byte
 	marked    map[[markSize]byte]client.Client // by mark, for lists
 	entry     int                              // bytes of a list's entry
+	counting  bool                             // a client bounds the people of a browser
 	locks     []string                         // keys of a person's locks, sorted
 
 	answers *recall[id, answer]
@@ -92,7 +93,7 @@ type Broker struct {
 
 // boxes are the purposes this package seals for; none opens another's.
 type boxes struct {
-	request, posted, callback, pushed, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit, refusal *seal.Box
+	request, posted, callback, pushed, state, journey, code, codeRecord, access, claims, refresh, snapshot, session, person, logout, visit, refusal, people *seal.Box
 }
 
 var providerID = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
@@ -178,11 +179,12 @@ func New(cfg Config) (*Broker, error) {
 		request: r.Box("request"), posted: r.Box("posted"), callback: r.Box("callback"), pushed: r.Box("pushed"), state: r.Box("state"),
 		journey: r.Box("journey"), code: r.Box("code"), codeRecord: r.Box("code record"), access: r.Box("access"),
 		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
-		visit: r.Box("visit"), refusal: r.Box("refusal"),
+		visit: r.Box("visit"), refusal: r.Box("refusal"), people: r.Box("people"),
 	}
 	b.marked = map[[markSize]byte]client.Client{}
 	for c := range cfg.Clients.All() {
 		b.marked[[markSize]byte(mark(c.ID))] = c
+		b.counting = b.counting || c.PeoplePerDevice > 0
 		if key := gripKey(c); c.OneDevice != "" && !slices.Contains(b.locks, key) {
 			b.locks = append(b.locks, key)
 		}

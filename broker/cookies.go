@@ -13,10 +13,12 @@ import (
 //	b      binds a request to a browser; a random name for the browser and no more
 //	s      the session, sealed
 //	j-…    one journey, sealed
+//	u      who has logged in with this browser, sealed, where a client counts them
 const (
 	cookieBrowser = "b"
 	cookieSession = "s"
 	cookieJourney = "j-"
+	cookiePeople  = "u"
 )
 
 // cookieName: a __Host- cookie can be set by this very host over TLS only. On

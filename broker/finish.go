@@ -218,6 +218,10 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		b.log(ctx, level(nil), "login refused", j.Request.Ref, cmp.Or(a.notice, "turn"), nil)
 		return a, true, nil
 	}
+	if b.crowded(&j.Request, c, login.person) {
+		b.log(ctx, level(nil), "login refused", j.Request.Ref, NoticePeople, nil)
+		return answer{notice: NoticePeople}, false, nil
+	}
 	a, err := b.complete(ctx, j, old, c, login)
 	var other *elsewhere
 	switch {
@@ -236,6 +240,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
 		return answer{notice: NoticeStore, charged: a.charged}, false, nil
 	}
+	a.who = b.who(&j.Request, login.person)
 	return a, true, nil
 }
 

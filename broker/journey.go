@@ -199,6 +199,7 @@ func (b *Broker) findJourney(r *http.Request, n id) (j journey, found bool) {
 	for _, c := range r.CookiesNamed(b.cookieName(journeyName(n))) {
 		plain, err := b.box.journey.Open(c.Value, b.now(), b.issuer)
 		if err == nil && j.unmarshal(plain) == nil && equal(j.ID[:], n[:]) {
+			j.Request.People = b.people(r, j.Request.Browser)
 			return j, true
 		}
 	}
@@ -233,7 +234,7 @@ func (b *Broker) keepJourney(w http.ResponseWriter, r *http.Request, add *http.C
 			}
 			have = append(have, k)
 			total += k.size
-		case c.Name == b.cookieName(cookieSession) || c.Name == b.cookieName(cookieBrowser):
+		case c.Name == b.cookieName(cookieSession), c.Name == b.cookieName(cookieBrowser), c.Name == b.cookieName(cookiePeople):
 			total += len(c.Name) + len(c.Value)
 		}
 	}

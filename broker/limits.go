@@ -25,6 +25,7 @@ const (
 	maxCookies       = 12 << 10
 	maxJourneys      = 4       // a browser
 	maxContinued     = 16      // sites a session remembers
+	maxMet           = 16      // people a browser remembers to have logged in
 	maxVisits        = 32      // sites, of one session each, a person's list has
 	maxStrikes       = 5       // a list that changes meanwhile is changed anew
 	maxFrames        = 12      // sites told in the browser at one log-out

@@ -42,6 +42,7 @@ type request struct {
 	Held        time.Time // what they were told of another device's lock: its end
 	Early       bool      // to log in ahead of the opening of a waiting room
 	Paid        id        // the journey whose pass may have been spent for nothing, zero for none
+	People      []met     // who has logged in with the browser; comes with each request, not sealed here
 }
 
 // maxAgeMost is the longest max_age there is.
@@ -253,6 +254,7 @@ func (b *Broker) openRequest(r *http.Request, sealed string) (request, client.Cl
 	case !have || !equal(hash[:], q.Browser[:]):
 		return q, c, b.fault(http.StatusBadRequest, ProblemOtherBrowser, nil).about(&q, &site)
 	}
+	q.People = b.people(r, q.Browser)
 	return q, c, nil
 }
 

@@ -292,6 +292,9 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if q.refuses(l, b.subject(c, l.person)) != "" {
 		return Step{}, errOtherPerson
 	}
+	if b.crowded(q, c, l.person) {
+		return Step{}, errCrowd
+	}
 	o := &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed, pass: pass}
 	if err := b.turn(q, c, &l.who); err != nil {
 		if _, is := errors.AsType[*notTurn](err); is && q.Prompt.has(promptNone) {
@@ -357,6 +360,8 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 			return step, nil
 		}
 		return Step{}, b.internal(&q, c, err)
+	case errors.Is(err, errCrowd):
+		return back(NoticePeople)
 	case errors.Is(err, errBirthdate):
 		return Step{Redirect: ChooserURL(sealed, Notice{Code: NoticeBirthdate, From: s.Provider})}, nil
 	case errors.As(err, &turn):

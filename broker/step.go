@@ -76,6 +76,7 @@ const (
 	NoticeCrowd     = "crowd"     // too many pushes were asked for from this network
 	NoticeUnpushed  = "unpushed"  // the site takes no login that a push approves
 	NoticeBirthdate = "birthdate" // the provider vouches for no birthdate, and a rota needs one
+	NoticePeople    = "people"    // too many people have logged in with this browser
 	NoticeDevice    = "device"    // another device is in; a login here takes its place
 )
 

@@ -102,6 +102,13 @@ type Client struct {
 	// How long a device counts as in use after the last login, single sign-on or refresh
 	// there, 1m to 12h. Left out: 10m with refuse, 12h with end_older.
 	DeviceLock time.Duration `yaml:"device_lock"`
+	// How many different people may log in from one browser within people_window, 1 to
+	// 10, for who books for others in rows. Kept in a cookie: whoever clears cookies
+	// begins anew. Left out: any number.
+	PeoplePerDevice int `yaml:"people_per_device"`
+	// The time over which they are counted, 1h to 168h. Left out: 24h with
+	// people_per_device.
+	PeopleWindow time.Duration `yaml:"people_window"`
 	// Asks people before the site learns anything of them. For sites that are not
 	// your own.
 	Consent bool `yaml:"consent"`

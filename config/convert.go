@@ -33,7 +33,7 @@ func (c Client) client() client.Client {
 		AuthMethod: c.AuthMethod, Keys: keys, AssertionAudience: c.AssertionAudience,
 		RequirePKCE: c.RequirePKCE, RequirePAR: c.RequirePAR, RequireSignedRequest: c.RequireSignedRequest,
 		Refresh: c.Refresh, RefreshTTL: c.RefreshLifetime, SessionRule: c.Session, PushRule: c.Push, Rota: c.Rota,
-		OneDevice: c.OneDevice, DeviceGroup: c.DeviceGroup, DeviceLock: c.DeviceLock, Consent: c.Consent, TellProvider: c.TellProvider,
+		OneDevice: c.OneDevice, DeviceGroup: c.DeviceGroup, DeviceLock: c.DeviceLock, PeoplePerDevice: c.PeoplePerDevice, PeopleWindow: c.PeopleWindow, Consent: c.Consent, TellProvider: c.TellProvider,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelSession: c.BackchannelSession,
 		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelSession: c.FrontchannelSession,
 		Resources: c.Resources, Serves: c.Serves, PolicyURI: c.PolicyURI, TermsURI: c.TermsURI,

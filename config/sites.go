@@ -141,6 +141,8 @@ func clientAdvice(field string) string {
 		"rota":                   "write min_assurance: verified too, for it decides by a verified date of birth",
 		"one_device":             "write end_older or refuse beside min_assurance: verified, or remove it",
 		"device_group":           "write the same short name at each client of the group, such as booking, beside the same one_device and device_lock; or remove it",
+		"people_per_device":      "write 1 to 10, or remove it",
+		"people_window":          "write 1h to 168h beside people_per_device, or remove it",
 		"device_lock":            "write 1m to 12h beside one_device, or remove it",
 		"backchannel_logout_uri": logout, "frontchannel_logout_uri": logout,
 		"backchannel_logout_session_required":  "write backchannel_logout_uri too, or remove it",

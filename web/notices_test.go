@@ -17,9 +17,9 @@ func TestEveryNoticeSaysWhatHappenedAndWhatToDo(t *testing.T) {
 	codes := []string{
 		broker.NoticeCancelled, broker.NoticeFailed, broker.NoticeBusy, broker.NoticeAgain, broker.NoticeConsent, broker.NoticePolicy, broker.NoticeUnder14, broker.NoticeGuardian,
 		broker.NoticeSetup, broker.NoticeExpired, broker.NoticeClosed, broker.NoticeContact, broker.NoticeStore, broker.NoticeSession,
-		broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed, broker.NoticeBirthdate,
+		broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed, broker.NoticeBirthdate, broker.NoticePeople,
 	}
-	nameless := []string{broker.NoticeStore, broker.NoticeSession, broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed}
+	nameless := []string{broker.NoticeStore, broker.NoticeSession, broker.NoticeOften, broker.NoticeCrowd, broker.NoticeUnpushed, broker.NoticePeople}
 	seen := map[string]string{}
 	for _, code := range codes {
 		for _, lang := range []string{"ko", "en"} {

@@ -106,6 +106,13 @@ type Client struct {
 	// DeviceLock is how long a lock lasts after the last login, single sign-on or refresh: 1
 	// minute to 12 hours. Zero means 10 minutes with DeviceRefuse, else 12 hours.
 	DeviceLock time.Duration
+	// PeoplePerDevice is how many different people may log in from one browser within
+	// PeopleWindow, 1 to 10: advice for honest devices, since cookies can be cleared. 0:
+	// any number.
+	PeoplePerDevice int
+	// PeopleWindow is 1 hour to MostPeopleWindow. Zero means 24 hours with
+	// PeoplePerDevice.
+	PeopleWindow time.Duration
 	// Consent asks people before claims go out: for sites that are not the
 	// operator's own.
 	Consent bool

@@ -119,6 +119,7 @@ func (k *check) all() {
 	k.keys()
 	k.sessions()
 	k.devices()
+	k.people()
 	k.logout()
 	k.resources()
 	k.links()

@@ -135,6 +135,30 @@ func (k *check) sessions() {
 
 var groupName = regexp.MustCompile(`^[a-z0-9-]{1,32}$`)
 
+// MostPeopleWindow is the longest PeopleWindow.
+const MostPeopleWindow = 7 * 24 * time.Hour
+
+const (
+	mostPeople          = 10
+	defaultPeopleWindow = 24 * time.Hour
+)
+
+// people checks how many may log in from one browser.
+func (k *check) people() {
+	c := k.client
+	switch {
+	case c.PeoplePerDevice < 0 || c.PeoplePerDevice > mostPeople:
+		k.wrong("people_per_device", "%d is not within 0 and %d", c.PeoplePerDevice, mostPeople)
+	case c.PeoplePerDevice == 0 && c.PeopleWindow != 0:
+		k.wrong("people_window", "is set without people_per_device")
+	case c.PeoplePerDevice > 0 && c.PeopleWindow == 0:
+		c.PeopleWindow = defaultPeopleWindow
+	}
+	if c.PeopleWindow != 0 && (c.PeopleWindow < time.Hour || c.PeopleWindow > MostPeopleWindow) {
+		k.wrong("people_window", "%v is not within %v and %v", c.PeopleWindow, time.Hour, MostPeopleWindow)
+	}
+}
+
 // devices checks whether people are held to one device.
 func (k *check) devices() {
 	c := k.client

@@ -391,11 +391,3 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	b.entered(w, c.ID, entry.Pass)
 	return step, nil
 }
-
-// away makes every failure of the store that is no answer ErrUnavailable.
-func away(err error) error {
-	if errors.Is(err, store.ErrUnavailable) {
-		return err
-	}
-	return fmt.Errorf("%w: %w", store.ErrUnavailable, err)
-}

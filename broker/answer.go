@@ -24,7 +24,7 @@ type answer struct {
 	queued  bool      // or it is back at the waiting room
 	pass    error     // for its pass was not good; nil: it has not opened
 	charged bool      // it is at the chooser, and its pass may be spent for nothing
-	who     [8]byte   // who has logged in, as this browser knows them; zero: nobody
+	who     [8]byte   // who has got the code, as this browser knows them; zero: nobody
 	notice  string    // or why it is back at the chooser, "" for no reason
 }
 
@@ -71,14 +71,8 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 	case a.pass != nil:
 		b.hooks.Doors.Refused(w, j.Request.Client, a.pass)
 	}
-	if a.who != ([8]byte{}) {
-		seen, err := b.meeting(&j.Request, a.who)
-		if err != nil {
-			return Step{}, err
-		}
-		if seen != nil {
-			http.SetCookie(w, seen)
-		}
+	if err := b.remember(w, &j.Request, a.who); err != nil {
+		return Step{}, err
 	}
 	if a.session != "" {
 		http.SetCookie(w, b.cookie(cookieSession, a.session, a.lives.Sub(b.now())))

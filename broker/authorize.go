@@ -50,6 +50,9 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 			if err := b.spend(w, r, q, s); err != nil {
 				return err
 			}
+			if err := b.remember(w, q, q.Who); err != nil {
+				return err
+			}
 			b.entered(w, c.ID, pass)
 			b.send(w, r, step)
 			return nil
@@ -71,6 +74,7 @@ func (b *Broker) authorize(w http.ResponseWriter, r *http.Request) error {
 		case errors.Is(err, errCrowd) && q.Prompt.has(promptNone):
 			return &siteError{q: q, code: "access_denied", desc: "too many people have logged in with this browser"}
 		case errors.Is(err, errCrowd):
+			b.log(r.Context(), level(nil), "session not used", q.Ref, NoticePeople, nil)
 			usable, notice.Code = false, NoticePeople
 		case errors.Is(err, errBirthdate):
 			usable, notice = false, Notice{Code: NoticeBirthdate, From: s.Provider}

@@ -81,6 +81,7 @@ type Broker struct {
 	marked    map[[markSize]byte]client.Client // by mark, for lists
 	entry     int                              // bytes of a list's entry
 	counting  bool                             // a client bounds the people of a browser
+	named     time.Duration                    // so long a browser keeps its name
 	locks     []string                         // keys of a person's locks, sorted
 
 	answers *recall[id, answer]
@@ -181,10 +182,10 @@ func New(cfg Config) (*Broker, error) {
 		claims: r.Box("claims"), refresh: r.Box("refresh"), snapshot: r.Box("refresh snapshot"), session: r.Box("session"), person: r.Box("session person"), logout: r.Box("logout"),
 		visit: r.Box("visit"), refusal: r.Box("refusal"), people: r.Box("people"),
 	}
-	b.marked = map[[markSize]byte]client.Client{}
+	b.marked, b.named = map[[markSize]byte]client.Client{}, browserTTL
 	for c := range cfg.Clients.All() {
 		b.marked[[markSize]byte(mark(c.ID))] = c
-		b.counting = b.counting || c.PeoplePerDevice > 0
+		b.counting, b.named = b.counting || c.PeoplePerDevice > 0, max(b.named, c.PeopleWindow)
 		if key := gripKey(c); c.OneDevice != "" && !slices.Contains(b.locks, key) {
 			b.locks = append(b.locks, key)
 		}

@@ -95,16 +95,20 @@ func (b *Broker) agreed(ctx context.Context, o *occasion) error {
 	return fmt.Errorf("read consent: %w", away(err))
 }
 
-// Decline answers a request with the person's no: an error to the site, which
-// learns nothing else. The error is a *Problem.
+// Decline answers a request with the person's no, to what the site asks or to going
+// on: an error to the site, which learns nothing else. The error is a *Problem.
 func (b *Broker) Decline(w http.ResponseWriter, r *http.Request, sealed string) (Step, error) {
 	plain(w)
-	q, _, p := b.openRequest(r, sealed)
+	q, c, p := b.openRequest(r, sealed)
 	if p != nil {
 		return Step{}, p
 	}
-	b.log(r.Context(), level(nil), "consent declined", q.Ref, "access_denied", nil)
-	return b.reply(&q, "error", "access_denied", "error_description", "the person does not agree"), nil
+	what, why := "consent declined", "the person does not agree"
+	if !c.Consent { // nothing was asked
+		what, why = "login given up", "the person has gone back"
+	}
+	b.log(r.Context(), level(nil), what, q.Ref, "access_denied", nil)
+	return b.reply(&q, "error", "access_denied", "error_description", why), nil
 }
 
 // Claims are the names an Agreement may have.

@@ -13,7 +13,7 @@ import (
 //	b      binds a request to a browser; a random name for the browser and no more
 //	s      the session, sealed
 //	j-…    one journey, sealed
-//	u      who has logged in with this browser, sealed, where a client counts them
+//	u      who was let in with this browser, sealed, at clients that count people
 const (
 	cookieBrowser = "b"
 	cookieSession = "s"
@@ -63,7 +63,7 @@ func (b *Broker) bindBrowser(w http.ResponseWriter, r *http.Request) id {
 		n := newID()
 		value = base64.RawURLEncoding.EncodeToString(n[:])
 	}
-	http.SetCookie(w, b.cookie(cookieBrowser, value, browserTTL))
+	http.SetCookie(w, b.cookie(cookieBrowser, value, b.named))
 	return hashBrowser(value)
 }
 

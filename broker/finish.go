@@ -240,7 +240,9 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 		b.log(ctx, level(err), "login not kept", j.Request.Ref, NoticeStore, err)
 		return answer{notice: NoticeStore, charged: a.charged}, false, nil
 	}
-	a.who = b.who(&j.Request, login.person)
+	if a.code != "" && c.PeoplePerDevice > 0 {
+		a.who = b.who(&j.Request, login.person)
+	}
 	return a, true, nil
 }
 

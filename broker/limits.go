@@ -25,7 +25,7 @@ const (
 	maxCookies       = 12 << 10
 	maxJourneys      = 4       // a browser
 	maxContinued     = 16      // sites a session remembers
-	maxMet           = 16      // people a browser remembers to have logged in
+	maxMet           = 32      // people a browser remembers, each at one client or group
 	maxVisits        = 32      // sites, of one session each, a person's list has
 	maxStrikes       = 5       // a list that changes meanwhile is changed anew
 	maxFrames        = 12      // sites told in the browser at one log-out

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"net/http"
@@ -13,13 +14,16 @@ import (
 // errCrowd: more people than the client allows have logged in with this browser.
 var errCrowd = errors.New("too many people have logged in with this browser")
 
-// met is somebody who has logged in with a browser.
+// met is somebody who was let in with a browser, at a client that counts people.
 type met struct {
-	Who [8]byte // of this browser alone: two devices of a person have nothing in common
-	At  time.Time
+	Where [markSize]byte // the client, or its group
+	Who   [8]byte        // of this browser alone: two devices of a person have nothing in common
+	At    time.Time      // the last time
 }
 
-const metSize = 8 + 4
+const metSize = markSize + 8 + 4
+
+const tagPeople byte = 1
 
 // who names a person among the people of the browser of q.
 func (b *Broker) who(q *request, person []byte) (name [8]byte) {
@@ -27,29 +31,62 @@ func (b *Broker) who(q *request, person []byte) (name [8]byte) {
 	return name
 }
 
-// people are those who have logged in with the browser of r within
+// whereOf is the same for the clients of a group.
+func whereOf(c client.Client) [markSize]byte {
+	return [markSize]byte(mark("people of " + cmp.Or(c.DeviceGroup, "client:"+c.ID)))
+}
+
+func marshalPeople(all []met) []byte {
+	p := make([]byte, 0, len(all)*metSize)
+	for _, m := range all {
+		p = append(append(p, m.Where[:]...), m.Who[:]...)
+		p = binary.BigEndian.AppendUint32(p, uint32(m.At.Unix())) //nolint:gosec // until 2106
+	}
+	f := newForm(len(p) + 8)
+	f.bytes(tagPeople, p)
+	return f
+}
+
+func unmarshalPeople(form []byte) (all []met, err error) {
+	var p []byte
+	if err := fields(form, func(tag byte, v []byte) {
+		if tag == tagPeople {
+			p = v
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if len(p)%metSize != 0 || len(p) > maxMet*metSize {
+		return nil, errMalformed
+	}
+	for ; len(p) > 0; p = p[metSize:] {
+		at := time.Unix(int64(binary.BigEndian.Uint32(p[markSize+8:])), 0)
+		all = append(all, met{[markSize]byte(p), [8]byte(p[markSize:]), at})
+	}
+	return all, nil
+}
+
+// people are those who were let in with the browser of r within
 // client.MostPeopleWindow, oldest first. A cookie that is no good, or another
 // browser's, is nobody: whoever clears cookies is not held by this, and it is no
 // more than that.
-func (b *Broker) people(r *http.Request, browser id) (all []met) {
+func (b *Broker) people(r *http.Request, browser id) []met {
 	if !b.counting {
 		return nil
 	}
 	c, err := r.Cookie(b.cookieName(cookiePeople))
-	if err != nil {
+	if err != nil || len(c.Value) > maxCookie {
 		return nil
 	}
 	p, err := b.box.people.Open(c.Value, b.now(), b.issuer, browser.String())
-	if err != nil || len(p)%metSize != 0 || len(p) > maxMet*metSize {
+	if err != nil {
 		return nil
 	}
-	for ; len(p) > 0; p = p[metSize:] {
-		at := time.Unix(int64(binary.BigEndian.Uint32(p[8:])), 0)
-		if b.now().Sub(at) < client.MostPeopleWindow {
-			all = append(all, met{[8]byte(p), at})
-		}
+	all, err := unmarshalPeople(p)
+	if err != nil {
+		return nil
 	}
-	return all
+	return slices.DeleteFunc(all, func(m met) bool { return b.now().Sub(m.At) >= client.MostPeopleWindow })
 }
 
 // crowded: c has let in as many people from this browser as it does, and person is
@@ -58,42 +95,35 @@ func (b *Broker) crowded(q *request, c client.Client, person []byte) bool {
 	if c.PeoplePerDevice == 0 {
 		return false
 	}
-	name, before := b.who(q, person), 0
+	name, where, others := b.who(q, person), whereOf(c), 0
 	for _, m := range q.People {
 		switch {
-		case b.now().Sub(m.At) >= c.PeopleWindow:
+		case m.Where != where, b.now().Sub(m.At) >= c.PeopleWindow:
 		case m.Who == name:
-			return before >= c.PeoplePerDevice
+			return false
 		default:
-			before++
+			others++
 		}
 	}
-	return before >= c.PeoplePerDevice
+	return others >= c.PeoplePerDevice
 }
 
-// meeting is the cookie of a browser with which one more person has logged in, nil
-// where nobody counts. Whoever was there before keeps their place and time: nobody
-// makes room for others by coming again.
-func (b *Broker) meeting(q *request, name [8]byte) (*http.Cookie, error) {
-	if !b.counting {
-		return nil, nil //nolint:nilnil // no cookie is none
+// remember counts somebody who has got in at the client of q among the people of its
+// browser, by a cookie on w. The zero name is nobody. Of too many, whoever was there
+// longest ago is forgotten.
+func (b *Broker) remember(w http.ResponseWriter, q *request, name [8]byte) error {
+	c, known := b.clients.Lookup(q.Client)
+	if !known || c.PeoplePerDevice == 0 || name == ([8]byte{}) {
+		return nil
 	}
-	all := q.People
-	known := false
-	for _, m := range all {
-		known = known || m.Who == name
-	}
-	if !known {
-		all = append(slices.Clip(all), met{name, b.now()})
-	}
+	now := met{whereOf(c), name, b.now()}
+	all := slices.DeleteFunc(slices.Clone(q.People), func(m met) bool { return m.Where == now.Where && m.Who == now.Who })
+	all = append(all, now)
 	all = all[max(0, len(all)-maxMet):]
-	form := make([]byte, 0, len(all)*metSize)
-	for _, m := range all {
-		form = binary.BigEndian.AppendUint32(append(form, m.Who[:]...), uint32(m.At.Unix())) //nolint:gosec // until 2106
-	}
-	sealed, err := b.box.people.Seal(form, b.now().Add(client.MostPeopleWindow), b.issuer, q.Browser.String())
+	sealed, err := b.box.people.Seal(marshalPeople(all), b.now().Add(client.MostPeopleWindow), b.issuer, q.Browser.String())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	return b.cookie(cookiePeople, sealed, client.MostPeopleWindow), nil
+	http.SetCookie(w, b.cookie(cookiePeople, sealed, client.MostPeopleWindow))
+	return nil
 }

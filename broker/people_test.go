@@ -9,18 +9,24 @@ import (
 	"sinho/providers"
 )
 
-// peopleWorld is a world in which clinic takes two people of a browser in a day and
-// shop any number; naver and kakao are agencies there.
-func peopleWorld(t testing.TB) *world {
+// peopleWorld is a world in which clinic and desk take two people of a browser in a
+// day and shop any number; changes are of the former. naver and kakao are agencies there.
+func peopleWorld(t testing.TB, changes ...func(*client.Client)) *world {
 	t.Helper()
 	return newWorld(t, func(cfg *Config) {
 		site := func(id string, most int) client.Client {
-			return client.Client{
+			c := client.Client{
 				ID: id, Public: true, Name: providers.Text{EN: id}, RedirectURIs: []string{"https://" + id + ".example/cb"},
 				MinAssurance: providers.Verified, PeoplePerDevice: most,
 			}
+			for _, change := range changes {
+				if most > 0 {
+					change(&c)
+				}
+			}
+			return c
 		}
-		withClients(t, cfg, site("clinic", 2), site("shop", 0))
+		withClients(t, cfg, site("clinic", 2), site("desk", 2), site("shop", 0))
 		for _, p := range cfg.Providers[:2] {
 			v := p.(redirector).vendor
 			v.info.Assurance, v.who.Assurance = providers.Verified, providers.Verified
@@ -63,7 +69,7 @@ func TestABrowserVerifiesSoManyPeopleAndNoMore(t *testing.T) {
 	br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
 	w.is(3)
 	other.wantIn(other.enter("naver", "clinic")) // a device of their own
-	w.clock.add(22 * time.Hour)                  // the first has logged in more than a day ago
+	w.clock.add(23*time.Hour + time.Minute)      // the first was there more than a day ago, the second was not
 	br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
 }
 

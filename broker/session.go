@@ -311,6 +311,9 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 	if err != nil {
 		return Step{}, err
 	}
+	if c.PeoplePerDevice > 0 {
+		q.Who = b.who(q, l.person)
+	}
 	return b.reply(q, "code", code), nil
 }
 
@@ -361,6 +364,7 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 		}
 		return Step{}, b.internal(&q, c, err)
 	case errors.Is(err, errCrowd):
+		b.log(ctx, level(nil), "session not used", q.Ref, NoticePeople, nil)
 		return back(NoticePeople)
 	case errors.Is(err, errBirthdate):
 		return Step{Redirect: ChooserURL(sealed, Notice{Code: NoticeBirthdate, From: s.Provider})}, nil
@@ -386,6 +390,9 @@ func (b *Broker) Continue(w http.ResponseWriter, r *http.Request, sealed string)
 	}
 	http.SetCookie(w, cookie)
 	if err := b.spend(w, r, &q, s); err != nil {
+		return Step{}, b.internal(&q, c, err)
+	}
+	if err := b.remember(w, &q, q.Who); err != nil {
 		return Step{}, b.internal(&q, c, err)
 	}
 	b.entered(w, c.ID, entry.Pass)

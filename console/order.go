@@ -177,15 +177,11 @@ func momentOf(s string, zone *time.Location) (time.Time, error) {
 // order takes the form of an order for a room.
 func (c *Console) order(w http.ResponseWriter, r *http.Request, v visitor) {
 	room, ok := c.room(r.PathValue("name"))
-	switch {
-	case !ok:
+	if !ok {
 		c.problem(w, r, http.StatusNotFound, problemRoom)
 		return
-	case r.ParseForm() != nil:
-		c.problem(w, r, http.StatusBadRequest, problemForm)
-		return
-	case v.blind:
-		c.problem(w, r, http.StatusServiceUnavailable, problemStore)
+	}
+	if !c.takes(w, r, v) {
 		return
 	}
 	f := roomFormOf(r)

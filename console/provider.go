@@ -184,15 +184,11 @@ func (c *Console) provider(w http.ResponseWriter, r *http.Request, v visitor) {
 func (c *Console) change(w http.ResponseWriter, r *http.Request, v visitor) {
 	id := r.PathValue("id")
 	view, ok := c.providerView(c.frame(r, v, "provider", "", ""), id, "")
-	switch {
-	case !ok:
+	if !ok {
 		c.problem(w, r, http.StatusNotFound, problemProvider)
 		return
-	case r.ParseForm() != nil:
-		c.problem(w, r, http.StatusBadRequest, problemForm)
-		return
-	case v.blind:
-		c.problem(w, r, http.StatusServiceUnavailable, problemStore)
+	}
+	if !c.takes(w, r, v) {
 		return
 	}
 	form := r.PostForm

@@ -49,12 +49,7 @@ func (c *Console) devices(w http.ResponseWriter, r *http.Request, v visitor) {
 // releases it once a reason is given. Both count as tries, for either would tell
 // whether a guess is right.
 func (c *Console) release(w http.ResponseWriter, r *http.Request, v visitor) {
-	switch {
-	case r.ParseForm() != nil:
-		c.problem(w, r, http.StatusBadRequest, problemForm)
-		return
-	case v.blind:
-		c.problem(w, r, http.StatusServiceUnavailable, problemStore)
+	if !c.takes(w, r, v) {
 		return
 	}
 	view := c.releaseView(r, v)

@@ -165,3 +165,17 @@ func ours(next string) string {
 	}
 	return "/"
 }
+
+// takes reports whether a form can be read and what it wants be done; why not is
+// answered.
+func (c *Console) takes(w http.ResponseWriter, r *http.Request, v visitor) bool {
+	switch {
+	case r.ParseForm() != nil:
+		c.problem(w, r, http.StatusBadRequest, problemForm)
+		return false
+	case v.blind:
+		c.problem(w, r, http.StatusServiceUnavailable, problemStore)
+		return false
+	}
+	return true
+}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gorilla/websocket"
 
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
@@ -86,7 +87,7 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 	go func() {
 		defer close(gone)
 		defer cancel()
-		discard(conn)
+		broadcast.Discard(conn, 3*ping)
 	}()
 	c.send(ctx, conn, v, show)
 	_ = conn.Close() // ends the reader
@@ -98,21 +99,6 @@ func (c *Console) watch(w http.ResponseWriter, r *http.Request) {
 func (c *Console) sameOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	return origin == c.cfg.Origin || origin == "http://"+r.Host && !c.secure || origin == "https://"+r.Host
-}
-
-// discard reads until the connection ends: a page has nothing to say.
-func discard(conn *websocket.Conn) {
-	conn.SetReadLimit(512)
-	alive := func(string) error { return conn.SetReadDeadline(time.Now().Add(3 * ping)) }
-	if alive("") != nil {
-		return
-	}
-	conn.SetPongHandler(alive)
-	for {
-		if _, _, err := conn.NextReader(); err != nil {
-			return
-		}
-	}
 }
 
 func (c *Console) send(ctx context.Context, conn *websocket.Conn, v visitor, show func(visitor) ([]byte, bool)) {

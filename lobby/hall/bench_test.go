@@ -4,6 +4,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"sinho/broadcast"
 	"sinho/lobby"
 )
 
@@ -51,8 +52,7 @@ func BenchmarkFanOut(b *testing.B) {
 		if !ok {
 			b.Fatal("no place")
 		}
-		w.gone = gone
-		go w.each(func(*frame) error {
+		go w.each(gone, func(broadcast.Message) error {
 			got <- struct{}{}
 			return nil
 		})

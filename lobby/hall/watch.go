@@ -8,36 +8,27 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
-
+	"sinho/broadcast"
 	"sinho/lobby"
 )
 
-const (
-	// idleEvery is how often a room in which nobody waits shows where it is.
-	idleEvery = 5 // seconds
-	// pingEvery finds dead connections, along with a frame.
-	pingEvery = 25 * time.Second
-	// writeWait is how long one message may take to leave.
-	writeWait = 10 * time.Second
-)
+// idleEvery is how often a room in which nobody waits shows where it is, in seconds.
+const idleEvery = 5
 
 // frame is one frame in every form it is sent in: the same bytes for everybody,
 // made and signed once.
 type frame struct {
 	lobby.Frame
 
-	jws    string
-	body   []byte // of GET
-	etag   string
-	event  []byte
-	socket *websocket.PreparedMessage
-	next   chan struct{} // closed when a newer one is pushed
+	jws     string
+	body    []byte // of GET
+	etag    string
+	message broadcast.Message
+	next    chan struct{} // closed when a newer one is pushed
 }
 
 func (h *Hall) newFrame(f lobby.Frame) (*frame, error) {
@@ -59,15 +50,14 @@ func (h *Hall) newFrame(f lobby.Frame) (*frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal frame: %w", err)
 	}
-	socket, err := websocket.NewPreparedMessage(websocket.TextMessage, []byte(jws))
+	message, err := broadcast.NewMessage(f.Second, []byte(jws))
 	if err != nil {
-		return nil, fmt.Errorf("prepare frame: %w", err)
+		return nil, err
 	}
 	sum := sha256.Sum256(claims)
 	return &frame{
-		Frame: f, jws: jws, body: body, socket: socket, next: make(chan struct{}),
-		etag:  `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, // nodes sign the same with other bytes
-		event: []byte("id: " + strconv.FormatInt(f.Second, 10) + "\ndata: " + jws + "\n\n"),
+		Frame: f, jws: jws, body: body, message: message, next: make(chan struct{}),
+		etag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, // nodes sign the same with other bytes
 	}, nil
 }
 
@@ -105,7 +95,7 @@ func (h *hub) show(f *frame, atOnce bool, now time.Time) {
 func (h *hub) again(now time.Time) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if last := h.pushed.Load(); last != nil && now.Sub(h.at).Abs() >= pingEvery {
+	if last := h.pushed.Load(); last != nil && now.Sub(h.at).Abs() >= broadcast.PingEvery {
 		same := *last
 		same.next = make(chan struct{})
 		h.push(&same, now)
@@ -143,7 +133,6 @@ type watcher struct {
 	h           *Hall
 	hub         *hub
 	first, done <-chan struct{}
-	gone        <-chan struct{}
 	leave       func()
 }
 
@@ -194,32 +183,23 @@ func (h *Hall) ours(r *http.Request) bool {
 	return origin == h.origin || origin == "" && r.Header.Get("Sec-Fetch-Site") == "same-origin"
 }
 
-// each gives every frame to send, the newest whenever it comes back, until
-// something ends.
-func (w *watcher) each(send func(*frame) error) {
-	select {
-	case <-w.first:
-	case <-w.gone:
-		return
-	case <-w.done:
-		return
-	case <-w.h.over:
-		return
-	}
-	for {
-		f := w.hub.pushed.Load()
-		if send(f) != nil {
-			return
-		}
+// each is a broadcast.Each.
+func (w *watcher) each(gone <-chan struct{}, send func(broadcast.Message) error) (over bool) {
+	for next := w.first; ; {
 		select {
-		case <-f.next:
-		case <-w.gone:
-			return
+		case <-next:
+		case <-gone:
+			return false
 		case <-w.done:
-			return
+			return true
 		case <-w.h.over:
-			return
+			return true
 		}
+		f := w.hub.pushed.Load()
+		if send(f.message) != nil {
+			return false
+		}
+		next = f.next
 	}
 }
 
@@ -230,28 +210,14 @@ func (w *watcher) each(send func(*frame) error) {
 func (h *Hall) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /rooms/{room}", h.servePoll)
-	mux.HandleFunc("OPTIONS /rooms/{room}", servePreflight)
+	mux.HandleFunc("OPTIONS /rooms/{room}", broadcast.Preflight)
 	mux.HandleFunc("GET /rooms/{room}/ws", h.serveSocket)
 	mux.HandleFunc("GET /rooms/{room}/sse", h.serveEvents)
 	return mux
 }
 
-func openToAll(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "ETag, Retry-After")
-	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-func servePreflight(w http.ResponseWriter, _ *http.Request) {
-	openToAll(w.Header())
-	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-	w.Header().Set("Access-Control-Allow-Headers", "If-None-Match")
-	w.Header().Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func (h *Hall) servePoll(w http.ResponseWriter, r *http.Request) {
-	openToAll(w.Header())
+	broadcast.Open(w.Header())
 	c, _ := h.named(r.PathValue("room"))
 	if c == nil {
 		http.NotFound(w, r)
@@ -262,28 +228,12 @@ func (h *Hall) servePoll(w http.ResponseWriter, r *http.Request) {
 		busy(w, 1, "no frame yet")
 		return
 	}
-	w.Header().Set("ETag", f.etag)
-	w.Header().Set("Cache-Control", "public, max-age=1")
-	if matches(r.Header.Values("If-None-Match"), f.etag) {
-		w.WriteHeader(http.StatusNotModified)
+	if broadcast.Unchanged(w, r, f.etag) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(f.body)))
 	_, _ = w.Write(f.body)
-}
-
-// matches compares If-None-Match weakly (RFC 9110, 13.1.2).
-func matches(fields []string, etag string) bool {
-	etag = strings.TrimPrefix(etag, "W/")
-	for _, field := range fields {
-		for tag := range strings.SplitSeq(field, ",") {
-			if tag = strings.TrimSpace(tag); tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // busy refuses, with a time to come again of each one's own.

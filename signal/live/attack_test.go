@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"sinho/broadcast"
 )
 
 // pipes is a listener whose connections are within the test's own time.
@@ -46,7 +48,7 @@ func TestAttackSlowReadersAndPeersThatNeverPong(t *testing.T) {
 		"a socket that nobody reads": {func(t *testing.T, p *pipes) func() {
 			c := socket(t, p)
 			return func() { c.Close() }
-		}, writeWait + time.Second},
+		}, broadcast.WriteWait + time.Second},
 		"a socket that never answers a ping": {func(t *testing.T, p *pipes) func() {
 			c := socket(t, p)
 			c.SetPingHandler(func(string) error { return nil })
@@ -59,7 +61,7 @@ func TestAttackSlowReadersAndPeersThatNeverPong(t *testing.T) {
 				t.Error(err)
 			}
 			return func() { c.Close() }
-		}, writeWait + time.Second},
+		}, broadcast.WriteWait + time.Second},
 		"one who reads and answers": {func(t *testing.T, p *pipes) func() {
 			c := socket(t, p)
 			go reading(c)

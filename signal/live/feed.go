@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
@@ -68,19 +69,19 @@ func NewFeed(l *Live, issuer string, sign func(claims []byte, typ string) (strin
 func (f *Feed) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /signal.jws", f.serve)
-	mux.HandleFunc("OPTIONS /signal.jws", servePreflight)
+	mux.HandleFunc("OPTIONS /signal.jws", broadcast.Preflight)
 	return mux
 }
 
 func (f *Feed) serve(w http.ResponseWriter, r *http.Request) {
-	openToAll(w.Header())
+	broadcast.Open(w.Header())
 	signed, err := f.signed()
 	if err != nil {
 		f.live.log.ErrorContext(r.Context(), "lights: sign", "error", err)
 		http.Error(w, "the board cannot be signed; GET /signal instead", http.StatusInternalServerError)
 		return
 	}
-	if unchanged(w, r, signed.etag) {
+	if broadcast.Unchanged(w, r, signed.etag) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/jwt")

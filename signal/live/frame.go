@@ -1,28 +1,24 @@
 package live
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"time"
 
-	"github.com/gorilla/websocket"
-
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
 // frame is one published board in every form it is sent in: the same bytes for
 // everybody, made once.
 type frame struct {
-	board  signal.Board
-	body   []byte // JSON
-	etag   string
-	event  []byte // of an event stream
-	socket *websocket.PreparedMessage
-	next   chan struct{} // closed when a newer frame is there
+	board   signal.Board
+	body    []byte // JSON
+	etag    string
+	message broadcast.Message
+	next    chan struct{} // closed when a newer frame is there
 }
 
 func newFrame(board signal.Board) (*frame, error) {
@@ -34,18 +30,11 @@ func newFrame(board signal.Board) (*frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("marshal board: %w", err)
 	}
-	socket, err := websocket.NewPreparedMessage(websocket.TextMessage, body)
+	message, err := broadcast.NewMessage(board.Seq, body)
 	if err != nil {
-		return nil, fmt.Errorf("prepare board: %w", err)
+		return nil, err
 	}
-	var event bytes.Buffer
-	event.WriteString("id: " + strconv.FormatInt(board.Seq, 10) + "\ndata: ")
-	event.Write(body)
-	event.WriteString("\n\n")
-	return &frame{
-		board: board, body: body, etag: etag,
-		event: event.Bytes(), socket: socket, next: make(chan struct{}),
-	}, nil
+	return &frame{board: board, body: body, etag: etag, message: message, next: make(chan struct{})}, nil
 }
 
 // etagOf is over the content alone, without the time and the sequence number: the

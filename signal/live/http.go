@@ -5,9 +5,9 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
@@ -18,7 +18,7 @@ import (
 func (l *Live) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /signal", l.servePoll)
-	mux.HandleFunc("OPTIONS /signal", servePreflight)
+	mux.HandleFunc("OPTIONS /signal", broadcast.Preflight)
 	mux.HandleFunc("GET /signal/ws", l.serveSocket)
 	mux.HandleFunc("GET /signal/sse", l.serveEvents)
 	mux.HandleFunc("GET /signal/honesty", l.serveHonesty)
@@ -26,53 +26,15 @@ func (l *Live) Handler() http.Handler {
 	return mux
 }
 
-func openToAll(h http.Header) {
-	h.Set("Access-Control-Allow-Origin", "*")
-	h.Set("Access-Control-Expose-Headers", "ETag")
-	h.Set("X-Content-Type-Options", "nosniff")
-}
-
-func servePreflight(w http.ResponseWriter, _ *http.Request) {
-	openToAll(w.Header())
-	w.Header().Set("Access-Control-Allow-Methods", "GET, HEAD")
-	w.Header().Set("Access-Control-Allow-Headers", "If-None-Match")
-	w.Header().Set("Access-Control-Max-Age", "86400")
-	w.WriteHeader(http.StatusNoContent)
-}
-
 func (l *Live) servePoll(w http.ResponseWriter, r *http.Request) {
 	f := l.hub.latest()
-	openToAll(w.Header())
-	if unchanged(w, r, f.etag) {
+	broadcast.Open(w.Header())
+	if broadcast.Unchanged(w, r, f.etag) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	w.Header().Set("Content-Length", strconv.Itoa(len(f.body)))
 	_, _ = w.Write(f.body)
-}
-
-// unchanged names what is shown, and answers whoever has it already.
-func unchanged(w http.ResponseWriter, r *http.Request, etag string) bool {
-	w.Header().Set("ETag", etag)
-	w.Header().Set("Cache-Control", "public, max-age=1")
-	if !matches(r.Header.Values("If-None-Match"), etag) {
-		return false
-	}
-	w.WriteHeader(http.StatusNotModified)
-	return true
-}
-
-// matches compares If-None-Match weakly with an entity tag (RFC 9110, 13.1.2).
-func matches(fields []string, etag string) bool {
-	for _, field := range fields {
-		for tag := range strings.SplitSeq(field, ",") {
-			tag = strings.TrimSpace(tag)
-			if tag == "*" || strings.TrimPrefix(tag, "W/") == etag {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // busy refuses a watcher; it may poll, and try again after a while of its own.
@@ -126,7 +88,7 @@ func (l *Live) serveHonesty(w http.ResponseWriter, _ *http.Request) {
 		http.Error(w, "honesty cannot be shown", http.StatusInternalServerError)
 		return
 	}
-	openToAll(w.Header())
+	broadcast.Open(w.Header())
 	w.Header().Set("Cache-Control", "public, max-age=1")
 	w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	_, _ = w.Write(body)

@@ -2,14 +2,14 @@ package live
 
 import (
 	"sync/atomic"
-	"time"
 
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
 // resend is how long watchers may hear nothing: an unchanged board is sent
 // again, which also finds dead connections.
-const resend = 25 * time.Second
+const resend = broadcast.PingEvery
 
 // hub has the latest frame. Watchers wait on the frame they sent last; whoever
 // is slow finds the newest when it comes back, so nothing ever queues.
@@ -74,3 +74,20 @@ func (h *hub) join() bool {
 func (h *hub) leave() { h.watched.Add(-1) }
 
 func (h *hub) close() { close(h.done) }
+
+// each is a broadcast.Each.
+func (h *hub) each(gone <-chan struct{}, send func(broadcast.Message) error) (over bool) {
+	for {
+		f := h.pushed.Load()
+		if send(f.message) != nil {
+			return false
+		}
+		select {
+		case <-f.next:
+		case <-gone:
+			return false
+		case <-h.done:
+			return true
+		}
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"sinho/broadcast"
 	"sinho/signal"
 )
 
@@ -54,8 +55,8 @@ func summaryOf(b signal.Board) summary {
 // asks, at most once a second through a cache: nothing of it is in the broadcast.
 func (l *Live) serveSummary(w http.ResponseWriter, r *http.Request) {
 	f := l.hub.latest()
-	openToAll(w.Header())
-	if unchanged(w, r, f.etag) {
+	broadcast.Open(w.Header())
+	if broadcast.Unchanged(w, r, f.etag) {
 		return
 	}
 	body, err := json.Marshal(summaryOf(f.board))

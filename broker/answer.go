@@ -26,6 +26,7 @@ type answer struct {
 	charged bool      // it is at the chooser, and its pass may be spent for nothing
 	who     [8]byte   // who has got the code, as this browser knows them; zero: nobody
 	notice  string    // or why it is back at the chooser, "" for no reason
+	lost    bool      // the provider does not take the proof that came back
 }
 
 // give answers a browser that has j: where it goes, and cookies on the way.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"net/http"
+	"strings"
 	"testing"
 
 	"sinho/providers"
@@ -60,7 +61,13 @@ func TestAttackUpstreamProofReplayed(t *testing.T) {
 	to = must2(t)(mallory.begin(mallory.chooser(), "naver", nil))
 	mine := approve(t, to.Redirect)
 	mine.Set("code", stolen.Get("code"))
-	s, err := mallory.finish("naver", mine)
+	s, err := mallory.finish("naver", mine) // Naver is asked once more, and they are whoever logs in there
+	if err != nil || !strings.HasPrefix(s.Redirect, "https://naver.example/") {
+		t.Fatalf("got %+v %v, want Naver once more", s, err)
+	}
+	mine = approve(t, s.Redirect)
+	mine.Set("code", stolen.Get("code"))
+	s, err = mallory.finish("naver", mine)
 	w.wantNotice(s, err, NoticeAgain)
 }
 

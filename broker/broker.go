@@ -90,6 +90,7 @@ type Broker struct {
 	firsts  *recall[id, id] // the browser a pushed request belongs to
 	looks   *looks
 	limit   *limiter
+	asks    asks
 }
 
 // boxes are the purposes this package seals for; none opens another's.

@@ -7,10 +7,12 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"time"
 
 	"sinho/broker/client"
 	"sinho/providers"
 	"sinho/seal"
+	"sinho/store"
 )
 
 // Finish takes the return of a person from a provider: a GET, or a form_post
@@ -66,6 +68,11 @@ func (b *Broker) Finish(w http.ResponseWriter, r *http.Request, provider string)
 	})
 	if err != nil {
 		return Step{}, b.failed(&j, err)
+	}
+	if a.lost {
+		if step, can := b.askAgain(w, r, &j); can {
+			return step, nil
+		}
 	}
 	return b.hand(w, &j, a)
 }
@@ -194,7 +201,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	b.ended(j, failure)
 	if failure != nil {
 		b.logFailure(ctx, &j.Request, failure)
-		return answer{notice: noticeOf(failure)}, false, nil
+		return answer{notice: noticeOf(failure), lost: failure.Class == providers.BadCode && !failure.Seen}, false, nil
 	}
 	c, known := b.clients.Lookup(j.Request.Client)
 	if !known || !c.AllowsRedirect(j.Request.RedirectURI) {
@@ -258,6 +265,33 @@ func (b *Broker) complete(ctx context.Context, j *journey, old *session, c clien
 	return a, err
 }
 
+// issueInTime is issue for a proof that is spent: while the store is away it is the
+// same attempt again, until ctx ends. What a try has written whose answer was lost
+// is this login's own.
+func (b *Broker) issueInTime(ctx context.Context, o *occasion) (code string, fresh bool, err error) {
+	for tried := false; ; tried = true {
+		code, fresh, err = b.issue(ctx, o)
+		if err == nil {
+			return code, fresh || tried && o.renew, nil
+		}
+		if !errors.Is(err, store.ErrUnavailable) || !rested(ctx, storePause) {
+			return code, fresh, err
+		}
+	}
+}
+
+// rested waits; false when ctx ended first.
+func rested(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // begin writes a new session, with a code where the person has agreed to it. It
 // takes the place of old, or fails with errNoSession if that has ended.
 func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.Client, l login) (answer, error) {
@@ -267,7 +301,7 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 	}
 	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil, early: j.Request.Early, pass: j.Pass}
 	o.holds = s.replaces != "" && old.continued(c.ID) // most likely: it was here before
-	code, fresh, err := b.issue(ctx, o)
+	code, fresh, err := b.issueInTime(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}
 	outcome := "ok"
 	switch {

@@ -43,6 +43,7 @@ type journey struct {
 	Next     id                // over: the journey of the push that was sent instead
 	Pass     []byte            // away, pushed: of a waiting room
 	Queued   bool              // over: led to the waiting room
+	Again    bool              // away: it follows one whose proof was lost
 
 	Back time.Time // never sealed: when the person came back, in the request that saw it
 }
@@ -70,6 +71,7 @@ const (
 	tagJourneyNext
 	tagJourneyPass
 	tagJourneyQueued
+	tagJourneyAgain
 )
 
 func (j *journey) marshal() []byte {
@@ -99,6 +101,7 @@ func (j *journey) marshal() []byte {
 	}
 	f.bytes(tagJourneyPass, j.Pass)
 	f.flag(tagJourneyQueued, j.Queued)
+	f.flag(tagJourneyAgain, j.Again)
 	return f
 }
 
@@ -151,6 +154,8 @@ func (j *journey) unmarshal(p []byte) error {
 			j.Pass = v
 		case tagJourneyQueued:
 			j.Queued = flagged(v)
+		case tagJourneyAgain:
+			j.Again = flagged(v)
 		}
 	})
 	switch {

@@ -67,9 +67,10 @@ const (
 
 	providerWait = 10 * time.Second // one exchange, push or result
 	abandonedIn  = 5 * time.Second  // an exchange whose browsers have all gone
-	storeWait    = 5 * time.Second  // what follows a spent proof
-	pollWait     = 4 * time.Second  // one look at a push
-	pollEvery    = time.Second      // at most one look a journey
+	storeWait    = 8 * time.Second  // what follows a spent proof; a restart of Redis takes less
+	storePause   = 100 * time.Millisecond
+	pollWait     = 4 * time.Second // one look at a push
+	pollEvery    = time.Second     // at most one look a journey
 	draggingAt   = 15 * time.Second
 	pollFailures = 3 // looks in a row that fail end the push
 

@@ -23,6 +23,7 @@ type memory struct {
 	run      int
 	calls    int
 	broken   error
+	mute     bool                // what is done is not answered
 	refuse   func(store.Op) bool // ops that fail, nil for none
 	read     func()              // called after a Read has its value, before it answers
 	raw      bytes.Buffer
@@ -50,7 +51,18 @@ func (m *memory) live(k string) (memoryRecord, bool) {
 	return r, ok && m.now().Before(r.expires)
 }
 
+// Apply is the store's, whose answer may be lost.
 func (m *memory) Apply(ctx context.Context, shard store.Shard, attempt store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
+	out, err := m.apply(ctx, shard, attempt, durable, ops...)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.mute {
+		return store.Outcome{}, store.ErrUnavailable
+	}
+	return out, err
+}
+
+func (m *memory) apply(ctx context.Context, shard store.Shard, attempt store.Attempt, durable bool, ops ...store.Op) (store.Outcome, error) {
 	m.mu.Lock()
 	defer m.enter()()
 	if m.broken != nil {

@@ -40,8 +40,9 @@ type returnFigures struct {
 	Room    int            `json:"one_step_more_after_the_restart"`
 	Ill     int            `json:"failed_at_the_ill_provider"`
 	Reload  int            `json:"well_after_a_reload"`
-	Well    float64        `json:"well"`      // share
-	AtOnce  float64        `json:"with_code"` // share, without second tabs
+	Asked   int            `json:"well_after_the_provider_was_asked_again"` // without a tap
+	Well    float64        `json:"well"`                                    // share
+	AtOnce  float64        `json:"with_code"`                               // share, without second tabs
 	Bad     map[string]int `json:"bad"`
 	WhenBad []string       `json:"first_bad,omitempty"`
 }
@@ -169,6 +170,9 @@ func (w *storm) returns() returnFigures {
 		}
 		if f.Yes++; row["reloads"] != "0" && (answer == "site" || answer == "room") {
 			f.Reload++
+		}
+		if row["asked"] != "0" && answer == "site" {
+			f.Asked++
 		}
 		switch {
 		case answer == "site":

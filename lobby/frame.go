@@ -22,8 +22,8 @@ type Frame struct {
 	Next    uint64 `json:"n,omitempty"`
 	Late    uint64 `json:"ls,omitempty"` // Serving of the late lane, at the end of this second
 	Show    uint64 `json:"p"`            // per mille of those who wait that are there
-	Rate    uint64 `json:"r"`            // people in a thousand seconds, lately
-	Slow    uint64 `json:"l"`            // the same, of its slow stretches
+	Rate    uint64 `json:"r"`            // people in a thousand seconds, to be counted on
+	Slow    uint64 `json:"l"`            // the same, should it go badly
 	Moved   int64  `json:"m,omitempty"`  // when it last moved
 	Closed  bool   `json:"x,omitempty"`
 	Opens   int64  `json:"o,omitempty"` // the opening, until the draw
@@ -67,10 +67,11 @@ func (q *Queue) Frame(room string, o Opening, shares uint64) Frame {
 	return f
 }
 
-// rates are the mean of the last minute and that of slow stretches in it: the
-// slowest ten seconds but one, and a seventh below the mean at most.
+// rates are what people are told to expect, and what the slow ones of ten are: the
+// mean of the last minute, or what is foreseen, whichever is less; and the slowest
+// ten seconds of the minute but one, a seventh below that at most.
 func (q *Queue) rates() (mean, slow uint64) {
-	mean = q.Rate
+	mean = q.planned(q.Rate)
 	from := len(q.Marks)
 	for from > 0 && q.Marks[from-1].Second > max(q.Second-lately-MarkEvery, q.From-1) {
 		from--
@@ -80,7 +81,7 @@ func (q *Queue) rates() (mean, slow uint64) {
 		return mean, mean / 2
 	}
 	first, last := stretches[0], stretches[len(stretches)-1]
-	mean = (last.Allowed - min(first.Allowed, last.Allowed)) / uint64(max(1, last.Second-first.Second))
+	mean = q.planned((last.Allowed - min(first.Allowed, last.Allowed)) / uint64(max(1, last.Second-first.Second)))
 	least, second := uint64(math.MaxUint64), uint64(math.MaxUint64)
 	for i, m := range stretches[1:] {
 		before := stretches[i]
@@ -95,6 +96,14 @@ func (q *Queue) rates() (mean, slow uint64) {
 	return mean, min(second, mean-mean/7)
 }
 
+// planned is a rate, or what is foreseen of it.
+func (q *Queue) planned(rate uint64) uint64 {
+	if q.Foreseen == 0 {
+		return rate
+	}
+	return min(rate, q.Foreseen)
+}
+
 // View is what one device shows.
 type View struct {
 	Drawn   bool    // false: the shuffle is not out yet, and the rest is empty
@@ -104,7 +113,7 @@ type View struct {
 	Called  bool    // its turn
 	TooLate bool    // the call is over; the late lane is open
 	Known   bool    // there is an estimate
-	P50     float64 // seconds; half wait less
+	P50     float64 // seconds that are to be expected, with Reserve kept back for what may be lost
 	P90     float64 // seconds; nine of ten wait less
 	Moved   int64   // Unix second
 }

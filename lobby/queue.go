@@ -52,6 +52,10 @@ type Queue struct {
 	Rest   uint64 // thousandths of a person left over by the last step
 	Show   uint64 // per mille of the main lane's waiting numbers whose people are there
 	Rate   uint64 // thousandths of people that the last step let the main lane have
+	// Best is the most that providers could take, thousandths of logins a second, of
+	// late: an hour halves it. Foreseen is what the main lane could have of it once a
+	// part is lost (see Reserve), thousandths of people a second; 0: not known.
+	Best, Foreseen uint64
 	// Allowed is the sum of Rate: what the main lane could have had since the
 	// beginning, whether or not anybody waited.
 	Allowed uint64
@@ -87,6 +91,7 @@ func (q Queue) Raise(seen Queue) Queue {
 	q.Main, q.Late = q.Main.raise(seen.Main, seen.Second-q.Second), q.Late.raise(seen.Late, seen.Second-q.Second)
 	if seen.Second > q.Second {
 		q.Second, q.Moved, q.Show, q.Rate, q.Rest = seen.Second, seen.Moved, seen.Show, seen.Rate, seen.Rest
+		q.Best, q.Foreseen = seen.Best, seen.Foreseen
 		q.Marks = seen.Marks
 	}
 	q.Allowed = max(q.Allowed, seen.Allowed)
@@ -123,6 +128,7 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 	if !q.Drawn || q.Closed || second < q.From {
 		return q.mark()
 	}
+	q.foresee(r, s.Capacity)
 	rate := r.Rate(s.Capacity, s.Backlog)
 	people := rate + float64(q.Rest)/1000
 	q.Late.Step = q.late(people)
@@ -143,6 +149,20 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 		q.Moved = second
 	}
 	return q.mark()
+}
+
+const (
+	// Reserve is the part of the best capacity that people are told to expect to be
+	// lost while they wait: half of one provider in four.
+	Reserve = 1.0 / 8
+	// fading of Best, of which a second takes one part: half an hour takes 30 %.
+	fading = 5200
+)
+
+// foresee keeps the best capacity, and what it leaves when a part is lost.
+func (q *Queue) foresee(r Rules, capacity float64) {
+	q.Best = max(uint64(1000*finite(capacity)), q.Best-q.Best/fading)
+	q.Foreseen = uint64(1000 * r.Rate((1-Reserve)*float64(q.Best)/1000, 0))
 }
 
 // late is how many of a second's people come from the late lane.

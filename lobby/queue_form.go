@@ -24,6 +24,8 @@ const (
 	tagQueueRate
 	tagQueueAllowed
 	tagQueueMark // one for each
+	tagQueueBest
+	tagQueueForeseen
 
 	tagQueueEnd // the first that this version does not know
 )
@@ -51,6 +53,8 @@ func (q *Queue) Marshal() []byte {
 	f.number(tagQueueShow, q.Show)
 	f.number(tagQueueRate, q.Rate)
 	f.number(tagQueueAllowed, q.Allowed)
+	f.number(tagQueueBest, q.Best)
+	f.number(tagQueueForeseen, q.Foreseen)
 	for _, m := range q.Marks {
 		v := binary.AppendUvarint(nil, positive(m.Second))
 		v = binary.AppendUvarint(v, m.Called)
@@ -129,6 +133,10 @@ func (q *Queue) set(tag byte, n uint64) {
 		q.Rate = n
 	case tagQueueAllowed:
 		q.Allowed = n
+	case tagQueueBest:
+		q.Best = n
+	case tagQueueForeseen:
+		q.Foreseen = n
 	}
 }
 

@@ -195,6 +195,68 @@ func TestEstimatesHoldUnderASteadyRate(t *testing.T) {
 	}
 }
 
+// An opening while a part of the capacity goes away, for good or for a while, in
+// seconds after it: what people were told when they first saw the room holds as well.
+// (Half of all that providers can take is more than any estimate foresees.)
+func TestEstimatesHoldWhenAProviderIsLost(t *testing.T) {
+	for name, course := range map[string][][2]float64{
+		"none is":                             nil,
+		"one of four":                         {{60, 75}},
+		"one of four, early":                  {{20, 75}},
+		"one of four, late":                   {{120, 75}},
+		"one of six":                          {{60, 83}},
+		"half of one of four":                 {{60, 87.5}},
+		"one of four, in two steps":           {{30, 87.5}, {90, 75}},
+		"and the store is away in between":    {{30, 87.5}, {60, 0}, {63, 87.5}, {90, 75}},
+		"one of four, for a minute":           {{40, 75}, {100, 100}},
+		"one of four, twice for half as long": {{20, 75}, {50, 100}, {80, 75}, {110, 100}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := newHall(func(second float64) float64 {
+				takes := 100.0
+				for _, step := range course {
+					if second >= 6+step[0] {
+						takes = step[1]
+					}
+				}
+				return takes
+			})
+			h.judge(t, "at first sight", h.opens(t))
+		})
+	}
+}
+
+// opens has two thousand wait for an opening and five times the capacity come at it,
+// a third of that every forty seconds; it gives what each was told first.
+func (h *hall) opens(t *testing.T) (first []reading) {
+	h.opening = Opening{At: after(5), Seed: seedOf(9)}
+	h.q.Drawn = false
+	h.arrive(2000, 0.95)
+	h.q = h.q.Draw(h.opening.At)
+	for h.q.Main.Serving == 0 {
+		h.tenth()
+	}
+	for number := range h.q.Crowd {
+		first = append(first, h.look(t, number)...)
+	}
+	come := 0.0
+	for i := range 1600 {
+		h.tenth()
+		come += 50 * math.Exp(-float64(i)/400)
+		h.arrive(int(come), 0.95)
+		if h.q.Rate > 0 { // who comes while it stands is told nothing yet
+			for n := range uint64(come) {
+				first = append(first, h.look(t, h.q.Main.Next-1-n)...)
+			}
+		}
+		come -= math.Floor(come)
+	}
+	for h.at < h.q.Main.Next {
+		h.tenth()
+	}
+	return first
+}
+
 func (h *hall) judge(t *testing.T, when string, read []reading) {
 	t.Helper()
 	within, below := 0, 0

@@ -34,6 +34,8 @@ type fakeOP struct {
 	looks map[string]int        // at a push, by its request
 	// What goes wrong, by name; see the tests.
 	fault string
+	// again is how many callbacks lead to the provider once more.
+	again int
 	// notices is how many choices come back to the chooser.
 	notices int
 	// gone is how many answers are a balancer's 502, at gonePath.
@@ -108,6 +110,9 @@ func (o *fakeOP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		o.answer(w, r, sealed)
 	case path == "/callback/kakao" && o.fault == "kakao fails":
 		http.Redirect(w, r, "/login?notice=failed&from=kakao&r="+url.QueryEscape(sealed), http.StatusSeeOther)
+	case path == "/callback/kakao" && o.again > 0:
+		o.again--
+		http.Redirect(w, r, o.idp+"/authorize?r="+url.QueryEscape(sealed), http.StatusSeeOther)
 	case path == "/callback/kakao" && o.room != nil && !o.room.spend(w, r):
 	case path == "/callback/kakao":
 		o.answer(w, r, sealed)

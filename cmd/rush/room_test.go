@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -262,10 +263,24 @@ func TestWhoDropsEverythingComesBackWithTheirPlace(t *testing.T) {
 }
 
 func TestReturnsAreWrittenWithTheirAnswer(t *testing.T) {
-	for _, c := range []struct{ name, fault, want string }{{"a code", "", "site"}, {"an error", "access denied", "error"}, {"the provider's failure", "kakao fails", "notice-failed"}} {
+	for _, c := range []struct {
+		name, fault string
+		again       int // callbacks
+		want        string
+		asked       int // those who were
+	}{
+		{"a code", "", 0, "site", 0},
+		{"an error", "access denied", 0, "error", 0},
+		{"the provider's failure", "kakao fails", 0, "notice-failed", 0},
+		{"a provider that is asked once more", "", 1, "site", 1},
+		{"a provider that is asked without end", "", 1_000_000, "gone", math.MaxInt},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			o := startOP(t)
 			o.breakWith(c.fault)
+			o.mu.Lock()
+			o.again = c.again
+			o.mu.Unlock()
 			opt := stormOptions{loginOptions: o.options(), onset: onset{decay: time.Second}, capacity: 1, times: 1}
 			opt.returns = t.TempDir() + "/returns.csv"
 			opt.waits = t.TempDir() + "/waits.csv"
@@ -276,17 +291,24 @@ func TestReturnsAreWrittenWithTheirAnswer(t *testing.T) {
 			if err := opt.prepare(time.Now()); err != nil {
 				t.Fatal(err)
 			}
-			if err := runStorm(t.Context(), opt, &stdout, &strings.Builder{}); err != nil && c.fault == "" {
+			if err := runStorm(t.Context(), opt, &stdout, &strings.Builder{}); err != nil && c.fault == "" && c.want == "site" {
 				t.Fatal(err)
 			}
 			rows := readCSV(t, opt.returns)
 			if len(rows) < 3 || strings.Join(rows[0], ",") != returnHeader {
 				t.Fatalf("got %v", rows)
 			}
+			asked := 0
 			for _, row := range rows[1:] {
-				if row[2] != "kakao" || row[3] != c.want || row[6] != "false" {
+				if row[2] != "kakao" || row[3] != c.want || row[7] != "false" {
 					t.Errorf("got %v, want %s of kakao", row, c.want)
 				}
+				if row[5] != "0" {
+					asked++
+				}
+			}
+			if want := min(c.asked, len(rows)-1); asked != want {
+				t.Errorf("%d asked once more, want %d", asked, want)
 			}
 			if rows := readCSV(t, opt.waits); len(rows) != 1 || strings.Join(rows[0], ",") != stayHeader {
 				t.Errorf("got %v, want nobody who met a room", rows)

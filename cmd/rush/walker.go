@@ -98,6 +98,9 @@ func (w *walker) walk(ctx context.Context, p person, buf *bytes.Buffer) outcome 
 func (g *walking) login(ctx context.Context) {
 	l := newLogin()
 	f := g.arrive(ctx, g.site.start(l))
+	if g.home != nil {
+		g.endsHome(answerGone)
+	}
 	g.close(f)
 	if f == nil {
 		f = g.site.finish(ctx, g.carrier, g.buf, &g.out.ledger, l, g.back)
@@ -258,7 +261,7 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 			}
 			a, err = g.request(ctx, method, to, from, body)
 		}
-		g.isHome(a, a.header.Get("Location"), err)
+		g.isHome(to, a, a.header.Get("Location"), err)
 		if err != nil {
 			return nil, &failure{kind: kindOf(err), err: err, page: true}
 		}

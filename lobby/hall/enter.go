@@ -101,9 +101,11 @@ var (
 )
 
 // Spend spends the pass of a login that has come back: nil once, and again for the
-// same attempt within store.AttemptTTL. Otherwise room.ErrSpent, room.ErrRestarted
-// (also for a pass of a round that is over, and for none at all), or an error that
-// wraps store.ErrUnavailable. Where there is no room any more nothing is spent.
+// same attempt within store.AttemptTTL. One of before a restart of the store is
+// changed for that which its ticket would get now. Otherwise room.ErrSpent,
+// room.ErrRestarted (the ticket gets none now; also for a pass of a round that is
+// over, and for none at all), or an error that wraps store.ErrUnavailable. Where
+// there is no room any more nothing is spent.
 func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt store.Attempt) error {
 	c, st := h.of(client)
 	if c == nil {
@@ -119,6 +121,9 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 		return fmt.Errorf("%w: %w", room.ErrRestarted, lobby.ErrForeignRoom)
 	}
 	err := st.line.room.Spend(ctx, p, attempt)
+	if errors.Is(err, room.ErrRestarted) && !st.set.Closed {
+		err = st.line.room.SpendAnew(ctx, p, attempt, func(q *lobby.Queue) error { return st.line.stillCalls(q, &p, h.now()) })
+	}
 	switch {
 	case err == nil:
 		if h.spent.add(p.Ticket, true) {
@@ -131,6 +136,15 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 		c.count.passes.refuse(errRestarted)
 	}
 	return err
+}
+
+// stillCalls is nil where the ticket of a pass would get another one now.
+func (l *line) stillCalls(q *lobby.Queue, p *lobby.Pass, now time.Time) error {
+	t := lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
+	if err := q.Admits(&t, l.opening.Seed, now); err != nil {
+		return fmt.Errorf("%w: %w", room.ErrRestarted, err)
+	}
+	return nil
 }
 
 // Used drops ticket and pass of a client's room from a browser: the number was

@@ -13,6 +13,61 @@ import (
 	"sinho/store"
 )
 
+// lose has the store forget the counters.
+func (s *scene) lose() {
+	s.t.Helper()
+	for _, key := range []string{"queue/a", "queue/b"} {
+		if err := dropKey(s, key); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+// Somebody is at a provider while the store loses everything: they come in with
+// what their ticket would get now, once.
+func TestALoginUnderWayOutlivesALossOfTheStore(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	d := newDevice()
+	old := d.waits(s, "shop", Login, false)
+	s.lose()
+	mine := attempt()
+	for range 2 { // a reload, as well
+		if err := s.Spend(t.Context(), "shop", old, mine); err != nil {
+			t.Fatalf("the pass of before: got %v, want it spent", err)
+		}
+	}
+	s.wait(1)
+	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrSpent) {
+		t.Errorf("another login: got %v, want ErrSpent", err)
+	}
+}
+
+// Nor does a pass of before lead into a room that is closed, or for whoever was
+// called so long ago that their ticket would be in the late lane.
+func TestAPassOfBeforeGivesNoMoreThanItsTicket(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	old := newDevice().waits(s, "shop", Login, false)
+	set := auto("main")
+	set.Closed = true
+	if err := s.Use([]Setting{set}); err != nil {
+		t.Fatal(err)
+	}
+	s.lose()
+	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrRestarted) {
+		t.Errorf("closed: got %v, want ErrRestarted", err)
+	}
+	if err := s.Use([]Setting{auto("main")}); err != nil {
+		t.Fatal(err)
+	}
+	s.crowd("shop", 30)
+	s.wait(150)
+	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrRestarted) {
+		t.Errorf("too late: got %v, want ErrRestarted", err)
+	}
+}
+
 // A store that has lost everything: passes of before die at the door, tickets give
 // others, and nobody begins a login that cannot end.
 func TestAfterALossOfTheStoreATicketGivesAnotherPass(t *testing.T) {
@@ -20,18 +75,11 @@ func TestAfterALossOfTheStoreATicketGivesAnotherPass(t *testing.T) {
 	s.wait(2)
 	d := newDevice()
 	first := d.seat(s, "shop")
-	old := d.waits(s, "shop", Login, false)
-	for _, key := range []string{"queue/a", "queue/b"} {
-		if err := dropKey(s, key); err != nil {
-			t.Fatal(err)
-		}
-	}
+	d.waits(s, "shop", Login, false)
+	s.lose()
 	s.wait(1)
-	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrRestarted) {
-		t.Fatalf("the pass of before: got %v, want ErrRestarted", err)
-	}
 	next := d.waits(s, "shop", Login, false)
-	if s.refused("restarted", true) < 2 {
+	if s.refused("restarted", true) == 0 {
 		t.Error("the pass was not refused at the door")
 	}
 	if err := s.Spend(t.Context(), "shop", next, attempt()); err != nil {
@@ -290,7 +338,8 @@ func TestRoomsInUseShareTheCapacity(t *testing.T) {
 	want(100, 50, 50)
 }
 
-// At a steady rate what people are told when they come is what they wait.
+// At a steady rate people wait what they are told when they come, or up to an eighth
+// less: that much is kept back for what may be lost.
 func TestEstimatesAreScoredAgainstWhatHappened(t *testing.T) {
 	s := one(t, auto("main"))
 	s.wait(60)
@@ -308,7 +357,7 @@ func TestEstimatesAreScoredAgainstWhatHappened(t *testing.T) {
 		}
 	}
 	e := s.Insights()[0].Estimate
-	if e.Count < 200 || e.Count > 300 || e.Within < e.Count*95/100 || e.Error > 0.1 {
+	if e.Count < 200 || e.Count > 300 || e.Within < e.Count*90/100 || e.Error > 0.2 {
 		t.Errorf("got %+v, want nearly all within a fifth", e)
 	}
 	c := newCounts()

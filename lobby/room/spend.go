@@ -38,6 +38,27 @@ func (r *Room) Spend(ctx context.Context, p lobby.Pass, attempt store.Attempt) e
 	return nil
 }
 
+// SpendAnew spends what has become of a pass that Spend has called ErrRestarted: one
+// of the same number in the epoch that is, as its ticket would get it, if may has
+// nothing against it by the counters of that epoch. It is repeated as Spend is.
+func (r *Room) SpendAnew(ctx context.Context, p lobby.Pass, attempt store.Attempt, may func(*lobby.Queue) error) error {
+	q, err := r.Look(ctx)
+	if err == nil && q.Epoch == p.Epoch { // nobody has noticed yet that the store has begun anew
+		q, err = r.change(ctx, false, func(q lobby.Queue) (lobby.Queue, error) { return q, nil })
+	}
+	switch {
+	case err != nil:
+		return err
+	case q.Epoch == p.Epoch:
+		return ErrRestarted
+	}
+	if err := may(&q); err != nil {
+		return err
+	}
+	p.Epoch = q.Epoch
+	return r.Spend(ctx, p, try(attempt, tries+int(q.Epoch%(1<<30))))
+}
+
 // spend moves the page of the pass on, with its bit set. Each try is an attempt of
 // its own that follows from the first: whoever sends that again finds each try
 // answered as it was, up to the one that spent the pass.

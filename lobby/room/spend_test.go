@@ -133,6 +133,75 @@ func TestAPassDiesWithTheRunOfTheStore(t *testing.T) {
 	}
 }
 
+// lobby.md: parallel double spend, over a restart. Of all who come back with a pass
+// of before, by whatever login and on whatever node, one gets in, and gets in again
+// when its callback is sent again.
+func TestAttackWaitingRoomOnePassOfBeforeSpentAFewTimesAtOnce(t *testing.T) {
+	may := func(*lobby.Queue) error { return nil }
+	for _, fault := range []string{"restart", "loss"} {
+		t.Run("after a "+fault, func(t *testing.T) {
+			everywhere(t, func(t *testing.T, p *place) {
+				all := nodes(t, p, 3, time.Time{})
+				epoch, n := number(t, all[0], at(0))
+				for _, r := range all {
+					if _, err := r.Look(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if fault == "restart" {
+					p.restart(t)
+				} else {
+					p.lose(t)
+				}
+				pass, attempts := passOf(epoch, n), make([]store.Attempt, 30)
+				var wait sync.WaitGroup
+				var won atomic.Int64
+				winner := atomic.Int64{}
+				for i := range attempts {
+					attempts[i] = fresh()
+					wait.Go(func() {
+						switch err := all[i%3].SpendAnew(t.Context(), pass, attempts[i], may); {
+						case err == nil:
+							won.Add(1)
+							winner.Store(int64(i))
+						case !errors.Is(err, ErrSpent):
+							t.Error(err)
+						}
+					})
+				}
+				wait.Wait()
+				if won.Load() != 1 {
+					t.Fatalf("%d got in, want 1", won.Load())
+				}
+				for i, r := range all {
+					if err := r.SpendAnew(t.Context(), pass, attempts[winner.Load()], may); err != nil {
+						t.Errorf("node %d, the winner again: got %v", i, err)
+					}
+					if err := r.SpendAnew(t.Context(), pass, fresh(), may); !errors.Is(err, ErrSpent) {
+						t.Errorf("node %d, another: got %v, want ErrSpent", i, err)
+					}
+				}
+				q, err := all[0].Look(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				ticket := ticketOf(n)
+				ticket.Epoch = epoch
+				if err := all[1].Spend(t.Context(), ticket.Pass(q.Epoch, [32]byte{1}, at(5)), fresh()); !errors.Is(err, ErrSpent) {
+					t.Errorf("the ticket's next pass: got %v, want ErrSpent", err)
+				}
+				no := errors.New("no")
+				if err := all[2].SpendAnew(t.Context(), passOf(epoch, n+1), fresh(), func(*lobby.Queue) error { return no }); !errors.Is(err, no) {
+					t.Errorf("one that may not: got %v, want no", err)
+				}
+				if err := all[2].SpendAnew(t.Context(), passOf(q.Epoch, n+2), fresh(), may); !errors.Is(err, ErrRestarted) {
+					t.Errorf("one of this epoch: got %v, want ErrRestarted", err)
+				}
+			})
+		})
+	}
+}
+
 // After a loss two people may have one number, of two epochs; both come in.
 func TestTwoEpochsOfANumberHaveABitEach(t *testing.T) {
 	p := onBbolt(t)

@@ -19,7 +19,7 @@ import (
 type stormFigures struct {
 	Returns   returnFigures
 	Most      map[string]mostAsked
-	Refused   int // requests, by the nodes' own count
+	Refused   map[string]int // requests, by class, by the nodes' own count
 	Remaining float64
 	// RecoveredIn is how many seconds after the last fault goodput was back.
 	RecoveredIn *float64

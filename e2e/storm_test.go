@@ -103,8 +103,9 @@ func (w *storm) judge(e *evidence.Run) {
 	demand := func(holds bool, format string, args ...any) { e.Demand(holds, fmt.Sprintf(format, args...)) }
 
 	must(r.People > 0 && w.report.In > 0 && r.Reconnect > 0 && r.Tabs.Opened > 0, "%d met the room, %d got in, %d reconnected, %d second tabs: nothing was shown", r.People, w.report.In, r.Reconnect, r.Tabs.Opened)
-	must(r.Shed+r.ShedWithPass == 0 || f.Refused > 0, "people were told to come again %d times and no node knows of it", r.Shed+r.ShedWithPass)
+	must(r.Shed+r.ShedWithPass == 0 || refusedInAll(f.Refused) > 0, "people were told to come again %d times and no node knows of it", r.Shed+r.ShedWithPass)
 	must(r.ShedWithPass == 0, "%d answers told somebody with a pass to come again later, at %v", r.ShedWithPass, r.ShedAt)
+	must(f.Refused["finishing"]+f.Refused["under_way"] == 0, "nodes refused people who were under way: %v", f.Refused)
 	must(r.Tabs.Twice == 0, "%d browsers got in twice on one number", r.Tabs.Twice)
 	must(r.DoubleNumber == 0, "%d numbers were given twice", r.DoubleNumber)
 	must(r.LostPlace == 0, "%d people lost their place", r.LostPlace)
@@ -122,6 +123,14 @@ func (w *storm) judge(e *evidence.Run) {
 	demand(float64(w.report.Failed) <= 0.001*float64(w.report.Came), "%d of %d failed: %v", w.report.Failed, w.report.Came, w.report.Errors)
 	demand(w.report.Shed == 0, "%d people shed by the load itself", w.report.Shed)
 	demand(w.report.LateMax < 1000, "the load began a login %.0f ms late: it measured itself", w.report.LateMax)
+}
+
+// refusedInAll is how many, of all classes.
+func refusedInAll(by map[string]int) (all int) {
+	for _, n := range by {
+		all += n
+	}
+	return all
 }
 
 func secondsOrNever(s *float64) string {

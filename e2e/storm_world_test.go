@@ -40,8 +40,8 @@ type storm struct {
 	report stormReport
 
 	happened []happening
-	turned   int  // requests that nodes refused
-	untold   bool // a node does not tell
+	turned   map[string]int // requests that nodes refused, by class
+	untold   bool           // a node does not tell
 }
 
 // stormReport is what is read of `rush storm --json`.
@@ -102,7 +102,7 @@ func (r *stormReport) UnmarshalJSON(body []byte) error {
 // lights are measured, sets the opening, and has rush wait for it.
 func newStorm(t *testing.T, g gale) *storm {
 	t.Helper()
-	w := &storm{gale: g, store: stormStore(t), legs: map[string]float64{}, ended: make(chan error, 1)}
+	w := &storm{gale: g, store: stormStore(t), legs: map[string]float64{}, turned: map[string]int{}, ended: make(chan error, 1)}
 	p := oneRedis(w.store, 3)
 	p.latency, p.metrics, p.edit = stormLegMS, true, stormSettings(g.Each)
 	p.more += roomSettings(time.Time{})
@@ -282,7 +282,7 @@ func (w *storm) ends() {
 	}
 }
 
-var refusedRequests = regexp.MustCompile(`(?m)^[a-z_]*requests_refused_total\{[^}]*\} ([0-9.e+]+)$`)
+var refusedRequests = regexp.MustCompile(`(?m)^[a-z_]*requests_refused_total\{[^}]*class="([a-z_]+)"[^}]*\} ([0-9.e+]+)$`)
 
 // refused adds what a node has refused since it began.
 func (w *storm) refused(n *node) {
@@ -300,7 +300,7 @@ func (w *storm) refused(n *node) {
 	all := refusedRequests.FindAllSubmatch(body, -1)
 	w.untold = w.untold || len(all) == 0
 	for _, one := range all {
-		count, _ := strconv.ParseFloat(string(one[1]), 64)
-		w.turned += int(count)
+		count, _ := strconv.ParseFloat(string(one[2]), 64)
+		w.turned[string(one[1])] += int(count)
 	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -77,13 +76,6 @@ func (j *jar) header(host, path string) string {
 		out.WriteString(k.value)
 	}
 	return out.String()
-}
-
-// holds says whether there is a cookie with a piece in its name.
-func (j *jar) holds(piece string) bool {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return slices.ContainsFunc(j.cookies, func(k kept) bool { return strings.Contains(k.name, piece) })
 }
 
 // covers is the path match of RFC 6265, section 5.1.4.

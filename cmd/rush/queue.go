@@ -282,7 +282,7 @@ func (g *walking) fetch(ctx context.Context, at *url.URL) (answer, error) {
 		return answer{}, err
 	}
 	req.Header = http.Header{"User-Agent": {userAgent}, "Accept": {"application/json"}, "Accept-Language": {"ko"}}
-	if cookies := g.jar.header(at.Hostname(), at.Path); cookies != "" {
+	if cookies := g.cookies(at); cookies != "" {
 		req.Header.Set("Cookie", cookies)
 	}
 	return g.carrier.do(req, g.buf, &g.out.ledger)

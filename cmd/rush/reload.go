@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"net/url"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,11 +47,18 @@ func crowded(a answer) bool {
 		(bytes.Contains(a.body, []byte("more is asked than can be done")) || bytes.Contains(a.body, []byte("Very many people are here")))
 }
 
-// turnedAway notes that somebody was told to come again later, and whether they had
-// a pass.
+// cookies are those of a request.
+func (g *walking) cookies(to *url.URL) string {
+	cookies := g.jar.header(to.Hostname(), to.Path)
+	g.withPass = strings.Contains(cookies, passCookie)
+	return cookies
+}
+
+// turnedAway notes that somebody was told to come again later, and whether they
+// came with a pass: one that the other tab of this browser has got meanwhile is none.
 func (g *walking) turnedAway(a answer) {
 	if visits := g.out.ledger.visits; g.room != nil && crowded(a) && len(visits) > 0 {
-		g.shed(g.jar.holds(passCookie), visits[len(visits)-1].step)
+		g.shed(g.withPass, visits[len(visits)-1].step)
 	}
 }
 

@@ -140,7 +140,7 @@ func (g *walking) calledIn(ctx context.Context, f *lobby.Frame, s *seat) bool {
 func (g *walking) hold(ctx context.Context, at *url.URL, socket string) (*websocket.Conn, time.Duration) {
 	dialer := websocket.Dialer{HandshakeTimeout: dialPatience, ReadBufferSize: 1 << 10, WriteBufferSize: 256, WriteBufferPool: &g.socketPool}
 	h := http.Header{"User-Agent": {userAgent}, "Origin": {g.carrier.origin}}
-	if cookies := g.jar.header(at.Hostname(), at.Path); cookies != "" {
+	if cookies := g.cookies(at); cookies != "" {
 		h.Set("Cookie", cookies)
 	}
 	conn, resp, err := dialer.DialContext(ctx, "ws"+strings.TrimPrefix(g.carrier.origin, "http")+socket, h)

@@ -79,6 +79,7 @@ type walking struct {
 
 	chooser  *url.URL // the last one seen
 	returned bool     // there by the browser's back button
+	withPass bool     // the last request brought a waiting room's pass along
 	reloads  int
 }
 
@@ -304,7 +305,7 @@ func (g *walking) request(ctx context.Context, method string, to *url.URL, from 
 		"Sec-Fetch-Dest":  {"document"},
 		"Sec-Fetch-Site":  {relation(from, to)},
 	}
-	if cookies := g.jar.header(to.Hostname(), to.Path); cookies != "" {
+	if cookies := g.cookies(to); cookies != "" {
 		h["Cookie"] = []string{cookies}
 	}
 	if method == http.MethodPost {

@@ -200,7 +200,8 @@ func (r *Room) changed(ctx context.Context, durable bool, f func(lobby.Queue) (l
 	r.mu.Lock()
 	rec, renew := r.last, false
 	r.mu.Unlock()
-	if rec.value == nil { // this node's first: another may have begun it
+	known := rec.value != nil
+	if !known { // this node's first: another may have begun it
 		var err error
 		if rec, err = r.read(ctx, "queue"); err != nil {
 			return lobby.Queue{}, err
@@ -208,6 +209,13 @@ func (r *Room) changed(ctx context.Context, durable bool, f func(lobby.Queue) (l
 	}
 	for range tries {
 		q, next, own, err := r.ops(rec, renew, f)
+		if err != nil && known && !renew { // what is remembered may be of before; a no is by what is stored
+			known = false
+			if rec, err = r.read(ctx, "queue"); err != nil {
+				return q, err
+			}
+			continue
+		}
 		if err != nil {
 			return q, err
 		}

@@ -208,7 +208,7 @@ func dashboardQueries(t *testing.T) map[string][]string {
 
 func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 	w := newWorld(t, "http")
-	_, scrape := w.watched(forcedRoom)
+	_, scrape := w.watched(forcedRoom, "rotas: [{id: turns, rules: [{from: 2021-08-09 20:00}]}]\n")
 	if out := w.login(t.Context(), citizen.Named("naver")); !out.In {
 		t.Fatalf("got %s (%v), want it in", out.Why, out.Err)
 	}

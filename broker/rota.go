@@ -62,10 +62,40 @@ type rotaTerm struct {
 	Next, Until time.Time
 }
 
-// turn asks the client's rota about a person who came with q: nil, errBirthdate or
-// a *notTurn. It goes by the birthdate that somebody vouches for, and by the clock
-// of this side alone, ahead of the opening of a waiting room by that.
+// RotaRefusal is a login that a rota has refused. It says nothing of whose.
+type RotaRefusal struct {
+	Rota string // its name
+	// Session: it was decided by a session that was to be used again, before any
+	// provider was asked. Otherwise after one, by what it said.
+	Session bool
+	// Birthdate: nobody vouches for one. Otherwise it is not the person's turn.
+	Birthdate bool
+}
+
+// turn asks the client's rota about a person who is back from a provider with q, and
+// tells of a refusal. The error is that of askRota.
 func (b *Broker) turn(q *request, c client.Client, who *providers.Identity) error {
+	return b.countTurn(RotaRefusal{Rota: c.Rota}, b.askRota(q, c, who))
+}
+
+// turnBySession is turn for the person of a session, where no provider was asked.
+func (b *Broker) turnBySession(q *request, c client.Client, who *providers.Identity) error {
+	return b.countTurn(RotaRefusal{Rota: c.Rota, Session: true}, b.askRota(q, c, who))
+}
+
+// countTurn tells of a refusal, if err is one, and gives err.
+func (b *Broker) countTurn(r RotaRefusal, err error) error {
+	if err != nil && b.hooks.RotaRefused != nil {
+		r.Birthdate = errors.Is(err, errBirthdate)
+		b.hooks.RotaRefused(r)
+	}
+	return err
+}
+
+// askRota asks the client's rota about a person who came with q: nil, errBirthdate
+// or a *notTurn. It goes by the birthdate that somebody vouches for, and by the clock
+// of this side alone, ahead of the opening of a waiting room by that.
+func (b *Broker) askRota(q *request, c client.Client, who *providers.Identity) error {
 	if c.Rota == "" {
 		return nil
 	}

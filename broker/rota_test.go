@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -77,6 +78,49 @@ func TestARefusalIsRepeatedByAReloadOnAnyNode(t *testing.T) {
 	if w.naver.calls != 1 {
 		t.Errorf("got %d exchanges, want 1", w.naver.calls)
 	}
+}
+
+// Each refusal is told once, with where it was decided, and nothing else is.
+func TestRefusalsByARotaAreToldOnce(t *testing.T) {
+	w := rotaWorld(t)
+	var got []RotaRefusal
+	w.cfg.Hooks.RotaRefused = func(r RotaRefusal) { got = append(got, r) }
+	want := func(what string, refusals ...RotaRefusal) {
+		t.Helper()
+		if !slices.Equal(got, refusals) {
+			t.Errorf("%s: got %+v told, want %+v", what, got, refusals)
+		}
+		got = nil
+	}
+	w.clock.add(20 * time.Hour) // 17:00
+	br := w.browser()
+	br.b = w.node()
+	br.h = br.b.Handler()
+	must2(t)(br.back())
+	want("in turn")
+	br.authorize(clinic()...)
+	want("in turn, by the session")
+	w.clock.add(time.Hour)
+	br.wantTurn(Step{Redirect: br.authorize(clinic()...)}, nil)
+	want("by the session", RotaRefusal{Rota: "vaccine", Session: true})
+	br.authorize(clinic("prompt", "none")...)
+	want("by the session in silence", RotaRefusal{Rota: "vaccine", Session: true})
+
+	fresh := w.browser()
+	fresh.b, fresh.h = br.b, br.h
+	to := must2(t)(fresh.begin(fresh.chooser(clinic()...), "naver", nil))
+	back := approve(t, to.Redirect)
+	fresh.wantTurn(fresh.finish("naver", back))
+	want("after a provider", RotaRefusal{Rota: "vaccine"})
+	w.clock.add(2 * time.Minute)
+	fresh.wantTurn(fresh.finish("naver", back))
+	fresh.b = w.node()
+	fresh.wantTurn(fresh.finish("naver", back))
+	want("the same once more, and on another node")
+	w.born("")
+	s, err := fresh.back()
+	w.wantNotice(s, err, NoticeBirthdate)
+	want("without a birthdate", RotaRefusal{Rota: "vaccine", Birthdate: true})
 }
 
 func TestNobodysTurnEverIsToldSo(t *testing.T) {

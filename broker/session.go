@@ -296,7 +296,7 @@ func (b *Broker) reuse(ctx context.Context, q *request, c client.Client, s *sess
 		return Step{}, errCrowd
 	}
 	o := &occasion{q: q, c: c, l: l, s: s, seed: append(q.ID[:], s.ID[:]...), agreed: agreed, pass: pass}
-	if err := b.turn(q, c, &l.who); err != nil {
+	if err := b.turnBySession(q, c, &l.who); err != nil {
 		if _, is := errors.AsType[*notTurn](err); is && q.Prompt.has(promptNone) {
 			err = b.silentTurn(ctx, o)
 		}

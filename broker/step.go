@@ -201,6 +201,9 @@ type Hooks struct {
 	// rota's, of a client that has one. Both are needed where any client has.
 	Rota  func(name, born string, came, now time.Time) Verdict
 	Today func(name string, now time.Time) Today
+	// RotaRefused is told of each login that a rota refuses, once for one that comes
+	// back from a provider, however often that answer is shown again; nil: nobody is.
+	RotaRefused func(RotaRefusal)
 	// Light is the colour shown now, sealed into the journey.
 	Light    func(provider string) string
 	Started  func(Trip)

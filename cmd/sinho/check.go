@@ -22,8 +22,11 @@ func checkCommand() *cobra.Command {
 		Use:   "check",
 		Short: "tell every mistake in sinho.yaml, and in the files it names",
 		Long: `Reads sinho.yaml, the secrets, keys and certificates it names, and tells
-everything that is wrong at once, with its place and what to do. It connects to
-nothing and changes nothing. Exit code 0: "sinho serve" would take it.`,
+everything that is wrong at once, with its place and what to do. What is good it
+sums up: clients, providers, maintenance, whose turn it is by each rota, waiting
+rooms and how long it is until they open; and it warns of what "sinho serve" takes
+and is hardly meant. It connects to nothing and changes nothing, so it knows
+nothing of what operators have ordered. Exit code 0: "sinho serve" would take it.`,
 		Example: "  sinho check --config /etc/sinho/sinho.yaml",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -108,6 +111,7 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 		}
 	}
 	rotaLines(w, line, cfg, now)
+	roomLines(w, line, cfg, now)
 	for _, file := range exposed(cfg.KeysDir) {
 		fmt.Fprintf(w, "warning: %s can be read by everybody on this machine: chmod o= %s\n", file, file)
 	}

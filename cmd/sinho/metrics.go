@@ -17,7 +17,7 @@ import (
 )
 
 // metrics are what Prometheus is told of one node. Labels are ids of configured
-// providers, or of clients where sites are told of log-outs, and words of small
+// providers, rotas and rooms, or of clients where sites are told of log-outs, and words of small
 // closed sets; nothing is about a person. They
 // outlive generations; what lights count begins anew with them, which Prometheus
 // takes for a restart.
@@ -29,6 +29,7 @@ type metrics struct {
 	returned  *prometheus.CounterVec
 	completed *prometheus.CounterVec
 	failed    *prometheus.CounterVec
+	turned    *prometheus.CounterVec // away by a rota
 	store     *prometheus.HistogramVec
 }
 
@@ -44,6 +45,7 @@ func newMetrics(current func() *lights) *metrics {
 		returned:  logins("returned", "People who came back from a provider, with whatever."),
 		completed: logins("completed", "Logins whose identity was read."),
 		failed:    logins("failed", "Logins that ended otherwise, by the class of the failure; only throttled and down are the provider's fault; shed is our own refusal to ask it.", "class"),
+		turned:    newRotaRefusals(),
 		store: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "sinho_store_operation_duration_seconds", Help: "Operations of the store by kind and outcome.",
 			Buckets: []float64{.00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, 1, 3},
@@ -55,7 +57,7 @@ func newMetrics(current func() *lights) *metrics {
 	})
 	build.Set(1)
 	m.registry.MustRegister(
-		m.started, m.returned, m.completed, m.failed, m.store, build, lightFigures(current), newGuardFigures(current),
+		m.started, m.returned, m.completed, m.failed, m.turned, m.store, build, lightFigures(current), newGuardFigures(current),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	for op, outcomes := range storeOutcomes() {
@@ -101,6 +103,7 @@ func (m *metrics) counting(h broker.Hooks) broker.Hooks {
 		return h
 	}
 	started, returned, ended := h.Started, h.Returned, h.Ended
+	h.RotaRefused = m.rotaRefused
 	h.Started = func(t broker.Trip) {
 		m.started.WithLabelValues(t.Provider).Inc()
 		started(t)

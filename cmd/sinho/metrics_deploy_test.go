@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"os"
+	"os/exec"
 	"regexp"
 	"slices"
 	"strings"
@@ -68,7 +69,7 @@ func (v vocabulary) unknown(expr string) []string {
 		return ""
 	})
 	expr = regexp.MustCompile(`\[[^\]]*\]`).ReplaceAllString(expr, "")
-	language := []string{"sum", "min", "max", "avg", "rate", "increase", "histogram_quantile", "and", "or", "unless"}
+	language := []string{"sum", "min", "max", "avg", "rate", "increase", "histogram_quantile", "and", "or", "unless", "group_left"}
 	words := 0
 	for _, word := range regexp.MustCompile(`[a-zA-Z_:][a-zA-Z0-9_:]*`).FindAllString(expr, -1) {
 		switch {
@@ -84,6 +85,64 @@ func (v vocabulary) unknown(expr string) []string {
 		wrong = append(wrong, "metric in it at all")
 	}
 	return wrong
+}
+
+// ruleTests are what alerts_test.yaml has for promtool, as far as it is read here.
+type ruleTests struct {
+	RuleFiles []string `yaml:"rule_files"`
+	Tests     []struct {
+		Name  string `yaml:"name"`
+		Input []struct {
+			Series string `yaml:"series"`
+		} `yaml:"input_series"`
+		Rules []struct {
+			Alert string `yaml:"alertname"`
+			Exp   []any  `yaml:"exp_alerts"`
+		} `yaml:"alert_rule_test"`
+	} `yaml:"tests"`
+}
+
+// testedRules demands that the tests of the rules feed them series that a node has,
+// and have each of those about rooms fire; promtool runs them,
+// where it is.
+func testedRules(t *testing.T, v vocabulary, alerts []alertRule) {
+	t.Helper()
+	text, err := os.ReadFile("../../deploy/prometheus/alerts_test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file ruleTests
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		t.Fatal(err)
+	}
+	fires := map[string]bool{}
+	v.values["instance"], v.values["room"] = nil, nil // of the tests' own
+	for _, one := range file.Tests {
+		for _, in := range one.Input {
+			for _, word := range v.unknown(in.Series) {
+				t.Errorf("the test %q of the rules: the scrape has no %s", one.Name, word)
+			}
+		}
+		for _, r := range one.Rules {
+			fires[r.Alert] = fires[r.Alert] || len(r.Exp) > 0
+			if !slices.ContainsFunc(alerts, func(a alertRule) bool { return a.Alert == r.Alert }) {
+				t.Errorf("the test %q of the rules: there is no alert %s", one.Name, r.Alert)
+			}
+		}
+	}
+	for _, a := range alerts {
+		if strings.Contains(a.Expr, "sinho_room_") && !fires[a.Alert] {
+			t.Errorf("alert %s: no test has it fire", a.Alert)
+		}
+	}
+	promtool, err := exec.LookPath("promtool")
+	if err != nil {
+		t.Log("there is no promtool: alerts_test.yaml was read, not run")
+		return
+	}
+	if out, err := exec.CommandContext(t.Context(), promtool, "test", "rules", "../../deploy/prometheus/alerts_test.yaml").CombinedOutput(); err != nil {
+		t.Errorf("promtool: %v\n%s", err, out)
+	}
 }
 
 type alertRule struct {
@@ -125,28 +184,31 @@ func dashboardQueries(t *testing.T) map[string][]string {
 	}
 	var board struct {
 		Panels []struct {
-			Title   string
-			Targets []struct{ Expr string }
+			Type, Title string
+			Targets     []struct{ Expr string }
 		}
 	}
 	if err := json.Unmarshal(text, &board); err != nil {
 		t.Fatal(err)
 	}
-	all := map[string][]string{}
+	all, rows := map[string][]string{}, 0
 	for _, p := range board.Panels {
+		if p.Type == "row" {
+			rows++
+		}
 		for _, q := range p.Targets {
 			all[p.Title] = append(all[p.Title], q.Expr)
 		}
 	}
-	if len(all) != len(board.Panels) {
-		t.Errorf("got %d panels, %d of them with a title of their own and a query", len(board.Panels), len(all))
+	if len(all) != len(board.Panels)-rows {
+		t.Errorf("got %d panels, %d of them with a title of their own and a query", len(board.Panels)-rows, len(all))
 	}
 	return all
 }
 
 func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 	w := newWorld(t, "http")
-	_, scrape := w.watched()
+	_, scrape := w.watched(forcedRoom, "rotas: [{id: turns, rules: [{from: 2021-08-09 20:00}]}]\n")
 	if out := w.login(t.Context(), citizen.Named("naver")); !out.In {
 		t.Fatalf("got %s (%v), want it in", out.Why, out.Err)
 	}
@@ -166,6 +228,7 @@ func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 			t.Errorf("alert %s: got severity %q, want page or ticket", a.Alert, s)
 		}
 	}
+	testedRules(t, v, alerts)
 	boards := dashboardQueries(t)
 	for _, title := range slices.Sorted(maps.Keys(boards)) {
 		for _, expr := range boards[title] {

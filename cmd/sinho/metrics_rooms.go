@@ -12,8 +12,9 @@ import (
 type roomFigures struct {
 	current func() *rooms
 
-	arrivals, admitted, rate, waiting, show, away *prometheus.Desc
-	tickets, passes, estimates, right, watchers   *prometheus.Desc
+	arrivals, admitted, rate, waiting, show, open *prometheus.Desc
+	away, tickets, passes, estimates, right       *prometheus.Desc
+	watchers                                      *prometheus.Desc
 }
 
 // watchRooms shows the waiting rooms that current gives at each scrape.
@@ -25,6 +26,7 @@ func (m *metrics) watchRooms(current func() *rooms) {
 		rate:      desc("room_rate_per_second", "People a second that a waiting room lets go on now.", "room"),
 		waiting:   desc("room_waiting", "Numbers that wait, those who are late included.", "room"),
 		show:      desc("room_show_ratio", "How many of those who wait have their page open, 0 to 1.", "room"),
+		open:      desc("room_open", "1 while a room calls people, else 0: it is off, closed, before its opening, or nothing is known of it yet.", "room"),
 		away:      desc("room_away", "1 while a room's last step is more than 5 s ago, so that nobody new is called, else 0.", "room"),
 		tickets:   desc("room_tickets_total", "Tickets given, or shown and refused, by outcome.", "room", "outcome"),
 		passes:    desc("room_passes_total", "Passes given, extended, spent, or shown and refused, by outcome.", "room", "outcome"),
@@ -37,7 +39,7 @@ func (m *metrics) watchRooms(current func() *rooms) {
 // Describe implements prometheus.Collector.
 func (f *roomFigures) Describe(to chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		f.arrivals, f.admitted, f.rate, f.waiting, f.show, f.away, f.tickets, f.passes, f.estimates, f.right, f.watchers,
+		f.arrivals, f.admitted, f.rate, f.waiting, f.show, f.open, f.away, f.tickets, f.passes, f.estimates, f.right, f.watchers,
 	} {
 		to <- d
 	}
@@ -54,16 +56,13 @@ func (f *roomFigures) collect(to chan<- prometheus.Metric, r *hall.Insight) {
 	tell := func(d *prometheus.Desc, kind prometheus.ValueType, n float64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, kind, n, append([]string{r.Setting.Name}, labels...)...)
 	}
-	away := 0.0
-	if r.Away {
-		away = 1
-	}
 	tell(f.arrivals, prometheus.GaugeValue, r.Arrivals)
 	tell(f.admitted, prometheus.GaugeValue, r.Admitted)
 	tell(f.rate, prometheus.GaugeValue, r.Rate)
 	tell(f.waiting, prometheus.GaugeValue, float64(r.Waiting))
 	tell(f.show, prometheus.GaugeValue, r.Show)
-	tell(f.away, prometheus.GaugeValue, away)
+	tell(f.open, prometheus.GaugeValue, truth(calling(r)))
+	tell(f.away, prometheus.GaugeValue, truth(r.Away))
 	tell(f.estimates, prometheus.CounterValue, float64(r.Estimate.Count))
 	tell(f.right, prometheus.CounterValue, float64(r.Estimate.Within))
 	tell(f.watchers, prometheus.GaugeValue, float64(r.Watchers))
@@ -77,4 +76,10 @@ func (f *roomFigures) collect(to chan<- prometheus.Metric, r *hall.Insight) {
 	papers(f.passes, r.Passes)
 	tell(f.passes, prometheus.CounterValue, float64(r.Passes.Extended), "extended")
 	tell(f.passes, prometheus.CounterValue, float64(r.Spent), "spent")
+}
+
+// calling: a room calls whoever waits, as far as there is room. Before an opening a
+// queue may be drawn already, by another opening of before.
+func calling(r *hall.Insight) bool {
+	return r.Setting.Mode != hall.Off && !r.Setting.Closed && !r.Queue.Closed && r.Queue.Drawn && !r.Seen.Before(r.Setting.Opens)
 }

@@ -49,15 +49,16 @@ func (s scraped) want(t *testing.T, series string, least, most float64) {
 	}
 }
 
-// watched runs a node whose metrics are scraped by the function it gives.
-func (w *world) watched() (*running, func() string) {
+// watched runs a node whose metrics are scraped by the function it gives; more is
+// appended to its settings.
+func (w *world) watched(more ...string) (*running, func() string) {
 	w.t.Helper()
 	var err error
 	if w.aside, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { w.aside.Close() })
-	w.write(w.text("", `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String()+w.alert(w.site.URL+"/alerts"),
+	w.write(w.text(strings.Join(more, ""), `metrics_listen: ""`, "metrics_listen: "+w.aside.Addr().String()+w.alert(w.site.URL+"/alerts"),
 		"    sector: booking\n", "    sector: booking\n    backchannel_logout_uri: "+w.site.URL+"/backchannel\n"))
 	return w.serve(), func() string {
 		resp, err := w.client.Get("http://" + w.aside.Addr().String() + "/metrics")

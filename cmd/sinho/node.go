@@ -156,6 +156,10 @@ func (n *node) start(behind context.Context) {
 	})
 	n.running.Go(func() error { return settle(behind, n.tape.Run(behind, n.stands.clock.Now, n.atWork)) })
 	n.running.Go(func() error { return settle(behind, n.telling.Run(behind)) })
+	n.running.Go(func() error {
+		tellRefusals(behind, n.gate, n.log)
+		return nil
+	})
 	n.running.Go(func() error { return settle(behind, n.alerts.Run(behind)) })
 	n.running.Go(func() error {
 		return settle(behind, n.desk.write(behind, func() *lights { return n.current.Load().lights }))

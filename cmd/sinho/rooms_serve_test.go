@@ -59,6 +59,7 @@ func TestPeopleGoThroughAForcedRoomOfARealNode(t *testing.T) {
 	got.want(t, `sinho_room_passes_total{outcome="given",room="vaccine"}`, 2, 2)
 	got.want(t, `sinho_room_tickets_total{outcome="given",room="vaccine"}`, 3, 3)
 	got.want(t, `sinho_room_away{room="vaccine"}`, 0, 0)
+	got.want(t, `sinho_room_open{room="vaccine"}`, 1, 1)
 	got.want(t, `sinho_room_rate_per_second{room="vaccine"}`, 20, 1e6)
 
 	if status, body := w.get("/rooms/vaccine"); status != http.StatusOK || strings.Count(body, ".") != 2 {

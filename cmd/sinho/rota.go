@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -322,11 +323,18 @@ func rotaLines(w io.Writer, line func(name, format string, args ...any), cfg *co
 		r := all[one.ID]
 		s := rotaSaid{At: now}
 		s.today(r)
-		line("rota", "%s, zone %s. %s", one.ID, r.Zone, s.EN)
+		var whose []string
+		for _, c := range cfg.Clients {
+			if c.Rota == one.ID {
+				whose = append(whose, c.ID)
+			}
+		}
+		of := cmp.Or(strings.Join(whose, ", "), "no client")
+		line("rota", "%s, of %s, zone %s, grace %v. %s", one.ID, of, r.Zone, r.Grace, s.EN)
 		if len(s.Turns) == 0 {
 			fmt.Fprintf(w, "warning: the rota %s is over, so it lets nobody in any more\n", one.ID)
 		}
-		if !slices.ContainsFunc(cfg.Clients, func(c config.Client) bool { return c.Rota == one.ID }) {
+		if len(whose) == 0 {
 			fmt.Fprintf(w, "warning: no client goes by the rota %s\n", one.ID)
 		}
 	}

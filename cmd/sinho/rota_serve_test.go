@@ -48,6 +48,45 @@ func TestANodeGoesByTheRotaOfItsSettings(t *testing.T) {
 	}
 }
 
+// Refusals are counted where they were decided, by what the metrics may say.
+func TestRefusalsByARotaAreCounted(t *testing.T) {
+	w := newWorld(t, "http")
+	r, scrape := w.watched()
+	listens := "metrics_listen: " + w.aside.Addr().String()
+	with := func(from, to time.Duration) string {
+		return strings.Replace(w.rotaText(from, to, ""), `metrics_listen: ""`, listens, 1)
+	}
+	const taken = "configuration taken"
+	r.reload(with(-time.Hour, time.Hour), taken)
+	series := func(when, reason string) string {
+		return `sinho_rota_refused_total{reason="` + reason + `",rota="vaccine",when="` + when + `_provider"}`
+	}
+	want := func(before, after float64) {
+		t.Helper()
+		got := parseScrape(t, scrape())
+		got.want(t, series("before", "turn"), before, before)
+		got.want(t, series("after", "turn"), after, after)
+		got.want(t, series("before", "birthdate"), 0, 0)
+		got.want(t, series("after", "birthdate"), 0, 0)
+	}
+	want(0, 0)
+	b := w.citizen()
+	enter := func(start string) citizen.Outcome {
+		return citizen.Login(t.Context(), b, citizen.Walk{Start: w.site.URL + start, Choose: citizen.Named("oidc")})
+	}
+	if out := enter("/"); !out.In {
+		t.Fatalf("everybody's turn: got %s (%v), want it in", out.Why, out.Err)
+	}
+	want(0, 0)
+	r.reload(with(time.Hour, 2*time.Hour), taken)
+	w.turnedAway("")
+	want(0, 1)
+	if out := enter("/login"); out.In || len(out.Tries) != 0 || out.Page.URL.Query().Get("error") != "access_denied" {
+		t.Errorf("by the session: got to %v after %d providers, want it refused before any", out.Page.URL, len(out.Tries))
+	}
+	want(1, 1)
+}
+
 // turnedAway walks a login up to the page of whose turn it is not, demands words on
 // it, and goes back to the site, whose address with the answer it gives.
 func (w *world) turnedAway(words string) *url.URL {

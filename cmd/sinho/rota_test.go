@@ -140,7 +140,7 @@ func TestCheckSaysWhoseTurnItIs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		"rota        open, zone Asia/Seoul. Now: born 1972– (2021-08-21 20:00 –)\n", "rota        over, zone UTC. The rota is over.\n",
+		"rota        open, of booking, zone Asia/Seoul, grace 10m0s. Now: born 1972– (2021-08-21 20:00 –)\n", "rota        over, of no client, zone UTC, grace 10m0s. The rota is over.\n",
 		"warning: the rota over is over, so it lets nobody in any more\n", "warning: no client goes by the rota over\n",
 	} {
 		if !strings.Contains(out.String(), want) {

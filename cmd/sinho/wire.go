@@ -244,6 +244,7 @@ func nextGeneration(ctx context.Context, cfg *config.Config, before *generation,
 		g.lights.Plan(ctx, cfg.Planned())
 	}
 	out.metrics.expect(g.adapters)
+	out.metrics.expectRotas(cfg.Rotas)
 	g.clients, err = client.NewRegistry(cfg.Registrations()...)
 	if err != nil {
 		return nil, err

@@ -69,6 +69,7 @@ type tally struct {
 	Spent      int `json:"spent"`
 	Refused    int `json:"second_uses_refused"`
 	Restarted  int `json:"refused_as_of_before_a_loss"`
+	AtOnce     int `json:"spent_at_once_after_a_loss"`
 	Readmitted int `json:"tickets_that_entered_again_after_a_loss"`
 	Unanswered int `json:"unanswered"`
 }
@@ -76,7 +77,7 @@ type tally struct {
 func (a tally) and(b tally) tally {
 	return tally{
 		a.Numbers + b.Numbers, a.Epochs + b.Epochs, a.Again + b.Again, a.Passes + b.Passes, a.Spent + b.Spent,
-		a.Refused + b.Refused, a.Restarted + b.Restarted, a.Readmitted + b.Readmitted, a.Unanswered + b.Unanswered,
+		a.Refused + b.Refused, a.Restarted + b.Restarted, a.AtOnce + b.AtOnce, a.Readmitted + b.Readmitted, a.Unanswered + b.Unanswered,
 	}
 }
 
@@ -90,7 +91,7 @@ type house struct {
 	high     []lobby.Queue
 	given    map[place]bool
 	passes   []*entry
-	renewed  map[lobby.Pass]bool
+	renewed  map[lobby.Pass]*entry
 	epochs   map[uint64]bool
 	tally    tally
 	breaches []string
@@ -112,7 +113,7 @@ func newHouse(t *testing.T, r *run) *house {
 		n++
 		name = fmt.Sprint("vaccine", n)
 	}
-	h := &house{run: r, name: name, given: map[place]bool{}, renewed: map[lobby.Pass]bool{}, epochs: map[uint64]bool{}, high: make([]lobby.Queue, len(r.stores)+1)}
+	h := &house{run: r, name: name, given: map[place]bool{}, renewed: map[lobby.Pass]*entry{}, epochs: map[uint64]bool{}, high: make([]lobby.Queue, len(r.stores)+1)}
 	for i := range h.high {
 		node, err := room.New(room.Config{Name: name}, r.stores[i%len(r.stores)])
 		if err != nil {
@@ -241,13 +242,51 @@ func (h *house) spend(ctx context.Context, i int, chance *mrand.Rand) error {
 		err = h.nodes[i].Spend(ctx, e.pass, a)
 	}
 	h.spent(e, err)
-	if errors.Is(err, room.ErrRestarted) {
+	switch {
+	case errors.Is(err, room.ErrRestarted) && chance.IntN(2) == 0:
+		return h.spendAnew(ctx, i, e.pass, a)
+	case errors.Is(err, room.ErrRestarted):
 		return h.renew(ctx, i, e.pass)
-	}
-	if errors.Is(err, room.ErrSpent) {
+	case errors.Is(err, room.ErrSpent):
 		return nil
 	}
 	return err
+}
+
+// spendAnew spends at once what a ticket whose pass has died would get, as a login
+// that comes back does.
+func (h *house) spendAnew(ctx context.Context, i int, dead lobby.Pass, a store.Attempt) error {
+	var epoch uint64
+	err := h.nodes[i].SpendAnew(ctx, dead, a, func(q *lobby.Queue) error {
+		epoch = q.Epoch
+		return nil
+	})
+	if epoch != 0 {
+		h.spent(h.another(dead, epoch), err)
+		h.mu.Lock()
+		if err == nil {
+			h.tally.AtOnce++
+		}
+		h.mu.Unlock()
+	}
+	if errors.Is(err, room.ErrSpent) || errors.Is(err, room.ErrRestarted) {
+		return nil
+	}
+	return err
+}
+
+// another is the pass of a dead one's ticket in an epoch, however often it is given.
+func (h *house) another(dead lobby.Pass, epoch uint64) *entry {
+	p := h.pass(place{dead.Born, dead.Number}, epoch)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.renewed[p]
+	if e == nil {
+		e = &entry{pass: p}
+		h.renewed[p] = e
+		h.passes = append(h.passes, e)
+	}
+	return e
 }
 
 // spent writes down what one use of a pass came to.
@@ -269,18 +308,14 @@ func (h *house) spent(e *entry, err error) {
 	}
 }
 
-// renew gives a ticket whose pass has died another, once for each epoch.
+// renew gives a ticket whose pass has died another.
 func (h *house) renew(ctx context.Context, i int, dead lobby.Pass) error {
 	q, err := h.nodes[i].Look(ctx)
 	if err != nil {
 		return err
 	}
-	p := h.pass(place{dead.Born, dead.Number}, q.Epoch)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if p.Epoch != dead.Epoch && !h.renewed[p] && p.Epoch != p.Born {
-		h.renewed[p] = true
-		h.passes = append(h.passes, &entry{pass: p})
+	if q.Epoch != dead.Epoch && q.Epoch != dead.Born {
+		h.another(dead, q.Epoch)
 	}
 	return nil
 }

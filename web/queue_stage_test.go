@@ -35,6 +35,7 @@ type queueStage struct {
 	away    bool              // guarded by mu: nobody is told their place
 	asked   int               // guarded by mu: for a seat, by the script
 	posted  []string          // guarded by mu
+	polled  int               // guarded by mu: the room's document
 
 	joins chan struct{} // one for each socket
 }
@@ -140,7 +141,12 @@ func (s *queueStage) serve(pages http.Handler) http.Handler {
 	mux.HandleFunc("/rooms/vaccine", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		json.NewEncoder(w).Encode(map[string]any{"frame": s.frame, "jws": s.wire(s.frame)})
+		out := map[string]any{"frame": s.frame, "jws": s.wire(s.frame)}
+		if n := s.seat.Room.Notice; s.frame.Closed && n[0] != "" {
+			out["notice"] = queueText{n[0], n[1]}
+		}
+		s.polled++
+		json.NewEncoder(w).Encode(out)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()

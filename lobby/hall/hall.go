@@ -74,6 +74,7 @@ type Setting struct {
 	Round    string        // at most 10 of a-z 0-9: another one is another queue, with numbers from 0
 	Early    time.Duration // until how long before the opening people may verify early; 0: not at all
 	Closed   bool          // nobody is called
+	Notice   [2]string     // while it is closed: why, for those who wait, Korean and English; "" for nothing
 }
 
 // Purpose is what somebody wants at the door.

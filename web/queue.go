@@ -44,6 +44,7 @@ type queueView struct {
 	Name     string         // of the room, "" while it is not known
 	State    string
 	Rota     *providers.Text
+	Later    string // what that line will say, for the script
 	Self     string // this page anew
 	Reload   string // seconds
 
@@ -164,6 +165,7 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 	if v.Going {
 		v.State = queueGoing
 	}
+	v.Later = web.laterLines(v.page, q.Today)
 	v.Title, _ = v.T("queue." + v.State)
 	v.Notice = noticeOf(s, state)
 	v.line(web, s)

@@ -40,6 +40,7 @@ func (v *queueView) frameKey() string {
 	if v.Rota != nil {
 		b.WriteString("\x00" + v.Rota.KO + "\x00" + v.Rota.EN)
 	}
+	b.WriteString("\x00" + v.Later)
 	return b.String()
 }
 

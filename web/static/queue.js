@@ -303,6 +303,7 @@
   } else {
     later(ask, (5 + 10 * Math.random()) * 1000);
   }
+  sinho.turns(now, announce);
   sinho.calls.offer(say);
   show("calls", state !== "unavailable");
   setInterval(render, 250);

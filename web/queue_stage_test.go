@@ -37,7 +37,8 @@ type queueStage struct {
 	posted  []string          // guarded by mu
 	polled  int               // guarded by mu: the room's document
 
-	joins chan struct{} // one for each socket
+	joins   chan struct{} // one for each socket
+	handler http.Handler
 }
 
 // set changes something, unseen.
@@ -192,7 +193,8 @@ func newQueueStage(t *testing.T) (*queueStage, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s.serve(pages.Handler()))
+	s.handler = s.serve(pages.Handler())
+	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	return s, server.URL
 }

@@ -69,7 +69,7 @@
   function render() {
     if (!frame) { tick(); return; }
     if (!frame.k && !frame.o && place === null) place = number;
-    var since = (performance.now() - came) / 1000, v = line.view(frame, place, late, still.matches ? 1 : since), is;
+    var v = line.view(frame, place, late, (performance.now() - came) / 1000), is;
     if (turned) is = "called";
     else if (frame.x) is = "closed";
     else if (frame.o) is = "before_opening";
@@ -79,10 +79,19 @@
     else is = late || v.tooLate ? "late" : "waiting";
     if (is !== state) change(is);
     tick();
-    if (v.drawn) queue(v, is);
+    if (v.drawn) queue(still.matches ? calm(v) : v, is);
     if (is === "going") goOn();
     else if (is === "called") turn();
     else if (v.tooLate) join();
+  }
+
+  // calm shows the end of the second at once, so that numbers change with the frame
+  // alone. Whose turn it is goes by v: within the second nobody is called early.
+  function calm(v) {
+    if (v.called || v.tooLate) return v;
+    var end = line.view(frame, place, late, 1);
+    if (end.called || end.tooLate) { end.called = end.tooLate = false; end.known = v.known; }
+    return end;
   }
 
   function change(is) {

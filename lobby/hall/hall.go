@@ -100,6 +100,6 @@ type Seat struct {
 	Proof  string        // commitment of the shuffle, hexadecimal, "" for none
 	MayBe  bool          // verifying early is offered now
 	Called bool          // a pass is in the browser's cookie: the chooser is the way on
-	Reload time.Duration // when a page without JavaScript comes again, 2 to 60 s: it grows with the distance
+	Reload time.Duration // when a page without JavaScript comes again, 2 to 60 s: it grows with the distance, and is 15 s at most near the front
 	Spread time.Duration // of this ticket's own, 0 to 10 s: when to come once many may at the same moment
 }

@@ -7,12 +7,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"sinho/broker/client"
 	"sinho/store"
 	"sinho/store/embedded"
-	"sinho/store/shared"
 )
 
 // onNodes gives the world three nodes over stores of its own.
@@ -120,12 +118,7 @@ func TestAttackAHundredDevicesAtOnce(t *testing.T) {
 			oneHolder(t, rule, func(w *world) []*Broker {
 				var all []store.Store
 				for range 3 {
-					s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{address}, Timeout: 30 * time.Second, ReplicaWait: 20 * time.Second})
-					if err != nil {
-						t.Fatal(err)
-					}
-					t.Cleanup(func() { _ = s.Close() })
-					all = append(all, s)
+					all = append(all, openRedis(t, address))
 				}
 				return w.onNodes(all...)
 			})

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"sinho/store"
 	"sinho/store/shared"
 )
 
@@ -77,14 +78,7 @@ func threeOnRedis(t *testing.T) (*world, []http.Handler) {
 	w := tokenWorld(t)
 	var nodes []http.Handler
 	for range 3 {
-		// A machine that is busy with other things must not look like a store that is
-		// away: the patience of both ends is the longest there is.
-		s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{address}, Timeout: 30 * time.Second, ReplicaWait: 20 * time.Second})
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = s.Close() })
-		w.cfg.Store = s
+		w.cfg.Store = openRedis(t, address)
 		b := w.node()
 		nodes = append(nodes, b.Handler())
 		if len(nodes) == 1 {
@@ -92,6 +86,19 @@ func threeOnRedis(t *testing.T) (*world, []http.Handler) {
 		}
 	}
 	return w, nodes
+}
+
+// openRedis is one node's connections to a server.
+func openRedis(t *testing.T, address string) store.Store {
+	t.Helper()
+	// A machine that is busy with other things must not look like a store that is
+	// away: the patience of both ends is the longest there is.
+	s, err := shared.Open(t.Context(), shared.Options{Addrs: []string{address}, Timeout: 30 * time.Second, ReplicaWait: 20 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	return s
 }
 
 // The attack on the real thing: one code, three nodes, a hundred takers.

@@ -26,6 +26,10 @@ type Today struct {
 	// same time, or none where the rota is over.
 	Open  bool
 	Turns []Turn
+	// Changes is when it says otherwise, zero for never; Then is what it says from
+	// then on, nil where that is too far away to be told.
+	Changes time.Time
+	Then    *Today
 }
 
 // Turn is a window of a rota, and whose it is.

@@ -88,7 +88,10 @@ func (c *Console) orderedText(e operator.Entry) signal.Text {
 				}
 				return t
 			case operator.RoomClose, operator.RoomOpen, operator.RoomBack:
-				return signal.Text{KO: "닫음", EN: "closed"}
+				if l.Notice.KO == "" {
+					return signal.Text{KO: "닫음", EN: "closed"}
+				}
+				return signal.Text{KO: "닫음, 안내 “" + l.Notice.KO + "”", EN: "closed, notice “" + l.Notice.EN + "”"}
 			}
 		}
 	}

@@ -22,12 +22,13 @@ type orderLine struct {
 	FileAt time.Time
 	Anew   bool      // taking it back is another round
 	At     time.Time // an opening, zero for other parts
+	Notice signal.Text
 	operator.Said
 }
 
 func orderLines(o operator.RoomOrder, file hall.Setting) (all []orderLine) {
 	if p := o.Closing; p != nil {
-		all = append(all, orderLine{Part: operator.RoomClose, Said: p.Said, What: signal.Text{KO: "닫음", EN: "closed"}, File: signal.Text{KO: "열림", EN: "open"}})
+		all = append(all, orderLine{Part: operator.RoomClose, Said: p.Said, Notice: p.Notice, What: signal.Text{KO: "닫음", EN: "closed"}, File: signal.Text{KO: "열림", EN: "open"}})
 	}
 	if p := o.Mode; p != nil {
 		all = append(all, orderLine{Part: operator.RoomMode, Said: p.Said, What: modeText(hall.Mode(p.Mode)), File: modeText(file.Mode)})
@@ -82,6 +83,7 @@ type roomForm struct {
 	ID, Seen string
 	Do, Of   string
 	KO, EN   string
+	Notice   signal.Text
 	Mode     string
 	Min, Max string
 	Opens    string
@@ -109,7 +111,8 @@ func roomFormOf(r *http.Request) roomForm {
 	v := r.PostForm.Get
 	return roomForm{
 		ID: v("id"), Seen: v("seen"), Do: v("do"), Of: v("of"), KO: v("reason_ko"), EN: v("reason_en"), Mode: v("mode"),
-		Min: strings.TrimSpace(v("min")), Max: strings.TrimSpace(v("max")), Opens: v("opens"), Sure: v("sure") == "yes",
+		Notice: signal.Text{KO: v("notice_ko"), EN: v("notice_en")},
+		Min:    strings.TrimSpace(v("min")), Max: strings.TrimSpace(v("max")), Opens: v("opens"), Sure: v("sure") == "yes",
 	}
 }
 
@@ -124,7 +127,7 @@ var (
 func (f roomForm) change(room Room, order operator.RoomOrder, by string, now time.Time, zone *time.Location) (operator.RoomChange, error) {
 	c := operator.RoomChange{
 		ID: f.ID, Seen: f.Seen, Room: room.Name, By: by, Do: operator.RoomAction(f.Do), Of: operator.RoomAction(f.Of),
-		Reason: signal.Text{KO: f.KO, EN: f.EN}, Mode: f.Mode, File: openingOf(room.File),
+		Reason: signal.Text{KO: f.KO, EN: f.EN}, Notice: f.Notice, Mode: f.Mode, File: openingOf(room.File),
 	}
 	var all []error
 	switch c.Do {
@@ -250,6 +253,7 @@ func roomMistakes() []roomMistake {
 		{operator.ErrReasonKO, "reason_ko", signal.Text{KO: "한국어 사유를 적어 주세요. 기록에 남습니다.", EN: "Write the reason in Korean; it stands in the trail."}},
 		{operator.ErrReasonEN, "reason_en", signal.Text{KO: "영어 사유도 적어 주세요.", EN: "Write the reason in English, too."}},
 		{operator.ErrReasonLong, "reason_ko", signal.Text{KO: "사유는 한 줄, 100자까지입니다.", EN: "A reason is one line of at most 100 characters."}},
+		{operator.ErrNotice, "notice_ko", signal.Text{KO: "안내는 한국어와 영어를 모두 적거나 모두 비워 주세요. 한 줄, 100자까지입니다.", EN: "A notice is in both languages or in none, one line of at most 100 characters."}},
 		{errSure, "sure", signal.Text{KO: "기다리는 사람에게 일어날 일을 읽고, 확인 칸을 골라 주세요.", EN: "Read what happens to those who wait, and tick the box."}},
 	}
 }

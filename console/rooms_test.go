@@ -136,6 +136,22 @@ func TestARoomIsClosedFromTheFormAndEveryPageSaysSo(t *testing.T) {
 	b.get("/audit").says(t, http.StatusOK, `data-room="vaccine"`, "백신 예약 대기실 닫음", "Vaccine booking (room): closed", "백신 예약 대기실 다시 엶", "복구 확인", "앞선 조치: 닫음, jimin")
 }
 
+// What people are told is another thing than why: it is on the room's page, can be
+// changed while the room is closed, and is in the trail.
+func TestAClosedRoomsNoticeIsWrittenAndChanged(t *testing.T) {
+	r, b := hosting(t, vaccine())
+	b.get("/rooms/vaccine").says(t, http.StatusOK, "기다리는 시민이 그대로 읽습니다", `name="notice_ko" lang="ko" maxlength="100" value=""`)
+	b.order("close", "reason_ko", "기관 장애", "reason_en", "An outage", "notice_ko", "<b>21시</b>에 다시 열어요.", "notice_en", "Back at 21:00.").
+		says(t, http.StatusOK, "시민이 읽는 안내", "“&lt;b&gt;21시&lt;/b&gt;에 다시 열어요.”", "“Back at 21:00.”", "닫은 안내 바꾸기", `value="Back at 21:00."`)
+	b.order("close", "reason_ko", "길어짐", "reason_en", "It takes longer", "notice_ko", "22시에 다시 열어요.", "notice_en", "Back at 22:00.").
+		says(t, http.StatusOK, "“22시에 다시 열어요.”", `data-standing="closed"`)
+	if o := r.desk.Order("vaccine"); o.Closing == nil || o.Closing.Notice.EN != "Back at 22:00." || o.Closing.Reason.EN != "It takes longer" {
+		t.Errorf("got %+v", o.Closing)
+	}
+	b.get("/audit").says(t, http.StatusOK, "닫음, 안내 “22시에 다시 열어요.”", "closed, notice “Back at 21:00.”", "“기관 장애”")
+	b.order("open").says(t, http.StatusOK, "다시 열었습니다", `name="notice_ko" lang="ko" maxlength="100" value=""`)
+}
+
 func TestModeLimitsAndOpeningFromTheFormAndBack(t *testing.T) {
 	r, b := hosting(t, vaccine())
 	b.order("limits", "min", "2.5", "max", "40", "reason_ko", "천천히").says(t, http.StatusOK, "상한과 하한을 바꿨습니다", "1초에 2.5~40명", "2.5 to 40 people/s")
@@ -202,6 +218,7 @@ func TestEachMistakeOfAnOrderIsToldAndChangesNothing(t *testing.T) {
 	}{
 		{"closing without a reason", "close", nil, 422, []string{"한국어 사유를", "영어 사유도"}},
 		{"a reason too long", "close", []string{"reason_ko", strings.Repeat("가", 101), "reason_en", "x"}, 422, []string{"100자까지", "at most 100"}},
+		{"a notice in one language", "close", []string{"reason_ko", "a", "reason_en", "b", "notice_ko", "<i>곧"}, 422, []string{"모두 적거나 모두 비워", "in both languages or in none", `value="&lt;i&gt;곧" aria-invalid="true"`}},
 		{"an invented order", "close", []string{"do", "flood"}, 422, []string{"할 수 없는 조치", "no such order"}},
 		{"a form without id", "close", []string{"id", "", "reason_ko", "a", "reason_en", "b"}, 422, []string{"온전하지 않습니다"}},
 		{"a stale form", "close", []string{"seen", "other", "reason_ko", "a", "reason_en", "b"}, 409, []string{"그사이 다른 운영자가", "meanwhile"}},

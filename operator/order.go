@@ -41,9 +41,14 @@ type Said struct {
 	Reason signal.Text `json:"reason,omitzero"`
 }
 
-// RoomClosing closes a room: nobody is called. It has no end of its own.
+// RoomClosing closes a room: nobody is called. It has no end of its own. Ordered
+// again while it is closed, it changes reason and notice.
 type RoomClosing struct {
 	Said
+
+	// Notice is what people who wait read, one line a language of at most
+	// MostReason characters: both, or none. The reason is for operators alone.
+	Notice signal.Text `json:"notice,omitzero"`
 }
 
 // RoomModeOrder is a room's mode, as lobby/hall names it.
@@ -106,9 +111,10 @@ type RoomChange struct {
 	// Reason: both languages for RoomClose, Korean for all that is ordered; for
 	// RoomOpen and RoomBack it may be empty.
 	Reason   signal.Text
-	Mode     string    // RoomMode: off, auto or forced
-	Min, Max float64   // RoomLimits: 0 to MostRate
-	Opens    time.Time // RoomSchedule: LeastAhead to MostAhead from now
+	Notice   signal.Text // RoomClose: as RoomClosing has it
+	Mode     string      // RoomMode: off, auto or forced
+	Min, Max float64     // RoomLimits: 0 to MostRate
+	Opens    time.Time   // RoomSchedule: LeastAhead to MostAhead from now
 	// Anew (RoomSchedule) begins another round: another queue, with numbers from
 	// 0. Without it the round stays, and so do numbers given before the opening.
 	Anew bool
@@ -125,6 +131,7 @@ var (
 	ErrMode        = errors.New("the mode is not off, auto or forced")
 	ErrLimits      = fmt.Errorf("the limits are not from 0 to %.0f people a second, the least below the most", MostRate)
 	ErrOpens       = fmt.Errorf("the opening is not from %v to %v from now", LeastAhead, MostAhead)
+	ErrNotice      = fmt.Errorf("a notice is in both languages or none, one line of at most %d characters each", MostReason)
 	// ErrRoomChanged: somebody else was faster.
 	ErrRoomChanged = errors.New("the room was changed by somebody else meanwhile")
 )
@@ -141,13 +148,14 @@ func (c RoomChange) check(known func(string) bool, now time.Time) error {
 	note(!known(c.Room), ErrUnknownRoom)
 	note(!plain(c.Reason.KO) || !plain(c.Reason.EN), ErrReasonLong)
 	reason := func(en bool) {
-		note(strings.TrimSpace(c.Reason.KO) == "", ErrReasonKO)
-		note(en && strings.TrimSpace(c.Reason.EN) == "", ErrReasonEN)
+		note(blank(c.Reason.KO), ErrReasonKO)
+		note(en && blank(c.Reason.EN), ErrReasonEN)
 	}
 	switch c.Do {
 	case RoomOpen:
 	case RoomClose:
 		reason(true)
+		note(!plain(c.Notice.KO) || !plain(c.Notice.EN) || blank(c.Notice.KO) != blank(c.Notice.EN), ErrNotice)
 	case RoomMode:
 		reason(false)
 		note(c.Mode != "off" && c.Mode != "auto" && c.Mode != "forced", ErrMode)
@@ -166,6 +174,13 @@ func (c RoomChange) check(known func(string) bool, now time.Time) error {
 		note(true, ErrAction)
 	}
 	return errors.Join(all...)
+}
+
+func blank(s string) bool { return strings.TrimSpace(s) == "" }
+
+// trimmed is a text without space around it.
+func trimmed(t signal.Text) signal.Text {
+	return signal.Text{KO: strings.TrimSpace(t.KO), EN: strings.TrimSpace(t.EN)}
 }
 
 // orders are the record: by room.
@@ -253,10 +268,10 @@ func (o *RoomOrder) without(part RoomAction) (out RoomOrder) {
 // add puts what the change orders into o, which was before.
 func (c RoomChange) add(o *RoomOrder, was RoomOrder, now time.Time, round func() string) {
 	at := now.UTC().Truncate(time.Second)
-	said := Said{By: c.By, At: at, Reason: signal.Text{KO: strings.TrimSpace(c.Reason.KO), EN: strings.TrimSpace(c.Reason.EN)}}
+	said := Said{By: c.By, At: at, Reason: trimmed(c.Reason)}
 	switch c.Do {
 	case RoomClose:
-		o.Closing = &RoomClosing{said}
+		o.Closing = &RoomClosing{said, trimmed(c.Notice)}
 	case RoomMode:
 		o.Mode = &RoomModeOrder{said, c.Mode}
 	case RoomLimits:

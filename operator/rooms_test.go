@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -243,6 +244,10 @@ func TestEveryMistakeOfAnOrderIsToldAtOnce(t *testing.T) {
 		{"an unknown part", RoomChange{Do: RoomBack, Of: RoomOpen}, []error{ErrAction}},
 		{"closing without a reason", RoomChange{Do: RoomClose}, []error{ErrReasonKO, ErrReasonEN}},
 		{"a reason too long", RoomChange{Do: RoomOpen, Reason: signal.Text{KO: strings.Repeat("가", 101)}}, []error{ErrReasonLong}},
+		{"a notice in one language", RoomChange{Do: RoomClose, Notice: signal.Text{KO: "점검 중"}}, []error{ErrNotice, ErrReasonKO}},
+		{"a notice of spaces in one", RoomChange{Do: RoomClose, Notice: signal.Text{KO: "점검 중", EN: " "}}, []error{ErrNotice}},
+		{"a notice too long", RoomChange{Do: RoomClose, Notice: signal.Text{KO: strings.Repeat("가", 101), EN: "x"}}, []error{ErrNotice}},
+		{"a notice of two lines", RoomChange{Do: RoomClose, Notice: signal.Text{KO: "가", EN: "x\ny"}}, []error{ErrNotice}},
 		{"no mode and no reason", RoomChange{Do: RoomMode, Mode: "on"}, []error{ErrReasonKO, ErrMode}},
 		{"less than nobody", RoomChange{Do: RoomLimits, Min: -1}, []error{ErrReasonKO, ErrLimits}},
 		{"the least above the most", RoomChange{Do: RoomLimits, Min: 5, Max: 4}, []error{ErrLimits}},
@@ -270,6 +275,47 @@ func TestEveryMistakeOfAnOrderIsToldAtOnce(t *testing.T) {
 	}
 	if all, _, err := d.Trail(t.Context(), Changes, 0); len(all) != 0 || len(d.Orders()) != 0 || err != nil {
 		t.Errorf("got %v, %v, %v, want nothing changed", all, d.Orders(), err)
+	}
+}
+
+// A notice is for people, a reason for operators: each stays what it is, in the
+// order and in the trail. A node of before notices reads an order with one, and
+// this one an order without.
+func TestAClosingHasWordsForPeopleBesideItsReason(t *testing.T) {
+	onBothStores(t, func(t *testing.T, node func() *Desk, _ func()) {
+		a, b := node(), node()
+		c := closing("one", "vaccine", "")
+		c.Notice = signal.Text{KO: " 21시에 다시 열어요. ", EN: "Back at 21:00."}
+		order(t, a, c)
+		look(t, b)
+		want := signal.Text{KO: "21시에 다시 열어요.", EN: "Back at 21:00."}
+		if o := b.Order("vaccine"); o.Closing == nil || o.Closing.Notice != want || o.Closing.Reason.KO != "장애" {
+			t.Errorf("got %+v, want notice and reason", o.Closing)
+		}
+		// Closed once more, the words are others and the room was closed all along.
+		c = closing("two", "vaccine", "one")
+		order(t, b, c)
+		look(t, a)
+		if o := a.Order("vaccine"); o.Closing == nil || o.Closing.Notice != (signal.Text{}) {
+			t.Errorf("got %+v, want it closed without words", o.Closing)
+		}
+		all, _, err := a.Trail(t.Context(), Changes, 0)
+		if err != nil || len(all) != 2 || all[1].Ordered.Closing.Notice != want || all[1].Ordered.Closing.Reason.KO != "" || all[0].Replaced.Closing.Notice != want {
+			t.Errorf("got %+v (%v), want the words in the trail", all, err)
+		}
+	})
+	older, err := decodeOrders([]byte(`{"version":7,"rooms":{"vaccine":{"id":"one","closing":{"by":"jimin","at":"2026-11-27T03:04:05Z","reason":{"ko":"장애","en":"Outage"}}}}}`))
+	if o := older.Rooms["vaccine"]; err != nil || o.Closing == nil || o.Closing.By != "jimin" || o.Closing.Notice != (signal.Text{}) {
+		t.Errorf("got %+v (%v), want the older node's closing", older, err)
+	}
+	newer, err := orders{Version: 8, Rooms: map[string]RoomOrder{"vaccine": {ID: "two", Closing: &RoomClosing{Said{By: "jimin"}, signal.Text{KO: "가", EN: "a"}}}}}.encode(func(string) bool { return true })
+	var read struct { // as a node of before reads it
+		Rooms map[string]struct {
+			Closing *struct{ Said } `json:"closing"`
+		} `json:"rooms"`
+	}
+	if err != nil || json.Unmarshal(newer, &read) != nil || read.Rooms["vaccine"].Closing == nil || read.Rooms["vaccine"].Closing.By != "jimin" {
+		t.Errorf("got %+v (%v), want the order without its words", read, err)
 	}
 }
 

@@ -30,6 +30,8 @@ type chooserView struct {
 	Notice   *notice
 	InApp    *inApp
 	Rota     *providers.Text // whose turn it is
+	Later    string          // what that line will say, for the script
+	NowMS    string          // of the server
 	Cards    []card
 	Favour   string
 	Epoch    int64
@@ -109,6 +111,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n), Failed: letDown(n),
 		Local: board.Local, Legend: legend(), LeftMS: "0", Rota: web.rotaLine(l.Today),
 	}
+	v.Later, v.NowMS = web.laterLines(v.page, l.Today), milli(now.UnixMilli())
 	v.Self = chooserURL(l.Sealed, n, "")
 	v.Switch = chooserURL(l.Sealed, n, v.Other)
 	if !board.At.IsZero() {

@@ -161,6 +161,7 @@ func (v *chooserView) frameKey() string {
 	if v.Rota != nil {
 		b.WriteString("\x00" + v.Rota.KO + "\x00" + v.Rota.EN)
 	}
+	b.WriteString("\x00" + v.Later)
 	for _, p := range v.Login.Routes {
 		b.WriteString("\x00" + p.ID)
 	}
@@ -186,7 +187,7 @@ func (c *card) cardKey() string {
 func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, words func(*chooserView)) bool {
 	own := [holes]string{
 		holeSealed: v.Login.Sealed, holeSeed: v.Login.Seed, holeRef: v.Login.Ref,
-		holeLeft: v.Left, holeLeftMS: v.LeftMS,
+		holeLeft: v.Left, holeLeftMS: v.LeftMS, holeNow: v.NowMS,
 	}
 	if web.kept == nil || v.InApp != nil || !inert(own[holeSealed]) || !inert(own[holeSeed]) || !inert(own[holeRef]) {
 		return false
@@ -224,7 +225,7 @@ func (web *Web) showKept(w http.ResponseWriter, status int, v *chooserView, word
 		if !v.Login.Expires.IsZero() {
 			f.Left, f.LeftMS = marks[holeLeft], marks[holeLeftMS]
 		}
-		f.Slot, f.HeldSlot = marks[holeRoutes], marks[holeHeld]
+		f.NowMS, f.Slot, f.HeldSlot = marks[holeNow], marks[holeRoutes], marks[holeHeld]
 		words(&f)
 		var buf bytes.Buffer
 		err := web.pages["chooser"].Execute(&buf, f)

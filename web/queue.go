@@ -44,6 +44,7 @@ type queueView struct {
 	Name     string         // of the room, "" while it is not known
 	State    string
 	Rota     *providers.Text
+	Later    string // what that line will say, for the script
 	Self     string // this page anew
 	Reload   string // seconds
 
@@ -52,6 +53,7 @@ type queueView struct {
 	Percent                      string
 	Standing                     bool
 	InLate                       bool
+	Notice                       providers.Text // of a closed room, empty for none
 
 	Left   string // until the opening
 	Opens  providers.Text
@@ -163,7 +165,9 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 	if v.Going {
 		v.State = queueGoing
 	}
+	v.Later = web.laterLines(v.page, q.Today)
 	v.Title, _ = v.T("queue." + v.State)
+	v.Notice = noticeOf(s, state)
 	v.line(web, s)
 	if !s.Opens.IsZero() {
 		at := moment(s.Opens.In(korea), true)
@@ -184,6 +188,14 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 	if !web.showKeptQueue(w, status, &v) {
 		web.render(w, "queue", status, v)
 	}
+}
+
+// noticeOf is what the operators who have closed a room say to those who wait.
+func noticeOf(s hall.Seat, state string) providers.Text {
+	if state != queueClosed {
+		return providers.Text{}
+	}
+	return providers.Text{KO: s.Room.Notice[0], EN: s.Room.Notice[1]}
 }
 
 func milli(ms int64) string { return strconv.FormatInt(ms, 10) }

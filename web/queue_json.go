@@ -14,11 +14,8 @@ import (
 // queueAnswer is the waiting room as apps read it (docs/lobby.md). Numbers and
 // places count from 0; what is not known is null.
 type queueAnswer struct {
-	Room  string `json:"room"`
-	Title struct {
-		KO string `json:"ko"`
-		EN string `json:"en"`
-	} `json:"title"`
+	Room       string     `json:"room"`
+	Title      queueText  `json:"title"`
 	State      string     `json:"state"`
 	Number     *uint64    `json:"number"`
 	Place      *uint64    `json:"place"`
@@ -26,6 +23,7 @@ type queueAnswer struct {
 	Wait       *queueWait `json:"wait"`
 	Moved      *time.Time `json:"moved"`
 	Opens      *time.Time `json:"opens"`
+	Notice     *queueText `json:"notice,omitempty"` // of a closed room
 	Commitment string     `json:"commitment,omitempty"`
 	Verified   bool       `json:"verified"`
 	Early      bool       `json:"early"`
@@ -38,6 +36,12 @@ type queueAnswer struct {
 	Ref     string `json:"ref,omitempty"`
 }
 
+// queueText is in both languages.
+type queueText struct {
+	KO string `json:"ko"`
+	EN string `json:"en"`
+}
+
 // queueWait is an estimate in seconds.
 type queueWait struct {
 	P50 float64 `json:"p50"`
@@ -46,7 +50,10 @@ type queueWait struct {
 
 func (web *Web) queueJSON(w http.ResponseWriter, q broker.Queueing, s hall.Seat, away bool) {
 	a := queueAnswer{Room: s.Room.Name, State: stateOf(s, away), Commitment: s.Proof, Verified: q.Verified, Early: mayVerify(q, s, away)}
-	a.Title.KO, a.Title.EN = s.Room.Title[0], s.Room.Title[1]
+	a.Title = queueText{s.Room.Title[0], s.Room.Title[1]}
+	if n := noticeOf(s, a.State); n.KO != "" {
+		a.Notice = &queueText{n.KO, n.EN}
+	}
 	a.Continue = broker.ChooserURL(q.Sealed, broker.Notice{})
 	switch {
 	case away:

@@ -27,7 +27,7 @@ func TestTheWaitingRoomForApps(t *testing.T) {
 		"before the opening":         {seat: beforeOpening, state: "before_opening"},
 		"being drawn":                {seat: func(_ *hall.Seat, f *lobby.Frame) { f.Seed = "" }, state: "waiting"},
 		"late":                       {late: 5, seat: func(_ *hall.Seat, f *lobby.Frame) { f.Serving, f.Fresh = 8700, 8600 }, state: "late", place: true},
-		"closed":                     {seat: func(s *hall.Seat, f *lobby.Frame) { f.Closed = true }, state: "closed", place: true},
+		"closed":                     {seat: func(s *hall.Seat, f *lobby.Frame) { f.Closed, s.Room.Notice = true, [2]string{"21시에", "At 21:00"} }, state: "closed", place: true},
 		"called":                     {seat: func(s *hall.Seat, _ *lobby.Frame) { s.Called = true }, state: "called", place: true},
 		"verified, not open":         {seat: beforeOpening, queueing: verified, state: "before_opening"},
 		"verified, open":             {queueing: verified, state: "called", place: true, next: "/queue?r=sealed-r_1"},
@@ -53,6 +53,9 @@ func TestTheWaitingRoomForApps(t *testing.T) {
 			}
 			if w.Header().Get("Retry-After") != "20" || w.Header().Get("Cache-Control") != "no-store" || w.Header().Get("Content-Type") != "application/json" {
 				t.Errorf("got header %v", w.Header())
+			}
+			if (a.Notice != nil) != (tc.state == "closed") || a.Notice != nil && *a.Notice != (queueText{"21시에", "At 21:00"}) {
+				t.Errorf("got notice %v", a.Notice)
 			}
 			if a.Socket != "/rooms/vaccine/ws" || a.Frames != "/rooms/vaccine" {
 				t.Errorf("got %q and %q", a.Frames, a.Socket)

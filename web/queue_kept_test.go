@@ -43,6 +43,9 @@ func TestAKeptWaitingRoomIsWhatWouldBeRendered(t *testing.T) {
 			s.Room.Title = oneOf(chance, s.Room.Title, [2]string{}, [2]string{"<b>", "&"})
 			s.Spread, s.Reload = time.Duration(chance.IntN(10000))*time.Millisecond, time.Duration(chance.IntN(60))*time.Second
 			seat(s, f)
+			if s.Room.Closed = f.Closed; f.Closed {
+				s.Room.Notice = oneOf(chance, [2]string{}, [2]string{"<21시>", "21:00 & later"}, [2]string{"곧", "soon"})
+			}
 		})
 		room.err = oneOf[error](chance, nil, nil, nil, nil, store.ErrUnavailable)
 		if room.err != nil {

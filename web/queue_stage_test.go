@@ -35,8 +35,10 @@ type queueStage struct {
 	away    bool              // guarded by mu: nobody is told their place
 	asked   int               // guarded by mu: for a seat, by the script
 	posted  []string          // guarded by mu
+	polled  int               // guarded by mu: the room's document
 
-	joins chan struct{} // one for each socket
+	joins   chan struct{} // one for each socket
+	handler http.Handler
 }
 
 // set changes something, unseen.
@@ -140,7 +142,12 @@ func (s *queueStage) serve(pages http.Handler) http.Handler {
 	mux.HandleFunc("/rooms/vaccine", func(w http.ResponseWriter, _ *http.Request) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		json.NewEncoder(w).Encode(map[string]any{"frame": s.frame, "jws": s.wire(s.frame)})
+		out := map[string]any{"frame": s.frame, "jws": s.wire(s.frame)}
+		if n := s.seat.Room.Notice; s.frame.Closed && n[0] != "" {
+			out["notice"] = queueText{n[0], n[1]}
+		}
+		s.polled++
+		json.NewEncoder(w).Encode(out)
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
@@ -186,7 +193,8 @@ func newQueueStage(t *testing.T) (*queueStage, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := httptest.NewServer(s.serve(pages.Handler()))
+	s.handler = s.serve(pages.Handler())
+	server := httptest.NewServer(s.handler)
 	t.Cleanup(server.Close)
 	return s, server.URL
 }

@@ -162,6 +162,16 @@ func TestTheWaitingRoomShows(t *testing.T) {
 			number: 8500, seat: func(s *hall.Seat, f *lobby.Frame) { s.Room.Closed, f.Closed, f.Rate = true, true, 0 },
 			want: []string{"운영자가 잠시 멈춰 두었어요|The operators have paused it", "8,501번째|8,501"}, not: []string{"잠시 멈췄어요", "약 1"},
 		},
+		"what the operators who paused it say": {
+			number: 8500, seat: func(s *hall.Seat, f *lobby.Frame) {
+				s.Room.Closed, f.Closed, s.Room.Notice = true, true, [2]string{"21시에 다시 열어요.", "Back at 21:00."}
+			},
+			want: []string{"21시에 다시 열어요.", "Back at 21:00."},
+		},
+		"no word of a pause that is over": {
+			number: 8500, seat: func(s *hall.Seat, f *lobby.Frame) { s.Room.Notice = [2]string{"21시에", "At 21:00"} },
+			want: []string{"차례를 기다리고 있어요|Waiting"}, not: []string{"21시에", "At 21:00"},
+		},
 		"Continue, to whoever has logged in already": {
 			number: 8500, queueing: func(q *broker.Queueing) { q.Verified = true },
 			want: []string{"열렸어요|It is open", "한빛 예약으로 계속하기|Continue to Hanbit Booking"}, not: []string{"내 순서", "앞에 기다리는", "본인확인을 마쳤어요"},
@@ -374,6 +384,14 @@ func TestAttackXSSThroughTheWaitingRoom(t *testing.T) {
 	f.queueing.Sealed, f.queueing.Site.ID = hostile, hostile
 	f.queueing.Routes[0].Name.KO = hostile
 	seat := seatOf(t, 8500, 0, func(s *hall.Seat, _ *lobby.Frame) { s.Room.Title, s.Room.Name = [2]string{hostile, hostile}, hostile })
+	paused := seatOf(t, 8500, 0, func(s *hall.Seat, f *lobby.Frame) {
+		s.Room.Closed, f.Closed, s.Room.Notice = true, true, [2]string{hostile, hostile}
+	})
+	page := get(queueWeb(t, &fake{queueing: someQueueing()}, &waitingRoom{seat: paused}, nil), "/queue?r=x").Body.String()
+	if !strings.Contains(page, html.EscapeString(hostile)) {
+		t.Error("the notice is not there")
+	}
+	harmless(t, page)
 	seat.Frame = hostile
 	seat.Proof = hostile
 	h := queueWeb(t, f, &waitingRoom{seat: seat}, func(c *Config) { c.Board = boardOf(status("naver", signal.Green)) })

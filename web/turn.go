@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -79,6 +80,31 @@ func (web *Web) rotaLine(today *broker.Today) *providers.Text {
 		key = "rota.now"
 	}
 	return &providers.Text{KO: web.in("ko", key, "who", strings.Join(ko, " · ")), EN: web.in("en", key, "who", strings.Join(en, " · "))}
+}
+
+// laterLine is one of laterLines: from At on, in milliseconds of the server.
+type laterLine struct {
+	At     int64  `json:"at"`
+	Is     string `json:"is"` // in the page's language, "" for nothing to tell
+	Beside string `json:"beside"`
+}
+
+// laterLines are what the line will say while the page may stay open, as JSON for
+// its script; "" for nothing else.
+func (web *Web) laterLines(p page, today *broker.Today) string {
+	var all []laterLine
+	for ; today != nil && today.Then != nil; today = today.Then {
+		l := laterLine{At: today.Changes.UnixMilli()}
+		if t := web.rotaLine(today.Then); t != nil {
+			l.Is, l.Beside = p.In(*t), p.Beside(*t)
+		}
+		all = append(all, l)
+	}
+	raw, err := json.Marshal(all)
+	if err != nil || all == nil {
+		return ""
+	}
+	return string(raw)
 }
 
 // in says key in one language.

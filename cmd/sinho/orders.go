@@ -29,7 +29,7 @@ func laid(file hall.Setting, o operator.RoomOrder) hall.Setting {
 		}
 	}
 	if o.Closing != nil {
-		set.Closed = true
+		set.Closed, set.Notice = true, [2]string{o.Closing.Notice.KO, o.Closing.Notice.EN}
 		if set.Mode == hall.Off { // nobody walks past a closed room
 			set.Mode = hall.Auto
 		}

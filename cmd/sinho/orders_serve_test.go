@@ -128,7 +128,7 @@ func TestAnOperatorsOrdersForARoomHoldOnEveryNode(t *testing.T) {
 
 	// Closed at one node: nobody is called at the other.
 	began := time.Now()
-	if body := desk.order("close"); !strings.Contains(body, "닫았습니다") {
+	if body := desk.order("close", "notice_ko", "21시에 다시 열어요.", "notice_en", "Back at 21:00."); !strings.Contains(body, "닫았습니다") {
 		t.Fatalf("close: got\n%s", body)
 	}
 	closed := b.untilFrame("closed", func(f map[string]any) bool { return isTrue(f, "x") })
@@ -137,6 +137,12 @@ func TestAnOperatorsOrdersForARoomHoldOnEveryNode(t *testing.T) {
 	page, at := b.knock(waits)
 	if at != "/queue" {
 		t.Fatalf("who comes to a closed room: got %s, want the waiting room", page.URL)
+	}
+	if text := page.Text(); !strings.Contains(text, "21시에 다시 열어요.") || !strings.Contains(text, "Back at 21:00.") || strings.Contains(text, "연습") {
+		t.Errorf("the page of a closed room lacks the notice, or has the reason:\n%s", text)
+	}
+	if _, doc := b.getJSON("/rooms/hall"); fmt.Sprint(doc["notice"]) != "map[en:Back at 21:00. ko:21시에 다시 열어요.]" {
+		t.Errorf("got notice %v of the room", doc["notice"])
 	}
 	later := b.untilFrame("three seconds later", func(f map[string]any) bool { return f["t"].(float64) >= closed["t"].(float64)+3 })
 	if later["s"] != closed["s"] || !isTrue(later, "x") {

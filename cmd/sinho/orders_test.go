@@ -8,6 +8,7 @@ import (
 
 	"sinho/lobby/hall"
 	"sinho/operator"
+	"sinho/signal"
 )
 
 func TestOrdersAreLaidOverTheFile(t *testing.T) {
@@ -31,6 +32,7 @@ func TestOrdersAreLaidOverTheFile(t *testing.T) {
 	}{
 		{"nothing", file, operator.RoomOrder{}, func(*hall.Setting) {}},
 		{"closed", file, operator.RoomOrder{Closing: &operator.RoomClosing{}}, func(s *hall.Setting) { s.Closed = true }},
+		{"closed with words for people", file, operator.RoomOrder{Closing: &operator.RoomClosing{Notice: signal.Text{KO: "곧", EN: "Soon"}}}, func(s *hall.Setting) { s.Closed, s.Notice = true, [2]string{"곧", "Soon"} }},
 		{"closed while it is off", off, operator.RoomOrder{Closing: &operator.RoomClosing{}}, func(s *hall.Setting) { s.Closed, s.Mode = true, hall.Auto }},
 		{"closed and ordered off", file, operator.RoomOrder{Closing: &operator.RoomClosing{}, Mode: &operator.RoomModeOrder{Mode: "off"}}, func(s *hall.Setting) { s.Closed = true }},
 		{"another mode", file, operator.RoomOrder{Mode: &operator.RoomModeOrder{Mode: "forced"}}, func(s *hall.Setting) { s.Mode = hall.Forced }},

@@ -6,6 +6,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"sinho/config"
 )
 
 const august = "../../testdata/rota/august-2021.yaml"
@@ -92,6 +95,36 @@ func TestRotaSaysItToMachines(t *testing.T) {
 	want("open", false, "admitted", nil, "birthdate", nil)
 	if turns, _ := said["turns"].([]any); len(turns) != 1 || turns[0].(map[string]any)["digit"] != 0.0 || turns[0].(map[string]any)["born_from"] != 1972.0 {
 		t.Errorf("got turns %v, want the one of the 0", said["turns"])
+	}
+}
+
+// What a page is told reaches as far as it may stay open: the end of the window that
+// is open and the next one, and not the end of that.
+func TestAPageIsToldWhatItsRotaSaysLater(t *testing.T) {
+	t.Setenv("PASS_SECRET", "x")
+	cfg, err := config.Load(august, os.LookupEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(text string) time.Time {
+		t.Helper()
+		m, err := time.ParseInLocation("2006-01-02 15:04", text, time.FixedZone("KST", 9*60*60))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m
+	}
+	rotas := timetables(cfg.Timetables())
+	got := rotas.today("vaccine", at("2021-08-10 17:00"))
+	rest := got.Then
+	if !got.Open || !got.Changes.Equal(at("2021-08-10 18:00")) || rest == nil || rest.Open || !rest.Changes.Equal(at("2021-08-10 20:00")) {
+		t.Fatalf("got %+v, then %+v, want a rest between the windows", got, rest)
+	}
+	if next := rest.Then; next == nil || !next.Open || next.Turns[0].Digit != 0 || !next.Changes.Equal(at("2021-08-11 18:00")) || next.Then != nil {
+		t.Errorf("got %+v, want the turn of the 0, and no more of what is a day away", next)
+	}
+	if got := rotas.today("none", time.Now()); got.Then != nil || len(got.Turns) != 0 {
+		t.Errorf("no such rota: got %+v", got)
 	}
 }
 

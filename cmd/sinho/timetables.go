@@ -31,13 +31,30 @@ func (t timetables) decide(name, born string, came, now time.Time) broker.Verdic
 	return v
 }
 
+// A page that stays open is told what its rota says later: so many changes, within
+// so long.
+const (
+	mostChanges = 3
+	tellAhead   = 12 * time.Hour
+)
+
+// today is whose turn it is, and what will be said while a page may stay open.
 func (t timetables) today(name string, now time.Time) broker.Today {
 	r := t[name]
 	if r == nil {
 		return broker.Today{Zone: time.UTC}
 	}
+	first := todayAt(r, now)
+	for last, n := &first, 0; n < mostChanges && !last.Changes.IsZero() && last.Changes.Sub(now) <= tellAhead; n++ {
+		then := todayAt(r, last.Changes)
+		last.Then, last = &then, &then
+	}
+	return first
+}
+
+func todayAt(r *rota.Rota, now time.Time) broker.Today {
 	turns, open := r.Today(now)
-	out := broker.Today{Zone: r.Zone, Open: open}
+	out := broker.Today{Zone: r.Zone, Open: open, Changes: r.Changes(now)}
 	for _, turn := range turns {
 		out.Turns = append(out.Turns, broker.Turn(turn))
 	}

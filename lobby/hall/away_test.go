@@ -120,3 +120,46 @@ func TestAStoreThatIsAwayFromTheBeginning(t *testing.T) {
 	s.wait(2)
 	newDevice().waits(s, "shop", Look, false)
 }
+
+// A page without JavaScript that is near the front sleeps little, whatever the room
+// does: slows down, stands, loses its store, and is as fast as before at any moment.
+func TestAPageNearTheFrontSleepsLittleThroughAStall(t *testing.T) {
+	st := &away{Store: onBbolt(t)}
+	s := scenes(t, st, 1, auto("main"))[0]
+	s.wait(2)
+	s.crowd("shop", 400)
+	d := newDevice()
+	most := time.Duration(0)
+	look := func(seconds int) (last Seat) {
+		t.Helper()
+		for range seconds {
+			s.wait(1)
+			last = d.seat(s, "shop")
+			if most = max(most, last.Reload); last.Reload > nearest {
+				t.Fatalf("%d ahead, known %v: got a sleep of %v, want %v at most", last.View.Ahead, last.View.Known, last.Reload, nearest)
+			}
+		}
+		return last
+	}
+	look(12)
+	s.capacity.Store(1)
+	look(40) // the estimate grows and grows
+	s.capacity.Store(0)
+	if last := look(70); last.View.Known || last.View.Ahead == 0 {
+		t.Fatalf("got %+v, want people ahead of a room that stands", last.View)
+	}
+	st.gone.Store(true)
+	look(10)
+	st.gone.Store(false)
+	s.capacity.Store(50)
+	slept := 0
+	for seat := look(1); !seat.Called; seat = d.seat(s, "shop") { // as the page comes
+		if slept += int(seat.Reload / time.Second); slept > 60 {
+			t.Fatalf("got %+v after %d s of a room that goes on", seat.View, slept)
+		}
+		s.wait(int(seat.Reload / time.Second))
+	}
+	if most < 10*time.Second {
+		t.Errorf("got sleeps of %v at most, want the estimate to have grown", most)
+	}
+}

@@ -64,7 +64,7 @@ func BenchmarkFanOut(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		last.Second++
-		f, err := s.newFrame(last)
+		f, err := s.newFrame(last, [2]string{})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -74,6 +74,7 @@ type Setting struct {
 	Round    string        // at most 10 of a-z 0-9: another one is another queue, with numbers from 0
 	Early    time.Duration // until how long before the opening people may verify early; 0: not at all
 	Closed   bool          // nobody is called
+	Notice   [2]string     // while it is closed: why, for those who wait, Korean and English; "" for nothing
 }
 
 // Purpose is what somebody wants at the door.
@@ -99,6 +100,6 @@ type Seat struct {
 	Proof  string        // commitment of the shuffle, hexadecimal, "" for none
 	MayBe  bool          // verifying early is offered now
 	Called bool          // a pass is in the browser's cookie: the chooser is the way on
-	Reload time.Duration // when a page without JavaScript comes again, 2 to 60 s: it grows with the distance
+	Reload time.Duration // when a page without JavaScript comes again, 2 to 60 s: it grows with the distance, and is 15 s at most near the front
 	Spread time.Duration // of this ticket's own, 0 to 10 s: when to come once many may at the same moment
 }

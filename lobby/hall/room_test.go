@@ -372,7 +372,8 @@ func TestEstimatesAreScoredAgainstWhatHappened(t *testing.T) {
 func TestReloadsGrowWithTheDistanceAndAreSpreadAtTheOpening(t *testing.T) {
 	s := one(t, auto("main"))
 	seat := func(opens time.Duration, view lobby.View, called bool, jitter time.Duration) time.Duration {
-		v := &visit{h: s.Hall, now: noon, set: &Setting{}}
+		v := &visit{h: s.Hall, now: noon, set: &Setting{}, l: &line{}}
+		v.l.latest.Store(&known{Queue: lobby.Queue{Marks: []lobby.Mark{{Second: 1}, {Second: 11, Allowed: 1_000_000}, {Second: 21, Allowed: 1_000_000}}}})
 		if opens != 0 {
 			v.set.Opens = noon.Add(opens)
 		}
@@ -381,17 +382,24 @@ func TestReloadsGrowWithTheDistanceAndAreSpreadAtTheOpening(t *testing.T) {
 	for name, tc := range map[string]struct {
 		got, least, most time.Duration
 	}{
-		"called":                   {seat(0, lobby.View{Drawn: true, Called: true}, true, 0), soonest, soonest},
-		"ten seconds to go":        {seat(0, lobby.View{Known: true, P50: 10}, false, 0), 2 * time.Second, 3 * time.Second},
-		"two minutes to go":        {seat(0, lobby.View{Known: true, P50: 120}, false, 0), 30 * time.Second, 30 * time.Second},
-		"an hour to go":            {seat(0, lobby.View{Known: true, P50: 3600}, false, 0), farthest, farthest},
-		"far, and it stands":       {seat(0, lobby.View{Ahead: 5000}, false, 0), 30 * time.Second, farthest},
-		"near, and it stands":      {seat(0, lobby.View{Ahead: 5}, false, 0), 2 * time.Second, 8 * time.Second},
-		"a day before":             {seat(24*time.Hour, lobby.View{}, false, 0), 50 * time.Second, farthest},
-		"50 s before":              {seat(50*time.Second, lobby.View{}, false, 5*time.Second), 58 * time.Second, 58 * time.Second},
-		"57 s before, and a late":  {seat(57*time.Second, lobby.View{}, false, 10*time.Second), 30 * time.Second, 55 * time.Second},
-		"a second after":           {seat(-time.Second, lobby.View{}, false, 4*time.Second), 6 * time.Second, 6 * time.Second},
-		"a second after, no extra": {seat(-time.Second, lobby.View{}, false, 0), 2 * time.Second, 2 * time.Second},
+		"called":                {seat(0, lobby.View{Drawn: true, Called: true}, true, 0), soonest, soonest},
+		"ten seconds to go":     {seat(0, lobby.View{Known: true, P50: 10}, false, 0), 2 * time.Second, 3 * time.Second},
+		"two minutes to go":     {seat(0, lobby.View{Known: true, P50: 120, Ahead: 12000}, false, 0), 30 * time.Second, 30 * time.Second},
+		"an hour to go":         {seat(0, lobby.View{Known: true, P50: 3600, Ahead: 360_000}, false, 0), farthest, farthest},
+		"far, and it stands":    {seat(0, lobby.View{Ahead: 50_000}, false, 0), 30 * time.Second, farthest},
+		"far, and it is closed": {seat(0, lobby.View{Ahead: 50_000, Closed: true}, false, 10*time.Second), 30 * time.Second, farthest},
+		// A hundred people a second went on before it slowed down or stood.
+		"few ahead of a slow room":     {seat(0, lobby.View{Known: true, P50: 3600, Ahead: 300}, false, 0), nearest, nearest},
+		"a minute ahead, and slow":     {seat(0, lobby.View{Known: true, P50: 3600, Ahead: 5999}, false, 0), nearest, nearest},
+		"a minute ahead, and standing": {seat(0, lobby.View{Ahead: 5999}, false, 10*time.Second), 10 * time.Second, nearest},
+		"a minute ahead, and closed":   {seat(0, lobby.View{Ahead: 5999, Closed: true}, false, 4*time.Second), 10 * time.Second, nearest},
+		"nobody ahead, and closed":     {seat(0, lobby.View{Drawn: true, Closed: true}, false, 0), nearest, nearest},
+		"near, and it stands":          {seat(0, lobby.View{Ahead: 5}, false, 0), 2 * time.Second, 8 * time.Second},
+		"a day before":                 {seat(24*time.Hour, lobby.View{}, false, 0), 50 * time.Second, farthest},
+		"50 s before":                  {seat(50*time.Second, lobby.View{}, false, 5*time.Second), 58 * time.Second, 58 * time.Second},
+		"57 s before, and a late":      {seat(57*time.Second, lobby.View{}, false, 10*time.Second), 30 * time.Second, 55 * time.Second},
+		"a second after":               {seat(-time.Second, lobby.View{}, false, 4*time.Second), 6 * time.Second, 6 * time.Second},
+		"a second after, no extra":     {seat(-time.Second, lobby.View{}, false, 0), 2 * time.Second, 2 * time.Second},
 	} {
 		if tc.got < tc.least || tc.got > tc.most {
 			t.Errorf("%s: got %v, want %v to %v", name, tc.got, tc.least, tc.most)

@@ -203,7 +203,11 @@ func (h *Hall) publish(c *chamber, st *state, before *known, q *lobby.Queue, now
 	if last := c.hub.latest(); last != nil && last.Room == f.Room && f.Second <= last.Second {
 		return
 	}
-	shown, err := h.newFrame(f)
+	var words [2]string
+	if st.set.Closed {
+		words = st.set.Notice
+	}
+	shown, err := h.newFrame(f, words)
 	if err != nil {
 		if c.hub.failed.CompareAndSwap(false, true) {
 			h.cfg.Log.Error("waiting room: no frame", "room", st.line.name, "error", err)

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	soonest  = 2 * time.Second // a page without JavaScript comes again after so long at least
-	farthest = time.Minute     // and at most
+	soonest  = 2 * time.Second  // a page without JavaScript comes again after so long at least
+	farthest = time.Minute      // and at most
+	nearest  = 15 * time.Second // and at most near the front
 	spread   = 10 * time.Second
 )
 
@@ -101,17 +102,49 @@ func (v *visit) reload(s *Seat) time.Duration {
 		}
 		return whole(min(left-soonest, farthest-jitter))
 	}
+	near := v.near(s)
 	switch {
+	case (v.set.Closed || s.View.Closed) && near:
+		return whole(nearest - jitter/2)
 	case v.set.Closed || s.View.Closed:
 		return whole(farthest/2 + jitter)
 	case s.Called || s.View.TooLate || s.View.Drawn && s.View.Ahead == 0:
 		return soonest
 	case s.View.Known:
-		return whole(time.Duration(min(s.View.P50/4, farthest.Seconds()) * float64(time.Second)))
+		d := time.Duration(min(s.View.P50/4, farthest.Seconds()) * float64(time.Second))
+		if near {
+			d = min(d, nearest)
+		}
+		return whole(d)
+	case s.View.Ahead > lobby.Thousand && near:
+		return whole(nearest - jitter/2)
 	case s.View.Ahead > lobby.Thousand:
 		return whole(farthest/2 + jitter)
 	}
 	return whole(soonest + jitter/2)
+}
+
+// near: the turn could come within a minute, were the room as fast as it has been.
+// A room that stands, is closed or has lost its store may go on at any moment, and
+// what it does just then says nothing of that.
+func (v *visit) near(s *Seat) bool {
+	if s.View.Ahead <= lobby.Thousand {
+		return true
+	}
+	k := v.l.latest.Load()
+	return k != nil && float64(s.View.Ahead) <= farthest.Seconds()*fastest(k.Marks)
+}
+
+// fastest is the most people a second that the main lane could have had in any
+// stretch between marks: some two minutes.
+func fastest(marks []lobby.Mark) (most float64) {
+	for i := 1; i < len(marks); i++ {
+		m, before := marks[i], marks[i-1]
+		if m.Allowed > before.Allowed && m.Second > before.Second {
+			most = max(most, float64(m.Allowed-before.Allowed)/1000/float64(m.Second-before.Second))
+		}
+	}
+	return most
 }
 
 // whole is in whole seconds, within what a page may wait.

@@ -31,7 +31,15 @@ type frame struct {
 	next    chan struct{} // closed when a newer one is pushed
 }
 
-func (h *Hall) newFrame(f lobby.Frame) (*frame, error) {
+// notice is what people read of a room that is closed, in the form of GET.
+type notice struct {
+	KO string `json:"ko"`
+	EN string `json:"en"`
+}
+
+// newFrame is a frame in every form. The words of a closed room go with GET alone:
+// what is sent to everybody each second carries none.
+func (h *Hall) newFrame(f lobby.Frame, words [2]string) (*frame, error) {
 	claims, err := f.Marshal()
 	if err != nil {
 		return nil, fmt.Errorf("marshal frame: %w", err)
@@ -44,9 +52,10 @@ func (h *Hall) newFrame(f lobby.Frame) (*frame, error) {
 		return nil, fmt.Errorf("sign frame: %w", err)
 	}
 	body, err := json.Marshal(struct {
-		Frame json.RawMessage `json:"frame"`
-		JWS   string          `json:"jws"`
-	}{claims, jws})
+		Frame  json.RawMessage `json:"frame"`
+		JWS    string          `json:"jws"`
+		Notice notice          `json:"notice,omitzero"`
+	}{claims, jws, notice{words[0], words[1]}})
 	if err != nil {
 		return nil, fmt.Errorf("marshal frame: %w", err)
 	}
@@ -54,7 +63,7 @@ func (h *Hall) newFrame(f lobby.Frame) (*frame, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(claims)
+	sum := sha256.Sum256(append(claims, words[0]+"\x00"+words[1]...))
 	return &frame{
 		Frame: f, jws: jws, body: body, message: message, next: make(chan struct{}),
 		etag: `W/"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`, // nodes sign the same with other bytes
@@ -204,7 +213,8 @@ func (w *watcher) each(gone <-chan struct{}, send func(broadcast.Message) error)
 }
 
 // Handler serves each room's frames to everybody: GET /rooms/{room} (JSON
-// {"frame":…,"jws":"…"}, ETag), /rooms/{room}/ws (WebSocket; each message is the
+// {"frame":…,"jws":"…"}, with "notice":{"ko":"…","en":"…"} where a room was closed
+// with one, ETag), /rooms/{room}/ws (WebSocket; each message is the
 // compact JWS) and /rooms/{room}/sse (event stream; each event's data is). Any
 // origin may read; a ticket's cookie counts from our own pages alone.
 func (h *Hall) Handler() http.Handler {

@@ -82,6 +82,71 @@ func (s *scene) until(what string, so func() bool) {
 	s.t.Fatalf("waited in vain: %s", what)
 }
 
+// What operators say of a closed room is in the answer that is asked for, and not
+// in what is sent to everybody each second.
+func TestAClosedRoomsWordsAreAskedForAndNotPushed(t *testing.T) {
+	closed := auto("main")
+	closed.Closed, closed.Notice = true, [2]string{"21시에 <다시> 열어요.", "Back at 21:00."}
+	s := one(t, auto("main"))
+	server := s.serve()
+	s.wait(1)
+	type answer struct {
+		Frame  lobby.Frame
+		JWS    string
+		Notice *struct{ KO, EN string }
+	}
+	get := func() (a answer, etag string) {
+		t.Helper()
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+"/rooms/main", nil)
+		res, err := server.Client().Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if err := json.NewDecoder(res.Body).Decode(&a); err != nil {
+			t.Fatal(err)
+		}
+		return a, res.Header.Get("ETag")
+	}
+	use := func(set Setting) {
+		t.Helper()
+		if err := s.Use([]Setting{set}); err != nil {
+			t.Fatal(err)
+		}
+		s.wait(1)
+	}
+	if a, _ := get(); a.Notice != nil || a.Frame.Closed {
+		t.Errorf("open: got %+v", a)
+	}
+	use(closed)
+	a, _ := get()
+	if !a.Frame.Closed || a.Notice == nil || a.Notice.KO != closed.Notice[0] || a.Notice.EN != closed.Notice[1] {
+		t.Errorf("closed: got %+v, want the words", a)
+	}
+	conn, res, err := newDevice().dial(t, server, "main", "https://anybody.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	res.Body.Close()
+	defer conn.Close()
+	if jws := read(t, conn); jws != a.JWS || frameOf(t, jws) != a.Frame {
+		t.Errorf("pushed: got %q, want the frame alone", jws)
+	}
+	// The same frame with other words is another answer; none once it is open.
+	f := s.newFrame
+	one, _ := f(a.Frame, closed.Notice)
+	other, _ := f(a.Frame, [2]string{"22시에", "At 22:00"})
+	if one.etag == other.etag || string(one.body) == string(other.body) {
+		t.Error("a changed notice has the ETag of before")
+	}
+	closed.Closed = false
+	use(closed)
+	s.wait(1)
+	if a, _ := get(); a.Notice != nil {
+		t.Errorf("open again: got %+v", a.Notice)
+	}
+}
+
 func TestEverybodyGetsTheSameFrameByEveryWay(t *testing.T) {
 	s := one(t, auto("main"))
 	server := s.serve()

@@ -156,3 +156,37 @@ func TestTodayTellsWhoIsAdmitted(t *testing.T) {
 		}
 	}
 }
+
+// TestTodayHoldsUntilItChanges: what is said of now is said at every minute at which
+// anything could change before Changes, and not at Changes.
+func TestTodayHoldsUntilItChanges(t *testing.T) {
+	rng := rand.New(rand.NewPCG(18, 21))
+	changed, never := 0, 0
+	for range 3000 {
+		r := someRota(t, rng)
+		now := r.Rules[0].First.plus(rng.IntN(60)-10).at(time.Duration(rng.IntN(24*60))*time.Minute, r.Zone)
+		said := fmt.Sprint(r.Today(now))
+		at := r.Changes(now)
+		until := at
+		if at.IsZero() {
+			never++
+			until = now.AddDate(0, 0, 75)
+		} else if !at.After(now) {
+			t.Fatalf("%+v at %v: got a change at %v, which was", r, now, at)
+		}
+		for _, m := range changes(r, now, until) {
+			if got := fmt.Sprint(r.Today(m)); got != said {
+				t.Fatalf("%+v at %v: got %s, and at %v, before the change at %v, %s", r, now, said, m, at, got)
+			}
+		}
+		if !at.IsZero() {
+			changed++
+			if got := fmt.Sprint(r.Today(at)); got == said {
+				t.Fatalf("%+v at %v: got %s, and the same at the change at %v", r, now, said, at)
+			}
+		}
+	}
+	if changed < 1000 || never < 100 {
+		t.Errorf("got %d that change and %d that do not, want many of both", changed, never)
+	}
+}

@@ -45,6 +45,22 @@ func (r *Rota) Today(now time.Time) (turns []Turn, open bool) {
 	return turns, open
 }
 
+// Changes is the first moment after now at which Today says otherwise; zero where
+// it never will.
+func (r *Rota) Changes(now time.Time) (at time.Time) {
+	for i := range r.Rules {
+		turn, any := r.Rules[i].turn(now, r.zone())
+		next := turn.To
+		if turn.From.After(now) {
+			next = turn.From
+		}
+		if any && !next.IsZero() && (at.IsZero() || next.Before(at)) {
+			at = next
+		}
+	}
+	return at
+}
+
 // turn is the rule's window that ends first after now, whoever it is for. Daily
 // windows do not overlap, so it is the one that is open, if one is.
 func (r *Rule) turn(now time.Time, zone *time.Location) (Turn, bool) {

@@ -58,10 +58,17 @@
   }
   function seoul(ms) { return new Date(ms + 9 * 3600000).toISOString(); }
 
+  // ---- the server's clock: what it said, and how long ago by a clock that nobody
+  // sets. That one may stand while a device sleeps; lights that are ahead of it say so.
+  var nav = (performance.getEntriesByType && performance.getEntriesByType("navigation")[0]) || {};
+  var since = { ms: Number(main.dataset.now), at: nav.responseStart || performance.now() };
+  function now() { return since.ms + performance.now() - since.at; }
+
   function board(b) {
     var at = Date.parse(b.at) || 0;
     if (at < newest) return;
     newest = at;
+    if (at > now() + 1500) since = { ms: at, at: performance.now() };
     var all = known(b), of = {};
     all.forEach(function (s) { of[s.id] = s; });
     cards().forEach(function (li) { show(li, of[li.dataset.id]); });
@@ -124,6 +131,7 @@
     if (!gone) setTimeout(expiry, rest > 120000 ? Math.min(rest - 119000, 60000) : Math.min(5000, rest + 50));
   }
   if (left > 0) expiry();
+  sinho.turns(now, announce);
 
   // ---- go
   var status = byId("live");

@@ -48,9 +48,13 @@
     }
 
     function alive() {
+      listen();
+      onStale(false);
+    }
+
+    function listen() {
       clearTimeout(silence);
       silence = setTimeout(function () { onStale(true); lost(); }, of.silent);
-      onStale(false);
     }
 
     function connect() {
@@ -122,7 +126,14 @@
         retry = setTimeout(connect, Math.random() * 1000);
       }
     }
-    function shown(e) { if (e.persisted) { away = false; connect(); } }
+    // A page that the browser had kept heard nothing for as long, which is nobody's
+    // fault: its timer must not fire now and take the new connection for dead.
+    function shown(e) {
+      if (!e.persisted) return;
+      away = false;
+      listen();
+      connect();
+    }
     document.addEventListener("visibilitychange", seen);
     addEventListener("pagehide", stop);
     addEventListener("pageshow", shown);

@@ -69,7 +69,7 @@
   function render() {
     if (!frame) { tick(); return; }
     if (!frame.k && !frame.o && place === null) place = number;
-    var since = (performance.now() - came) / 1000, v = line.view(frame, place, late, still.matches ? 1 : since), is;
+    var v = line.view(frame, place, late, (performance.now() - came) / 1000), is;
     if (turned) is = "called";
     else if (frame.x) is = "closed";
     else if (frame.o) is = "before_opening";
@@ -79,10 +79,19 @@
     else is = late || v.tooLate ? "late" : "waiting";
     if (is !== state) change(is);
     tick();
-    if (v.drawn) queue(v, is);
+    if (v.drawn) queue(still.matches ? calm(v) : v, is);
     if (is === "going") goOn();
     else if (is === "called") turn();
     else if (v.tooLate) join();
+  }
+
+  // calm shows the end of the second at once, so that numbers change with the frame
+  // alone. Whose turn it is goes by v: within the second nobody is called early.
+  function calm(v) {
+    if (v.called || v.tooLate) return v;
+    var end = line.view(frame, place, late, 1);
+    if (end.called || end.tooLate) { end.called = end.tooLate = false; end.known = v.known; }
+    return end;
   }
 
   function change(is) {
@@ -94,11 +103,40 @@
     show("early-no", is === "before_opening");
     show("lost", silent);
     if (is !== "before_opening") show("early", false);
+    words(null);
+    if (is === "closed") notice(Math.random() * 5000);
     title = say(is) + title.slice(title.lastIndexOf(" · "));
     document.title = title;
     halved = Infinity;
     var more = { late: "late.is", closed: "closed.is", drawing: "drawing.is", going: document.querySelector("#going .agree") ? "going.agree" : "going.is" }[is];
     announce(say(is) + (more ? ". " + say(more) : ""));
+  }
+
+  // ---- why it is closed, in the operators' words. Frames, which everybody gets each
+  // second, have no room for them: each device asks for them once, at a moment of its
+  // own, and now and then again, for they may change. The answer is the same for all.
+  var asks = 0;
+  function notice(ms) {
+    clearTimeout(asks);
+    asks = setTimeout(function () {
+      if (state !== "closed" || leaving) return;
+      fetch("/rooms/" + encodeURIComponent(d.room), { cache: "no-cache", credentials: "omit" })
+        .then(function (res) { return res.ok ? res.json() : null; })
+        .catch(function () { return null; })
+        .then(function (a) {
+          if (state !== "closed" || leaving) return;
+          var known = a && a.frame && a.frame.x; // a node may be a second behind
+          if (known) words(a.notice || null);
+          notice(known ? 60000 + Math.random() * 60000 : 3000 + Math.random() * 7000);
+        });
+    }, ms);
+  }
+  function words(n) {
+    var lang = document.documentElement.lang === "en" ? "en" : "ko", text = n ? n[lang] || n.ko || "" : "";
+    if (text && byId("notice-is").textContent !== text) announce(text);
+    put("notice-is", text);
+    put("notice-is-beside", n ? n[lang === "en" ? "ko" : "en"] || "" : "");
+    show("notice", text !== "");
   }
 
   function queue(v, is) {
@@ -267,12 +305,14 @@
     if (first) take(first);
   }
   if (d.going === "true") goOn();
+  if (state === "closed") notice(60000 + Math.random() * 60000);
   if (d.room) {
     feed = sinho.live.start(take, lost, "", { path: "/rooms/" + encodeURIComponent(d.room), read: line.decode, silent: 40000, stays: true });
     renew();
   } else {
     later(ask, (5 + 10 * Math.random()) * 1000);
   }
+  sinho.turns(now, announce);
   sinho.calls.offer(say);
   show("calls", state !== "unavailable");
   setInterval(render, 250);

@@ -18,6 +18,26 @@
     return s >= 60 ? say("minutes", { m: Math.floor(s / 60), s: s % 60 }) : say("seconds", { n: s });
   };
 
+  // turns has the line of whose turn it is change when that does, by the server's
+  // clock (now, in milliseconds): what it will say came with the page.
+  sinho.turns = function (now, announce) {
+    var box = document.getElementById("rota");
+    if (!box || !box.dataset.later) return;
+    var later = JSON.parse(box.dataset.later);
+    function look() {
+      var next = null;
+      while (later.length && later[0].at <= now()) next = later.shift();
+      if (next) {
+        box.querySelector(".title").textContent = next.is;
+        box.querySelector(".beside").textContent = next.beside;
+        box.hidden = !next.is;
+        if (next.is) announce(next.is);
+      }
+      if (later.length) setTimeout(look, Math.max(250, Math.min(5000, later[0].at - now())));
+    }
+    look();
+  };
+
   // A second press while the first is on its way does nothing. Whoever comes
   // back, by the back button, another tab or another app, finds every button alive.
   var HOLD = 10000;

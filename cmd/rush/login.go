@@ -202,7 +202,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 // or redirect URI is told before thousands of people meet it. A broker that is
 // merely busy does not stop a run.
 func try(ctx context.Context, s *site, c *carrier, o loginOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, min(o.patience, 20*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // --patience is of people
 	defer cancel()
 	g := &walking{walker: &walker{site: s, carrier: c}, buf: new(bytes.Buffer), jar: new(jar)}
 	to, err := url.Parse(s.start(newLogin()))

@@ -33,8 +33,9 @@ func nudge() pressure {
 	return pressure{Warm: s, Capacity: 5 * s, Before: 3 * s, Rush: 8 * s, After: 8 * s, Patience: 10 * s, Calm: 0.5, Times: 5}
 }
 
-// The goals. Their figures were written down before the first trial; shares are of the
-// same run.
+// The goals; shares are of the same run. The figures were written down before the first
+// trial. What counts as calm, and that a request which its person gave up is in no share
+// of answers, came after it (docs/decisions/0039-overload.md).
 const (
 	crushFinished   = 0.999  // of callbacks, redemptions and readings answered
 	crushGoodput    = 0.8    // of the capacity that the run has measured, while too many come

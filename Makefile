@@ -12,7 +12,7 @@ OP_ZITADEL := $(CACHE)/upstreams/zitadel
 OP_NPM := $(CACHE)/upstreams/npm/node_modules/.installed
 OP_VENV := $(CACHE)/upstreams/venv/.installed
 
-.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights evidence-tickets evidence-storm screens
+.PHONY: help demo test tools format vet lint unit e2e peers peers-spring upstreams evidence-faults evidence-walk evidence-nodes evidence-store evidence-keys evidence-login evidence-failover evidence-console evidence-containment evidence-honesty evidence-fuzz evidence-policies evidence-lights evidence-tickets evidence-storm evidence-overload screens
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -151,6 +151,10 @@ evidence-tickets: ## a million waiting-room numbers and passes from three proces
 evidence-storm: ## an opening to which five times as many come as four providers can take, through a waiting room, while a provider dies, Redis restarts and a node is killed (8 minutes)
 	@mkdir -p docs/evidence docs/plots
 	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 30m -v -run TestTheStormAtEight ./e2e
+
+evidence-overload: ## one node asked for five times as many logins as it can do, for a minute, by people who come again, then for half: what is refused, goodput, how soon it is calm (5 minutes)
+	@mkdir -p docs/evidence docs/plots
+	SINHO_EVIDENCE=$(CURDIR)/docs/evidence $(GO) test -count=1 -timeout 20m -v -run TestANodeOfWhichTooMuchIsAsked ./e2e
 
 screens: ## the screenshots of the documentation
 	@mkdir -p docs/screens

@@ -60,7 +60,8 @@ var errLarge = errors.New("the answer is larger than 1 MiB")
 
 // carrier makes requests and books their time.
 type carrier struct {
-	rt http.RoundTripper
+	rt      http.RoundTripper
+	answers *answers
 	// origin of the broker, and the paths that discovery names.
 	origin, authorize, token, userinfo string
 }
@@ -98,6 +99,9 @@ func (c *carrier) do(req *http.Request, buf *bytes.Buffer, l *ledger) (answer, e
 		a.body = buf.Bytes()
 	}
 	c.book(req, l, began)
+	if c.own(req.URL) {
+		c.answers.heard(c.step(req), saidOf(a, err), l.last.Sub(began))
+	}
 	if err != nil {
 		return answer{}, &visitError{fmt.Sprintf("%s %s", req.Method, plain(req.URL)), !c.own(req.URL), err}
 	}

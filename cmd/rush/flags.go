@@ -40,6 +40,7 @@ func (o *loginOptions) peopleFlags(cmd *cobra.Command) {
 func (o *loginOptions) runFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&o.tries, "tries", "", "CSV to write: each way to a provider that somebody took, its light, and what became of it")
+	f.StringVar(&o.seconds, "seconds", "", "CSV to write: each second of the run, who came, what was asked and answered, who got in and how fast")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of who comes when and takes what")
 	f.IntSliceVar(&o.pids, "pid", nil, "processes on this machine whose processor time and memory to tell; may be repeated")
 	f.BoolVar(&o.json, "json", false, "write the report as JSON to standard output")
@@ -70,6 +71,7 @@ func (o loginOptions) validate() error {
 	wrong(o.page < 0 || o.page > 10*time.Minute, "--page-patience %v: it must be from 0 to 10m", o.page)
 	wrong(o.slow <= 0 || o.slow > time.Minute, "--slow %v: it must be above 0 and at most 1m", o.slow)
 	wrong(o.citizen && (o.away > 0 || o.leave > 0 || o.page > 0 || o.tries != ""), "--away, --leave, --page-patience, --tries: the --citizen walker cannot")
+	wrong(o.idle < 0, "--connections %d: it must not be below 0", o.idle)
 	wrong(o.most < 1, "--max-in-flight %d: it must be at least 1", o.most)
 	if _, err := o.crowd(); err != nil {
 		errs = append(errs, err)

@@ -34,6 +34,7 @@ type loginOptions struct {
 	manners
 	leave   float64
 	tries   string
+	seconds string
 	most    int
 	idle    int    // connections that are kept; 0: as many as most
 	files   uint64 // that may be open at once; 0: two for each of most
@@ -90,6 +91,7 @@ itself, but from outside.`,
 	f.DurationVar(&o.span, "for", 30*time.Second, "how long people come; those under way may finish")
 	f.DurationVar(&o.patience, "patience", time.Minute, "how long one login may take")
 	f.IntVar(&o.most, "max-in-flight", 4000, "logins under way at once; who comes beyond is shed and counted")
+	f.IntVar(&o.idle, "connections", 0, "connections kept for the next request, and about as many requests at once; 0: as many as --max-in-flight. Set it when most who are under way wait, as those who are told to come again do")
 	f.BoolVar(&o.citizen, "citizen", false, "walk with the full HTML parser instead of the lean one")
 	return cmd
 }
@@ -107,6 +109,8 @@ type loginRun struct {
 	storm   *stormOptions // nil: nobody waits for an opening
 	room    *room         // with it
 	tally   *tally
+	answers *answers
+	each    *table // second
 	watch   []*process
 	began   time.Time
 	took    time.Duration
@@ -127,7 +131,7 @@ func runLogin(ctx context.Context, o loginOptions, stdout, stderr io.Writer) err
 // finish is the run and its report.
 func (r *loginRun) finish(ctx context.Context, stdout, stderr io.Writer) error {
 	r.load(ctx, stderr)
-	err := r.tally.tries.close()
+	err := errors.Join(r.tally.tries.close(), r.each.close())
 	if r.room != nil {
 		err = errors.Join(err, r.room.stays.out.close(), r.room.returns.close())
 	}
@@ -154,9 +158,12 @@ func (r *loginRun) finish(ctx context.Context, stdout, stderr io.Writer) error {
 func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 	need := o.files
 	if need == 0 {
-		need = uint64(o.most) * 2 //nolint:gosec // at least 1
+		need = uint64(cmp.Or(o.idle, o.most)) * 2 //nolint:gosec // at least 1
 	}
 	err := enoughFiles(need+64, func(allowed uint64) string {
+		if o.idle > 0 && o.files == 0 {
+			return fmt.Sprintf("take --connections %d", max(allowed, 66)/2-32)
+		}
 		return fmt.Sprintf("take --max-in-flight %d", max(allowed, 66)/2-32)
 	})
 	if err != nil {
@@ -174,7 +181,8 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 	if err := try(ctx, s, c, o); err != nil {
 		return nil, err
 	}
-	r := &loginRun{loginOptions: o, site: s, tally: newTally(), way: &walker{site: s, carrier: c, retries: o.retries, reload: o.reload, manners: o.manners}}
+	c.answers = new(answers) // those of the try are not of the run
+	r := &loginRun{loginOptions: o, site: s, tally: newTally(), answers: c.answers, way: &walker{site: s, carrier: c, retries: o.retries, reload: o.reload, manners: o.manners}}
 	if o.citizen {
 		r.way = &full{site: s, carrier: c, retries: o.retries, patience: o.patience}
 	}
@@ -183,7 +191,10 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 		return nil, err
 	}
 	r.watch = append(r.watch, ourselves()...)
-	r.tally.tries, err = newTable("--tries", o.tries, wayHeader)
+	if r.tally.tries, err = newTable("--tries", o.tries, wayHeader); err != nil {
+		return nil, err
+	}
+	r.each, err = newTable("--seconds", o.seconds, secondHeader)
 	return r, err
 }
 
@@ -191,7 +202,7 @@ func prepare(ctx context.Context, o loginOptions) (*loginRun, error) {
 // or redirect URI is told before thousands of people meet it. A broker that is
 // merely busy does not stop a run.
 func try(ctx context.Context, s *site, c *carrier, o loginOptions) error {
-	ctx, cancel := context.WithTimeout(ctx, min(o.patience, 20*time.Second))
+	ctx, cancel := context.WithTimeout(ctx, 20*time.Second) // --patience is of people
 	defer cancel()
 	g := &walking{walker: &walker{site: s, carrier: c}, buf: new(bytes.Buffer), jar: new(jar)}
 	to, err := url.Parse(s.start(newLogin()))
@@ -306,6 +317,19 @@ func (r *loginRun) anew(ctx context.Context, p person, buf *bytes.Buffer, before
 // they load it again, or begin anew.
 const onSecondThought = time.Second
 
+// secondHeader names the columns of --seconds.
+const secondHeader = "at_ms,came,asked,later,in,failed,under_way,beyond_p50_ms,beyond_p95_ms"
+
+// second looks at what was since the last look, and writes it to the file of
+// --seconds.
+func (r *loginRun) second(underWay int64) (s second, failed, shed int64) {
+	s, failed, shed = r.tally.tick()
+	asked, later := r.answers.tick()
+	r.each.write(fmt.Sprintf("%d,%d,%d,%d,%d,%d,%d,%g,%g", time.Now().UnixMilli(), s.came, asked, later, s.in, s.failed, underWay,
+		inMS(s.beyond.at(0.5)), inMS(s.beyond.at(0.95))))
+	return s, failed, shed
+}
+
 // progress writes a line a second.
 func (r *loginRun) progress(ctx context.Context, w io.Writer, loop *openLoop[person]) {
 	tick := time.NewTicker(time.Second)
@@ -314,9 +338,10 @@ func (r *loginRun) progress(ctx context.Context, w io.Writer, loop *openLoop[per
 	for {
 		select {
 		case <-ctx.Done():
+			r.second(loop.underWay.Load())
 			return
 		case <-tick.C:
-			s, failed, shed := r.tally.tick()
+			s, failed, shed := r.second(loop.underWay.Load())
 			fmt.Fprintf(w, "%4.0f s  %4d came  %4d in  p50 %s  p99 %s  beyond p99 %s  %5d under way  %d failed  %d shed\n",
 				time.Since(began).Seconds(), s.came, s.in, short(s.whole.at(0.5)), short(s.whole.at(0.99)), short(s.beyond.at(0.99)),
 				loop.underWay.Load(), failed, shed)

@@ -263,11 +263,11 @@ func TestWhatCannotRunSaysWhy(t *testing.T) {
 }
 
 func TestEveryMistakeOfTheCommandLineIsToldAtOnce(t *testing.T) {
-	err := run(t.Context(), strings.Fields("login --rate 0 --for -1s --follow 2 --retries 99 --patience 0s --max-in-flight 0 --issuer localhost --person x --away -1s --leave 2 --page-patience -1s --slow 0s"), &strings.Builder{}, &strings.Builder{})
+	err := run(t.Context(), strings.Fields("login --rate 0 --for -1s --follow 2 --retries 99 --patience 0s --max-in-flight 0 --issuer localhost --person x --away -1s --leave 2 --page-patience -1s --slow 0s --connections -1"), &strings.Builder{}, &strings.Builder{})
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, flag := range []string{"--rate", "--for", "--follow", "--retries", "--patience", "--max-in-flight", "--issuer", "--person", "--away", "--leave", "--page-patience", "--slow"} {
+	for _, flag := range []string{"--rate", "--for", "--follow", "--retries", "--patience", "--max-in-flight", "--issuer", "--person", "--away", "--leave", "--page-patience", "--slow", "--connections"} {
 		if !strings.Contains(err.Error(), flag) {
 			t.Errorf("%s is not told: %v", flag, err)
 		}
@@ -313,7 +313,7 @@ func TestTheLoginDocumentKeepsItsShape(t *testing.T) {
 			issuer: "http://localhost:8080", clientID: "playground", rate: 10, span: time.Second, follow: 0.6, retries: 1, most: 100, seed: 1,
 			manners: manners{away: 6 * time.Second, page: 15 * time.Second, slow: 2 * time.Second}, leave: 0.03,
 		},
-		tally: newTally(), began: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), took: 1500 * ms,
+		tally: newTally(), answers: new(answers), began: time.Date(2026, 1, 2, 3, 4, 5, 6, time.UTC), took: 1500 * ms,
 		watch: []*process{{
 			pid: 42, name: "sinho", most: 80 << 20,
 			first: reading{cpu: time.Second, rss: 20 << 20}, last: reading{cpu: 1250 * ms, rss: 70 << 20},
@@ -337,5 +337,9 @@ func TestTheLoginDocumentKeepsItsShape(t *testing.T) {
 		r.tally.ended(&o, 60*ms)
 	}
 	r.tally.turnedAway()
+	r.answers.heard(stepCallback, saidWell, 15*ms)
+	for what := saidWell; what <= saidLeft; what++ {
+		r.answers.heard(stepChooser, what, ms)
+	}
 	golden(t, "login.json", r.report())
 }

@@ -52,9 +52,11 @@ type loginReport struct {
 	// is large, the machine of the load is the bottleneck.
 	LateMax float64 `json:"load_late_max_ms"`
 
-	Times     timesReport            `json:"times_ms"`
-	Steps     []stepReport           `json:"steps_ms"`
-	Providers map[string]routeReport `json:"providers"`
+	Times timesReport  `json:"times_ms"`
+	Steps []stepReport `json:"steps_ms"`
+	// Answers of the broker by step, to those who did not get in too.
+	Answers   map[string]answerReport `json:"answers"`
+	Providers map[string]routeReport  `json:"providers"`
 	// Lights are the ways taken by provider and the light they were begun on.
 	Lights    map[string]map[string]litReport `json:"lights,omitempty"`
 	Errors    map[string]int64                `json:"errors"`
@@ -105,6 +107,7 @@ func (r *loginRun) report() loginReport {
 		LateMax: inMS(t.lateMax), Times: t.all.report(), Providers: map[string]routeReport{},
 		Lights: map[string]map[string]litReport{}, Errors: t.errors, Notices: t.notices, Examples: t.examples,
 	}
+	doc.Answers = r.answers.report()
 	doc.Room = r.roomReport()
 	if doc.Room != nil {
 		doc.Rush, doc.Rate = "storm", doc.Room.Peak
@@ -187,6 +190,7 @@ func (d loginReport) table(out io.Writer) error {
 		fmt.Fprintf(&text, "\non the way %d times: %s", d.Notices[kind], kind)
 	}
 	text.WriteString("\n")
+	d.writeAnswers(&text)
 	d.writeGreen(&text)
 	d.Room.write(&text)
 	writeProcesses(&text, d.Processes, "ms a login")

@@ -53,7 +53,7 @@ func (s *site) carrier(rt http.RoundTripper) (*carrier, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer %q: %w", s.issuer, err)
 	}
-	c := &carrier{rt: rt, origin: issuer.Scheme + "://" + issuer.Host}
+	c := &carrier{rt: rt, answers: new(answers), origin: issuer.Scheme + "://" + issuer.Host}
 	for to, from := range map[*string]string{&c.authorize: s.authorize, &c.token: s.token, &c.userinfo: s.userinfo} {
 		u, err := url.Parse(from)
 		if err != nil {

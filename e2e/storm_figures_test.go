@@ -31,10 +31,10 @@ type stormFigures struct {
 // returnFigures are of those who came back from a provider that had said yes.
 type returnFigures struct {
 	Yes int `json:"yes"`
-	// Code went back to the site with a code. Room went back to the waiting room:
-	// a second tab whose pass the first had spent, or a pass of before the restart of
-	// the store, which costs a step more (invariant 9) and not the place. Other are
-	// what a provider that was ill did, and are in no share.
+	// Code went back to the site with a code, Pairs to the waiting room: a second tab
+	// whose pass the first had spent. These are well. Room went there with a pass of
+	// before the restart of the store, and has its place. Ill are what a provider that
+	// was ill did, and are in no share.
 	Code    int            `json:"code"`
 	Pairs   int            `json:"second_tab_turned_back"`
 	Room    int            `json:"one_step_more_after_the_restart"`
@@ -189,7 +189,7 @@ func (w *storm) returns() returnFigures {
 		}
 	}
 	if f.Yes > 0 {
-		f.Well = float64(f.Code+f.Pairs+f.Room) / float64(f.Yes)
+		f.Well = float64(f.Code+f.Pairs) / float64(f.Yes)
 		f.AtOnce = float64(f.Code) / float64(f.Yes-f.Pairs)
 	}
 	return f

@@ -103,7 +103,7 @@ func step(span float64) float64 {
 	return 2 * power
 }
 
-func short(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+func short(v float64) string { return strconv.FormatFloat(v+0, 'g', 3, 64) } // +0: a zero that came of rounding up has no sign
 
 func (c *Curve) draw(b *strings.Builder, x, y axis) {
 	var path strings.Builder

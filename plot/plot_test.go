@@ -34,3 +34,10 @@ func TestAChartIsWellFormedAndNamesWhatItShows(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAxisFromBelowZeroSaysZeroWithoutASign(t *testing.T) {
+	svg := Chart("before and after", "seconds", "people", []Curve{{Name: "in", Colour: "#1a73e8", X: []float64{-25, 180}, Y: []float64{0, 5}}})
+	if !strings.Contains(svg, ">0</text>") || strings.Contains(svg, ">-0</text>") {
+		t.Errorf("got %s", svg)
+	}
+}

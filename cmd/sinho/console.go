@@ -184,15 +184,15 @@ func (n *node) operate(ctx context.Context, server *http.Server, l net.Listener)
 }
 
 // demoConsole is the console of a demo and its one-time password.
-func demoConsole(origin string, st store.Store, told *telling, l *lights, ring *seal.Ring, now func() time.Time, log *slog.Logger) (desk, *console.Console, *console.Once, error) {
-	d := newDesk(st, func(id string) bool { return l.Light(id) != "" }, nil, now, log)
+func demoConsole(origin string, st store.Store, told *telling, l *lights, rooms *console.Rooms, ring *seal.Ring, now func() time.Time, log *slog.Logger) (desk, *console.Console, *console.Once, error) {
+	d := newDesk(st, func(id string) bool { return l.Light(id) != "" }, func(room string) bool { return room == augustRoom }, now, log)
 	d.Use(l.Override)
 	once := console.NewOnce("demo")
 	zone, err := time.LoadLocation("Asia/Seoul")
 	if err != nil {
 		return d, nil, nil, err
 	}
-	c, err := newConsole(d, l, console.Ways{Once: once}, ring, console.Config{Origin: origin, Sites: told.sites, Zone: zone, Log: log})
+	c, err := newConsole(d, l, console.Ways{Once: once}, ring, console.Config{Origin: origin, Sites: told.sites, Rooms: rooms, Zone: zone, Log: log})
 	return d, c, once, err
 }
 

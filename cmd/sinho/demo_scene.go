@@ -11,6 +11,7 @@ import (
 
 	"sinho/broker/client"
 	"sinho/config"
+	"sinho/console"
 	"sinho/demo"
 	"sinho/lobby/hall"
 	"sinho/lobby/rota"
@@ -57,6 +58,9 @@ type scene struct {
 	base    *demo.Crowd // the plain demo's
 	crowd   *demo.Crowd // of the room
 	school  string      // address
+	desk    desk        // operators' orders
+	tape    *console.Tape
+	file    atomic.Pointer[hall.Setting] // the room without them; nil before an evening
 	current atomic.Pointer[http.Handler]
 	state   atomic.Pointer[demo.SceneState]
 
@@ -114,11 +118,11 @@ func (s *scene) begin() error {
 		return fmt.Errorf("scene: %w", err)
 	}
 	s.round++
-	err = s.rooms.Use([]hall.Setting{{
+	s.file.Store(&hall.Setting{
 		Name: augustRoom, Title: [2]string{"8월의 백신 예약", "Vaccine booking, August"}, Clients: []string{"booking"},
 		Mode: hall.Auto, Max: augustMost, Opens: opens, Announce: now, Round: fmt.Sprint("r", s.round),
-	}})
-	if err != nil {
+	})
+	if err := s.arrange(); err != nil {
 		return fmt.Errorf("scene: %w", err)
 	}
 	s.rooms.around.Store(&surroundings{lights: s.front.lights, clients: clients, secrets: s.front.secrets})
@@ -127,6 +131,27 @@ func (s *scene) begin() error {
 	s.state.Store(&demo.SceneState{On: true, Room: augustRoom, Opens: opens, Digit: digit, Guests: shown(guests)})
 	s.gather(guests, opens.Sub(now))
 	return nil
+}
+
+// arrange has the room be as it is ordered now. s.mu is held.
+func (s *scene) arrange() error {
+	file := s.file.Load()
+	if file == nil {
+		return nil
+	}
+	return s.rooms.Use(ordered([]hall.Setting{*file}, s.desk.Orders()))
+}
+
+// shown is the room as operators see it; none before an evening.
+func (s *scene) shown() (all []console.Room) {
+	file := s.file.Load()
+	if file == nil {
+		return nil
+	}
+	for _, in := range s.rooms.Insights() {
+		all = append(all, console.Room{Insight: in, Setting: laid(*file, s.desk.Order(file.Name)), File: *file})
+	}
+	return all
 }
 
 // gather sends the crowd: some early, many at the opening.
@@ -198,6 +223,18 @@ func (s *scene) close() {
 // run is the room, and its people until ctx of theirs ends.
 func (s *scene) run(behind, people context.Context) error {
 	defer s.close()
+	var office sync.WaitGroup
+	defer office.Wait()
+	office.Go(func() { _ = s.tape.Run(behind, s.now, s.rooms.Insights) }) // it ends with behind
+	office.Go(func() {
+		s.desk.follow(behind, func() {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			if err := s.arrange(); err != nil {
+				s.front.log.ErrorContext(behind, "operators' orders for the room are not taken", "error", err)
+			}
+		})
+	})
 	done := make(chan error, 1)
 	go func() { done <- settle(people, s.crowd.Run(people)) }()
 	err := settle(behind, s.rooms.Run(behind))

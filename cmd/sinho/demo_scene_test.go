@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"sinho/lobby/rota"
+	"sinho/operator"
 	"sinho/providers/sim"
+	"sinho/signal"
 )
 
 func TestAugustIsForTheDigitOfItsFirstDay(t *testing.T) {
@@ -87,9 +89,15 @@ func TestAugustComesToTheBookingSiteAlone(t *testing.T) {
 	if got := leads("booking", placeBooking); got != "/login" || h.scene.state.Load().On {
 		t.Fatalf("the plain demo leads to %s", got)
 	}
+	if all := h.scene.shown(); len(all) != 0 {
+		t.Errorf("the console has %d rooms before the evening", len(all))
+	}
 	for round := 1; round <= 2; round++ {
 		if err := h.scene.begin(); err != nil {
 			t.Fatal(err)
+		}
+		if all := h.scene.shown(); len(all) != 1 || all[0].Insight.Setting.Name != augustRoom || all[0].Setting.Closed {
+			t.Errorf("round %d: the console has %+v, want the room, open", round, all)
 		}
 		if got := leads("booking", placeBooking); got != "/queue" {
 			t.Errorf("round %d: booking leads to %s, want the room", round, got)
@@ -97,6 +105,19 @@ func TestAugustComesToTheBookingSiteAlone(t *testing.T) {
 		if got := leads("school", placeSchool); got != "/login" {
 			t.Errorf("round %d: the school leads to %s, want the chooser", round, got)
 		}
+	}
+	order := operator.RoomChange{
+		ID: "1", Room: augustRoom, Do: operator.RoomClose, By: "demo",
+		Reason: signal.Text{KO: "연습", EN: "A drill"}, Notice: signal.Text{KO: "잠시 점검합니다", EN: "A short check"},
+	}
+	if err := h.desk.SetRoom(t.Context(), order); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.scene.arrange(); err != nil {
+		t.Fatal(err)
+	}
+	if all := h.scene.shown(); len(all) != 1 || !all[0].Insight.Setting.Closed || all[0].Insight.Setting.Notice[0] != "잠시 점검합니다" {
+		t.Errorf("an operator's order changed nothing: %+v", all)
 	}
 	if st := h.scene.state.Load(); !st.On || len(st.Guests) == 0 || time.Until(st.Opens) < 50*time.Minute {
 		t.Errorf("got %+v", st)

@@ -103,7 +103,9 @@ func wire(d demoOptions, s *state, log *slog.Logger) (*house, error) {
 func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, lights *lights, adapters, verify []providers.Provider) error {
 	issuer := d.url(placeBroker)
 	var err error
-	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, s.ring, at.clock.Now, log); err != nil {
+	tape := console.NewTape()
+	shown := &console.Rooms{Tape: tape, Load: lights.Load, All: func() []console.Room { return h.scene.shown() }}
+	if h.desk, h.console, h.once, err = demoConsole(d.url(placeConsole), h.store, h.telling, lights, shown, s.ring, at.clock.Now, log); err != nil {
 		return err
 	}
 	h.serving[placeConsole.name] = h.console.Handler()
@@ -133,6 +135,7 @@ func (h *house) rooms(d demoOptions, s *state, at standing, log *slog.Logger, li
 	if err != nil {
 		return err
 	}
+	h.scene.desk, h.scene.tape = h.desk, tape
 	stage.Scene = h.scene.stage()
 	if h.stage, err = demo.NewStage(stage); err != nil {
 		return err

@@ -96,7 +96,7 @@ func TestAugustComesToTheBookingSiteAlone(t *testing.T) {
 		if err := h.scene.begin(); err != nil {
 			t.Fatal(err)
 		}
-		if all := h.scene.shown(); len(all) != 1 || all[0].Insight.Setting.Name != augustRoom || all[0].Setting.Closed {
+		if all := h.scene.shown(); len(all) != 1 || all[0].Insight.Setting.Name != augustRoom || all[0].Closed {
 			t.Errorf("round %d: the console has %+v, want the room, open", round, all)
 		}
 		if got := leads("booking", placeBooking); got != "/queue" {

@@ -27,7 +27,8 @@ const (
 	augustRoom   = "august"
 	augustWindow = 22 * time.Hour // 20:00 to 18:00, wherever 20:00 is
 	augustCrowd  = 300            // made-up people beside the named ones
-	augustMost   = 40             // people a second into the booking site, whatever is measured
+	augustLeast  = 35             // people a second into the booking site, which nobody has to measure first
+	augustMost   = 40             // and whatever is measured
 )
 
 // Who comes: before the opening and after the storm, at its peak, and meanwhile to
@@ -120,7 +121,7 @@ func (s *scene) begin() error {
 	s.round++
 	s.file.Store(&hall.Setting{
 		Name: augustRoom, Title: [2]string{"8월의 백신 예약", "Vaccine booking, August"}, Clients: []string{"booking"},
-		Mode: hall.Auto, Max: augustMost, Opens: opens, Announce: now, Round: fmt.Sprint("r", s.round),
+		Mode: hall.Auto, Min: augustLeast, Max: augustMost, Opens: opens, Announce: now, Round: fmt.Sprint("r", s.round),
 	})
 	if err := s.arrange(); err != nil {
 		return fmt.Errorf("scene: %w", err)

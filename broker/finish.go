@@ -274,21 +274,14 @@ func (b *Broker) issueInTime(ctx context.Context, o *occasion) (code string, fre
 		if err == nil {
 			return code, fresh || tried && o.renew, nil
 		}
-		if !errors.Is(err, store.ErrUnavailable) || !rested(ctx, storePause) {
+		if !errors.Is(err, store.ErrUnavailable) {
 			return code, fresh, err
 		}
-	}
-}
-
-// rested waits; false when ctx ended first.
-func rested(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
+		select {
+		case <-time.After(storePause):
+		case <-ctx.Done():
+			return code, fresh, err
+		}
 	}
 }
 

@@ -41,6 +41,15 @@ func (w *world) is(n byte) {
 	w.naver.who.CI = providers.NewCI(strings.Repeat("A", 84) + string(rune('A'+n)) + "A==")
 }
 
+// fills has as many people log in at a site as it takes of a browser.
+func (br *browser) fills(site string) {
+	br.w.t.Helper()
+	for _, n := range []byte{1, 2} {
+		br.w.is(n)
+		br.wantIn(br.enter("naver", site, "prompt", "login"))
+	}
+}
+
 func (br *browser) wantPeople(s Step, err error) {
 	br.w.t.Helper()
 	if err != nil {
@@ -76,10 +85,7 @@ func TestABrowserVerifiesSoManyPeopleAndNoMore(t *testing.T) {
 func TestALoginElsewhereLeadsNobodyPastTheBound(t *testing.T) {
 	w := peopleWorld(t)
 	br := w.browser()
-	for _, n := range []byte{1, 2} {
-		w.is(n)
-		br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
-	}
+	br.fills("clinic")
 	w.is(3)
 	br.wantIn(br.enter("naver", "shop", "prompt", "login"))
 	br.wantPeople(br.proceed(br.chooser(siteAt("clinic")...)))
@@ -95,10 +101,7 @@ func TestALoginElsewhereLeadsNobodyPastTheBound(t *testing.T) {
 func TestAttackTheCountOfADevicesPeopleOfAnotherBrowser(t *testing.T) {
 	w := peopleWorld(t)
 	br, other := w.browser(), w.browser()
-	for _, n := range []byte{1, 2} {
-		w.is(n)
-		br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
-	}
+	br.fills("clinic")
 	name := br.b.cookieName(cookiePeople)
 	w.is(3)
 	for _, value := range []string{br.cookies[name], "made-up"} {

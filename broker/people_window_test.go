@@ -17,10 +17,7 @@ func TestWhoComesAgainTheNextDayCountsThatDay(t *testing.T) {
 	w := peopleWorld(t)
 	br := w.browser()
 	for range 2 {
-		for _, n := range []byte{1, 2} {
-			w.is(n)
-			br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
-		}
+		br.fills("clinic")
 		w.is(3)
 		br.wantPeople(br.enter("naver", "clinic", "prompt", "login"))
 		w.clock.add(25 * time.Hour)
@@ -62,10 +59,7 @@ func TestPeopleAreCountedWhereTheyWereLetIn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := peopleWorld(t, tc.change)
 			br := w.browser()
-			for _, n := range []byte{1, 2} {
-				w.is(n)
-				br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
-			}
+			br.fills("clinic")
 			w.is(3)
 			s, err := br.enter("naver", "desk", "prompt", "login")
 			if tc.shared {
@@ -152,10 +146,7 @@ func TestTheCountOfPeopleIsBoundedAndStable(t *testing.T) {
 func TestTheSiteIsToldWhenSomebodyGoesBackFromACrowdedBrowser(t *testing.T) {
 	w := peopleWorld(t)
 	br := w.browser()
-	for _, n := range []byte{1, 2} {
-		w.is(n)
-		br.wantIn(br.enter("naver", "clinic", "prompt", "login"))
-	}
+	br.fills("clinic")
 	w.is(3)
 	s, err := br.enter("naver", "clinic", "prompt", "login")
 	br.wantPeople(s, err)

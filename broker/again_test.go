@@ -57,13 +57,21 @@ func TestAProofThatIsLostTwiceReturnsToTheChooserWithTheSameRequest(t *testing.T
 // Where a tap is better: the provider would ask for a password anew, the browser
 // alone says that the proof is bad, or it takes no proof from anybody.
 func TestAProviderIsNotAskedAgain(t *testing.T) {
-	bad := &providers.Error{Provider: "naver", Class: providers.BadCode, Code: "invalid_grant"}
+	bad := &providers.Error{Provider: "naver", Class: providers.BadCode, Code: "invalid_grant", Spent: true}
 	t.Run("for a fresh login", func(t *testing.T) {
 		w := newWorld(t)
 		br := w.browser()
 		to := must2(t)(br.begin(br.chooser("prompt", "login"), "naver", nil))
 		w.naver.fail = bad
 		s, err := br.finish("naver", approve(t, to.Redirect))
+		w.wantNotice(s, err, NoticeAgain)
+	})
+	t.Run("because a token does not verify", func(t *testing.T) {
+		w := newWorld(t)
+		br := w.browser()
+		back := approve(t, must2(t)(br.begin(br.chooser(), "naver", nil)).Redirect)
+		w.naver.fail = &providers.Error{Provider: "naver", Class: providers.BadCode, Code: "kid"}
+		s, err := br.finish("naver", back)
 		w.wantNotice(s, err, NoticeAgain)
 	})
 	t.Run("because of what a browser says", func(t *testing.T) {

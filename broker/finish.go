@@ -201,7 +201,7 @@ func (b *Broker) settle(ctx context.Context, j *journey, old *session, who provi
 	b.ended(j, failure)
 	if failure != nil {
 		b.logFailure(ctx, &j.Request, failure)
-		return answer{notice: noticeOf(failure), lost: failure.Class == providers.BadCode && !failure.Seen}, false, nil
+		return answer{notice: noticeOf(failure), lost: failure.Spent}, false, nil
 	}
 	c, known := b.clients.Lookup(j.Request.Client)
 	if !known || !c.AllowsRedirect(j.Request.RedirectURI) {
@@ -320,12 +320,13 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 
 // toldByBrowser is the error a callback carried, as the adapter classed it. It
 // came through the browser, where anybody can write it, so it must never colour
-// a light: Seen says that there is nothing left to count.
+// a light (Seen says that there is nothing left to count) nor have the provider
+// asked again.
 func toldByBrowser(provider string, err error) error {
 	told := providers.Error{Provider: provider, Class: providers.BadCode, Code: "error-and-code"}
 	if err != nil {
 		told = *classed(provider, err)
 	}
-	told.Seen = true
+	told.Seen, told.Spent = true, false
 	return &told
 }

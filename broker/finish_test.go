@@ -70,10 +70,6 @@ func TestAProviderFailureCostsNothing(t *testing.T) {
 			w.naver.fail = &providers.Error{Provider: "naver", Class: c.class, Code: c.code, Said: "-406", Cause: errors.New("홍길동 said something")}
 			s, err := br.finish("naver", approve(t, to.Redirect))
 			want := "started returned ended:" + c.class.String()
-			if c.class == providers.BadCode { // it is asked once more
-				want += " " + want
-				s, err = br.finish("naver", approve(t, s.Redirect))
-			}
 			w.wantNotice(s, err, c.notice)
 			if query(t, s.Redirect).Get("from") != "naver" {
 				t.Errorf("the notice does not say from whom: %s", s.Redirect)

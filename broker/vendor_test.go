@@ -81,7 +81,7 @@ func (v redirector) Exchange(ctx context.Context, _ providers.Ask, params url.Va
 		}
 		return providers.Identity{}, &providers.Error{Provider: v.info.ID, Class: class, Code: params.Get("error")}
 	case used:
-		return providers.Identity{}, &providers.Error{Provider: v.info.ID, Class: providers.BadCode}
+		return providers.Identity{}, &providers.Error{Provider: v.info.ID, Class: providers.BadCode, Spent: true}
 	}
 	return who, nil
 }

@@ -314,7 +314,9 @@ func (f *codeFlow) redeem(ctx context.Context, e endpoints, ask Ask, code string
 	case err == nil:
 		return token, nil
 	case errors.As(err, &refusal):
-		return nil, f.refuse(op, reply{refusal.Response.StatusCode, refusal.Body}, refusal.ErrorCode)
+		e := f.refuse(op, reply{refusal.Response.StatusCode, refusal.Body}, refusal.ErrorCode)
+		e.Spent = e.Class == BadCode
+		return nil, e
 	case errors.As(err, &unanswered):
 		return nil, f.broken(ctx, op, err)
 	case ctx.Err() != nil || strings.Contains(err.Error(), "cannot fetch token"):

@@ -59,6 +59,7 @@ type outcome struct {
 		Said    string `json:"said,omitempty"`
 		Seen    bool   `json:"seen"`
 		Colours bool   `json:"colours"`
+		Spent   bool   `json:"spent,omitempty"`
 	} `json:"error,omitempty"`
 }
 
@@ -133,7 +134,8 @@ func told(id Identity, err error) outcome {
 			Said    string `json:"said,omitempty"`
 			Seen    bool   `json:"seen"`
 			Colours bool   `json:"colours"`
-		}{e.Class.String(), e.Code, e.Said, e.Seen, e.Colours()}
+			Spent   bool   `json:"spent,omitempty"`
+		}{e.Class.String(), e.Code, e.Said, e.Seen, e.Colours(), e.Spent}
 		return o
 	}
 	o.Identity, o.CI, o.DI = &id, id.CI.Reveal(), id.DI.Reveal()

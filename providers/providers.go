@@ -173,6 +173,10 @@ type Error struct {
 	Said string
 	// Seen: the measuring transport has already counted this failure (connection
 	// error, time-out, 5xx, 429), so nobody counts it again.
-	Seen  bool
+	Seen bool
+	// Spent: BadCode, and the token endpoint itself has no use for the code (RFC 6749
+	// section 5.2, invalid_grant): it was redeemed before, has expired or was never
+	// given. A new one may do, which a token that does not verify does not promise.
+	Spent bool
 	Cause error // for logs, never shown
 }

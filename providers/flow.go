@@ -319,6 +319,8 @@ func (f *codeFlow) redeem(ctx context.Context, e endpoints, ask Ask, code string
 		return nil, e
 	case errors.As(err, &unanswered):
 		return nil, f.broken(ctx, op, err)
+	case tooLarge(err):
+		return nil, f.nonsense(op, "too-large")
 	case ctx.Err() != nil || strings.Contains(err.Error(), "cannot fetch token"):
 		// oauth2 flattens the error of a body that breaks off into text.
 		gone := f.broken(ctx, op, errors.New("the answer broke off"))

@@ -220,7 +220,7 @@ func TestCallerGivesUp(t *testing.T) {
 	})
 }
 
-// Endless answers are cut off at a megabyte.
+// Endless answers are cut off at 256 KiB.
 func TestEndlessAnswers(t *testing.T) {
 	flood := func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -231,7 +231,7 @@ func TestEndlessAnswers(t *testing.T) {
 		w.Write([]byte(`{"sub":"person-1","keys":[]}`))
 	}
 	for leg, code := range map[string]string{
-		"discovery": "too-large", "keys": "too-large", "token": "token", "profile": "too-large",
+		"discovery": "too-large", "keys": "too-large", "token": "too-large", "profile": "too-large",
 	} {
 		t.Run(leg, func(t *testing.T) {
 			u := newUpstream(t, "oidc")

@@ -17,9 +17,6 @@ import (
 	"sinho/providers/guard"
 )
 
-// maxBody bounds what a vendor may answer, in bytes, after decompression.
-const maxBody = 1 << 20
-
 // line is the way to one vendor: the measuring client, and the words for what
 // goes wrong on it. Causes never carry a body: what vendors answer is personal.
 type line struct {
@@ -101,7 +98,7 @@ type reply struct {
 // decode reads the body as JSON into v; extra fields are fine.
 func (r reply) decode(v any) bool { return json.Unmarshal(r.body, v) == nil }
 
-// send makes one request and reads at most maxBody. A status is not judged
+// send makes one request and reads its answer. A status is not judged
 // here; the error is an *Error.
 func (l line) send(ctx context.Context, op string, req *http.Request) (reply, error) {
 	req.Header.Set("Accept", "application/json")
@@ -110,12 +107,12 @@ func (l line) send(ctx context.Context, op string, req *http.Request) (reply, er
 		return reply{}, l.broken(ctx, op, err)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxBody+1))
-	if err != nil {
-		return reply{}, l.broken(ctx, op, fmt.Errorf("read answer: %w", err))
-	}
-	if len(body) > maxBody {
+	body, err := io.ReadAll(resp.Body)
+	switch {
+	case errors.Is(err, errTooLarge):
 		return reply{}, l.nonsense(op, "too-large")
+	case err != nil:
+		return reply{}, l.broken(ctx, op, fmt.Errorf("read answer: %w", err))
 	}
 	return reply{status: resp.StatusCode, body: body}, nil
 }

@@ -146,7 +146,7 @@ func NewAt(s Settings, hc *http.Client, now func() time.Time) (Provider, error) 
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}
 	k := kinds()[s.kind()]
-	p, err := k.make(s.filled(k), line{provider: s.ID, hc: hc, now: now, meanings: s.meanings(k)})
+	p, err := k.make(s.filled(k), line{provider: s.ID, hc: bounded(hc), now: now, meanings: s.meanings(k)})
 	if err != nil {
 		return nil, fmt.Errorf("new provider %q: %w", s.ID, err)
 	}

@@ -93,6 +93,8 @@ func (t *toss) authenticate(ctx context.Context) (*oauth2.Token, error) {
 		return nil, e
 	case errors.As(err, &unanswered):
 		return nil, t.broken(ctx, op, err)
+	case tooLarge(err):
+		return nil, t.nonsense(op, "too-large")
 	}
 	return nil, t.nonsense(op, "token")
 }

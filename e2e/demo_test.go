@@ -13,6 +13,7 @@ import (
 // then every fault on an open page. One demo serves all of it; its parts run in
 // order because faults would disturb the logins.
 func TestDemoInChromium(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	t.Run("logins", func(t *testing.T) { testLogins(t, d) })
 	t.Run("keyboard alone walks the chooser", func(t *testing.T) { testKeyboard(t, d) })

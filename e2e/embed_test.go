@@ -18,6 +18,7 @@ func row(t *testing.T, tab context.Context, provider string) string {
 // screens, breaks Kakao at its simulator, and watches the pages, which are never
 // loaded again.
 func TestTheLightsOnASitesOwnPage(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	var tabs []context.Context
 	for _, size := range widths {

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -97,13 +98,17 @@ func (l *lines) wait(ctx context.Context, match func(string) bool) error {
 	}
 }
 
+// runsGiven counts the runs of ports that freeBase has looked at.
+var runsGiven atomic.Int64
+
 // freeBase finds a run of fifteen free ports for one demo or fleet. They lie below
-// those that outgoing connections take, so that they stay free.
+// those that outgoing connections take, so that they stay free; no other test of this
+// process is given them.
 func freeBase(t *testing.T) int {
 	t.Helper()
 	const first, last, run = 10_000, 32_700, 20
-	for n := range (last - first) / run {
-		base := first + (os.Getpid()*run+n*run)%(last-first)
+	for range (last - first) / run {
+		base := first + (os.Getpid()+int(runsGiven.Add(1)))*run%(last-first)
 		free := true
 		for offset := range 15 {
 			l, err := net.Listen("tcp4", fmt.Sprintf("127.0.0.1:%d", base+offset))

@@ -16,6 +16,7 @@ import (
 // lanes that end in a counted sentence, and choosers that differ from device to
 // device.
 func TestTwinLanesAndDevicesInChromium(t *testing.T) {
+	t.Parallel()
 	d := startDemo(t)
 	t.Run("two devices have orders of their own", func(t *testing.T) { testDevices(t, d) })
 	t.Run("a device remembers its certificates", func(t *testing.T) { testCertificates(t, d) })

@@ -16,6 +16,7 @@ type vendor struct {
 
 	mu       sync.Mutex // guards what follows
 	who      providers.Identity
+	crowd    bool          // every proof is another person's
 	fail     error         // of Exchange, Push and Result
 	authFail error         // of AuthURL
 	gate     chan struct{} // Exchange and Result wait for it when set
@@ -61,6 +62,9 @@ func (v redirector) Exchange(ctx context.Context, _ providers.Ask, params url.Va
 		v.spent = map[string]bool{}
 	}
 	v.spent[params.Get("code")] = true
+	if v.crowd {
+		who.Subject = fmt.Sprintf("%s-%d", who.Subject, v.calls)
+	}
 	v.mu.Unlock()
 	if gate != nil {
 		select {

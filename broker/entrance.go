@@ -62,8 +62,8 @@ type Doors struct {
 	// Refused tells of a browser whose pass at the client was not good, so that its
 	// cookies can be cleared on w: err is, or wraps, ErrPassUsed or ErrPassDead.
 	Refused func(w http.ResponseWriter, client string, err error)
-	// Entered tells of a browser that has got in by its pass at the client, likewise.
-	Entered func(w http.ResponseWriter, client string)
+	// Entered tells of a browser that has got in by this pass at the client, likewise.
+	Entered func(w http.ResponseWriter, client string, pass []byte)
 	// Opens is when the client's room will open; zero once it has, or where there is
 	// none. Before it nobody gets a code.
 	Opens func(client string) time.Time
@@ -178,7 +178,7 @@ func (b *Broker) turnedOut(w http.ResponseWriter, q *request, err error) (Step, 
 // entered tells the waiting room that a browser has got in by a pass, if by any.
 func (b *Broker) entered(w http.ResponseWriter, client string, pass []byte) {
 	if len(pass) > 0 && b.hooks.Doors != nil {
-		b.hooks.Doors.Entered(w, client)
+		b.hooks.Doors.Entered(w, client, pass)
 	}
 }
 

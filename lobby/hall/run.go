@@ -22,7 +22,8 @@ type Hall struct {
 	began   time.Time
 	plan    atomic.Pointer[plan]
 	turn    sync.Mutex // whose turn it is to change the plan
-	spent   recent
+	paid    recent // whose pass was spent here
+	spent   recent // of which nothing more is to come
 	watched atomic.Int64
 	over    chan struct{} // closed when Run ends
 	once    sync.Once

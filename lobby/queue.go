@@ -50,6 +50,7 @@ type Queue struct {
 	Second int64  // Unix second of the last step
 	Moved  int64  // Unix second in which Main.Serving last grew
 	Rest   uint64 // thousandths of a person left over by the last step
+	Owed   uint64 // thousandths of a person that the late lane had too few of so far
 	Show   uint64 // per mille of the main lane's waiting numbers whose people are there
 	Rate   uint64 // thousandths of people that the last step let the main lane have
 	// Best is the most that providers could take, thousandths of logins a second, of
@@ -90,7 +91,7 @@ func (q Queue) Raise(seen Queue) Queue {
 	}
 	q.Main, q.Late = q.Main.raise(seen.Main, seen.Second-q.Second), q.Late.raise(seen.Late, seen.Second-q.Second)
 	if seen.Second > q.Second {
-		q.Second, q.Moved, q.Show, q.Rate, q.Rest = seen.Second, seen.Moved, seen.Show, seen.Rate, seen.Rest
+		q.Second, q.Moved, q.Show, q.Rate, q.Rest, q.Owed = seen.Second, seen.Moved, seen.Show, seen.Rate, seen.Rest, seen.Owed
 		q.Best, q.Foreseen = seen.Best, seen.Foreseen
 		q.Marks = seen.Marks
 	}
@@ -131,10 +132,11 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 	q.foresee(r, s.Capacity)
 	rate := r.Rate(s.Capacity, s.Backlog)
 	people := rate + float64(q.Rest)/1000
-	q.Late.Step = q.late(people)
+	owed := float64(q.Owed) / 1000
+	q.Late.Step, q.Owed = q.late(people, rate*LateShare+owed)
 	q.Late.Serving += q.Late.Step
 	people -= float64(q.Late.Step)
-	q.Rate = uint64(1000 * max(0, rate-float64(q.Late.Step)))
+	q.Rate = uint64(1000 * max(0, rate-float64(q.Late.Step)-float64(q.Owed)/1000+owed))
 	q.Allowed += q.Rate
 
 	numbers, found := line.advance(people)
@@ -165,13 +167,18 @@ func (q *Queue) foresee(r Rules, capacity float64) {
 	q.Foreseen = uint64(1000 * r.Rate((1-Reserve)*float64(q.Best)/1000, 0))
 }
 
-// late is how many of a second's people come from the late lane.
-func (q *Queue) late(people float64) uint64 {
-	late := float64(waiting(q.Late))
-	if waiting(q.Main) > 0 {
-		people *= LateShare
+// late is how many of a second's people come from the late lane, of which share is
+// due to it while others wait, and the thousandths that it had too few: of a room
+// that calls less than five people a second it has one every few seconds.
+func (q *Queue) late(people, share float64) (late, owed uint64) {
+	all := waiting(q.Late)
+	if waiting(q.Main) == 0 {
+		return min(all, uint64(people)), 0
 	}
-	return uint64(min(late, people))
+	if late = min(all, uint64(min(share, people))); late == all { // nobody is left to owe it to
+		return late, 0
+	}
+	return late, uint64(1000 * (share - float64(late)))
 }
 
 // ahead is how many more numbers may be called after so many, until there are

@@ -26,6 +26,7 @@ const (
 	tagQueueMark // one for each
 	tagQueueBest
 	tagQueueForeseen
+	tagQueueOwed
 
 	tagQueueEnd // the first that this version does not know
 )
@@ -55,6 +56,7 @@ func (q *Queue) Marshal() []byte {
 	f.number(tagQueueAllowed, q.Allowed)
 	f.number(tagQueueBest, q.Best)
 	f.number(tagQueueForeseen, q.Foreseen)
+	f.number(tagQueueOwed, q.Owed)
 	for _, m := range q.Marks {
 		v := binary.AppendUvarint(nil, positive(m.Second))
 		v = binary.AppendUvarint(v, m.Called)
@@ -137,6 +139,8 @@ func (q *Queue) set(tag byte, n uint64) {
 		q.Best = n
 	case tagQueueForeseen:
 		q.Foreseen = n
+	case tagQueueOwed:
+		q.Owed = n
 	}
 }
 

@@ -2,6 +2,7 @@ package hall
 
 import (
 	"errors"
+	"maps"
 	"net/http/httptest"
 	"testing"
 
@@ -61,10 +62,7 @@ func TestALoginThatWasChargedForNothingKeepsItsPlace(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	s.Entered(w, "shop", again)
-	kept := &device{name: d.name, cookies: map[string]string{}}
-	for name, value := range d.cookies {
-		kept.cookies[name] = value
-	}
+	kept := &device{name: d.name, cookies: maps.Clone(d.cookies)}
 	if d.keep(w); len(d.cookies) != 0 {
 		t.Errorf("got %v once it is done, want no cookie of the room", d.cookies)
 	}

@@ -61,6 +61,9 @@ type Queue struct {
 	// beginning, whether or not anybody waited.
 	Allowed uint64
 	Marks   []Mark // oldest first
+	// Seed of the draw, so that places stay whatever settings say of the opening
+	// afterwards. Zero: it is not kept.
+	Seed [SeedSize]byte
 
 	other []byte // fields of later formats, kept as they are
 }
@@ -71,6 +74,13 @@ func (q Queue) Draw(opens time.Time) Queue {
 	if !q.Drawn {
 		q.Drawn, q.Crowd, q.From = true, min(q.Main.Next, MaxCrowd), opens.Add(Settle).Unix()
 	}
+	return q
+}
+
+// Unshuffled ends a pre-queue of a room that has no opening any more: places are
+// numbers, first come first served.
+func (q Queue) Unshuffled() Queue {
+	q.Drawn = true
 	return q
 }
 
@@ -87,7 +97,7 @@ func (q Queue) Switch(open bool, now time.Time) Queue {
 // go back, whatever a store has lost. The epoch is q's own.
 func (q Queue) Raise(seen Queue) Queue {
 	if !q.Drawn && seen.Drawn {
-		q.Drawn, q.Crowd, q.From = true, seen.Crowd, seen.From
+		q.Drawn, q.Crowd, q.Seed, q.From = true, seen.Crowd, seen.Seed, seen.From
 	}
 	q.Main, q.Late = q.Main.raise(seen.Main, seen.Second-q.Second), q.Late.raise(seen.Late, seen.Second-q.Second)
 	if seen.Second > q.Second {
@@ -227,8 +237,18 @@ func (q *Queue) Place(number uint64, seed [SeedSize]byte) (uint64, bool) {
 	if !q.Drawn {
 		return 0, false
 	}
-	s := NewShuffle(seed, q.Crowd)
+	s := q.Shuffle(seed)
 	return s.Place(number), true
+}
+
+// Shuffle is the one that was drawn: by the seed that is kept, or else by this one.
+func (q *Queue) Shuffle(seed [SeedSize]byte) Shuffle { return NewShuffle(q.drawnBy(seed), q.Crowd) }
+
+func (q *Queue) drawnBy(seed [SeedSize]byte) [SeedSize]byte {
+	if q.Seed != [SeedSize]byte{} {
+		return q.Seed
+	}
+	return seed
 }
 
 // Admits is nil when a ticket may have its pass: its place is called, or its

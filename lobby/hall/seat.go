@@ -30,7 +30,7 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 		return Seat{}, err
 	}
 	s := Seat{
-		Room: st.set, Number: v.ticket.Number, Late: v.ticket.Late, Now: v.now, Proof: st.line.proof,
+		Room: st.set, Number: v.ticket.Number, Late: v.ticket.Late, Now: v.now, Proof: st.line.commitment(),
 		MayBe: st.set.mayBe(v.now), Called: v.pass != nil, Spread: v.spread(),
 	}
 	if st.set.before(v.now) {

@@ -192,22 +192,33 @@ func (b *Broker) pay(ctx context.Context, o *occasion) error {
 	if err := b.foresee(ctx, o); err != nil {
 		return err
 	}
-	seed := o.seed
-	if o.q.Paid != (id{}) {
-		seed = o.q.Paid[:]
-	}
-	attempt := store.Attempt(b.ring.Derive("attempt pass", o.q.Began, seed)[:16])
-	o.charged = true
+	o.charged = b.payment(o)
+	attempt := store.Attempt(b.ring.Derive("attempt pass", o.q.Began, o.charged[:])[:16])
 	err := b.hooks.Doors.Spend(ctx, o.c.ID, o.pass, attempt)
 	switch {
 	case refused(err):
-		o.charged = false
+		o.charged = id{}
 		return err
 	case err != nil:
 		return fmt.Errorf("spend pass: %w", away(err))
 	}
 	o.paid = true
 	return nil
+}
+
+// payment names the attempt by which o spends its pass: by the journey and the person,
+// so that a journey that another node has died over goes on with the pass which that
+// one had spent, and leads in nobody else.
+func (b *Broker) payment(o *occasion) (n id) {
+	if o.q.Paid != n {
+		return o.q.Paid
+	}
+	by := o.seed
+	if o.journey != n {
+		by = o.journey[:]
+	}
+	n.read(b.ring.Derive("payment", o.q.Began, by, o.l.person)[:len(n)])
+	return n
 }
 
 // foresee asks the store whether it would refuse o for what has nothing to do with

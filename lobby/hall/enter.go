@@ -140,7 +140,7 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 
 // stillCalls is nil where the ticket of a pass would get another one now.
 func (l *line) stillCalls(q *lobby.Queue, p *lobby.Pass, now time.Time) error {
-	t := lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
+	t := lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket, Late: p.Late}
 	if err := q.Admits(&t, l.opening.Seed, now); err != nil {
 		return fmt.Errorf("%w: %w", room.ErrRestarted, err)
 	}

@@ -94,6 +94,25 @@ func TestAPassOfBeforeGivesNoMoreThanItsTicket(t *testing.T) {
 	}
 }
 
+// Nor does it give less: who came in by the late lane is let in by it again.
+func TestAPassOfTheLateLaneOutlivesALossOfTheStore(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	d := newDevice()
+	d.seat(s, "shop")
+	s.crowd("shop", 30)
+	s.wait(160)
+	if seat := d.seat(s, "shop"); seat.Late == 0 {
+		t.Fatalf("got %+v, want it late", seat)
+	}
+	s.wait(2)
+	old := d.waits(s, "shop", Login, false)
+	s.lose()
+	if err := s.Spend(t.Context(), "shop", old, attempt()); err != nil {
+		t.Errorf("got %v, want it spent", err)
+	}
+}
+
 // A store that has lost everything: passes of before die at the door, tickets give
 // others, and nobody begins a login that cannot end.
 func TestAfterALossOfTheStoreATicketGivesAnotherPass(t *testing.T) {

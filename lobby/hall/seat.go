@@ -50,7 +50,7 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 func (v *visit) sit() error {
 	switch p := v.pass; {
 	case p != nil && v.ticket == nil: // the ticket's cookie is gone: its pass is as good
-		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
+		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket, Late: p.Late}
 		return v.extend()
 	case p != nil:
 		return v.extend()

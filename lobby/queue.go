@@ -2,6 +2,7 @@ package lobby
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -133,10 +134,14 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 	if second <= q.Second {
 		return q
 	}
+	past := second - q.Second
 	q.Second, q.Main.Step, q.Late.Step, q.Rate = second, 0, 0, 0
 	line := walk{at: q.Main.Serving, end: q.Main.Next, live: s.Live}
 	q.Show = line.total()
-	if !q.Drawn || q.Closed || second < q.From {
+	switch {
+	case q.Closed:
+		return q.held(past)
+	case !q.Drawn, second < q.From:
 		return q.mark()
 	}
 	q.foresee(r, s.Capacity)
@@ -207,6 +212,16 @@ func waiting(l Lane) uint64 {
 		return 0
 	}
 	return l.Next - l.Serving
+}
+
+// held lets calls grow no older while the room is closed, for nobody gets a pass by
+// them then: so many seconds are as if they had not been.
+func (q Queue) held(seconds int64) Queue {
+	q.Marks = slices.Clone(q.Marks)
+	for i := range q.Marks {
+		q.Marks[i].Second += seconds
+	}
+	return q
 }
 
 // mark keeps where the queue is, every MarkEvery seconds.

@@ -69,7 +69,7 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 	switch {
 	case a.code != "":
 		b.entered(w, j.Request.Client, j.Pass)
-	case a.pass != nil:
+	case a.pass != nil && j.Phase < phaseFinished: // else its cookies are gone, and others may be there
 		b.hooks.Doors.Refused(w, j.Request.Client, a.pass)
 	}
 	if err := b.remember(w, &j.Request, a.who); err != nil {

@@ -26,7 +26,7 @@ func (b *Broker) askAgain(w http.ResponseWriter, r *http.Request, j *journey) (S
 	if err != nil {
 		return Step{}, false
 	}
-	next.Pass, next.Again = j.Pass, true
+	next.Pass, next.Again, next.Payer = j.Pass, true, j.ID
 	url, err := to.AuthURL(r.Context(), ask)
 	if err != nil {
 		return Step{}, false

@@ -23,7 +23,7 @@ type answer struct {
 	held    time.Time // or the end of another device's lock
 	queued  bool      // or it is back at the waiting room
 	pass    error     // for its pass was not good; nil: it has not opened
-	charged bool      // it is at the chooser, and its pass may be spent for nothing
+	charged id        // it is at the chooser, and its pass may be spent for nothing by this attempt
 	who     [8]byte   // who has got the code, as this browser knows them; zero: nobody
 	notice  string    // or why it is back at the chooser, "" for no reason
 	lost    bool      // the provider does not take the proof that came back
@@ -50,8 +50,8 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 		step, ok = b.toQueue(end.Request)
 	default:
 		end.Phase, end.Notice, end.Request.Proved = phaseOver, a.notice, a.proved
-		if a.charged && end.Request.Paid == (id{}) {
-			end.Request.Paid = j.ID
+		if a.charged != (id{}) {
+			end.Request.Paid = a.charged
 		}
 		step, ok = b.toChooser(&end, a.notice)
 	}
@@ -69,7 +69,7 @@ func (b *Broker) give(w http.ResponseWriter, j *journey, a answer) (Step, error)
 	switch {
 	case a.code != "":
 		b.entered(w, j.Request.Client, j.Pass)
-	case a.pass != nil:
+	case a.pass != nil && j.Phase < phaseFinished: // else its cookies are gone, and others may be there
 		b.hooks.Doors.Refused(w, j.Request.Client, a.pass)
 	}
 	if err := b.remember(w, &j.Request, a.who); err != nil {

@@ -62,8 +62,8 @@ type Doors struct {
 	// Refused tells of a browser whose pass at the client was not good, so that its
 	// cookies can be cleared on w: err is, or wraps, ErrPassUsed or ErrPassDead.
 	Refused func(w http.ResponseWriter, client string, err error)
-	// Entered tells of a browser that has got in by its pass at the client, likewise.
-	Entered func(w http.ResponseWriter, client string)
+	// Entered tells of a browser that has got in by this pass at the client, likewise.
+	Entered func(w http.ResponseWriter, client string, pass []byte)
 	// Opens is when the client's room will open; zero once it has, or where there is
 	// none. Before it nobody gets a code.
 	Opens func(client string) time.Time
@@ -178,7 +178,7 @@ func (b *Broker) turnedOut(w http.ResponseWriter, q *request, err error) (Step, 
 // entered tells the waiting room that a browser has got in by a pass, if by any.
 func (b *Broker) entered(w http.ResponseWriter, client string, pass []byte) {
 	if len(pass) > 0 && b.hooks.Doors != nil {
-		b.hooks.Doors.Entered(w, client)
+		b.hooks.Doors.Entered(w, client, pass)
 	}
 }
 
@@ -192,22 +192,33 @@ func (b *Broker) pay(ctx context.Context, o *occasion) error {
 	if err := b.foresee(ctx, o); err != nil {
 		return err
 	}
-	seed := o.seed
-	if o.q.Paid != (id{}) {
-		seed = o.q.Paid[:]
-	}
-	attempt := store.Attempt(b.ring.Derive("attempt pass", o.q.Began, seed)[:16])
-	o.charged = true
+	o.charged = b.payment(o)
+	attempt := store.Attempt(b.ring.Derive("attempt pass", o.q.Began, o.charged[:])[:16])
 	err := b.hooks.Doors.Spend(ctx, o.c.ID, o.pass, attempt)
 	switch {
 	case refused(err):
-		o.charged = false
+		o.charged = id{}
 		return err
 	case err != nil:
 		return fmt.Errorf("spend pass: %w", away(err))
 	}
 	o.paid = true
 	return nil
+}
+
+// payment names the attempt by which o spends its pass: by the journey and the person,
+// so that a journey that another node has died over goes on with the pass which that
+// one had spent, and leads in nobody else.
+func (b *Broker) payment(o *occasion) (n id) {
+	if o.q.Paid != n {
+		return o.q.Paid
+	}
+	by := o.seed
+	if o.journey != n {
+		by = o.journey[:]
+	}
+	n.read(b.ring.Derive("payment", o.q.Began, by, o.l.person)[:len(n)])
+	return n
 }
 
 // foresee asks the store whether it would refuse o for what has nothing to do with

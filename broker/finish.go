@@ -292,7 +292,7 @@ func (b *Broker) begin(ctx context.Context, j *journey, old *session, c client.C
 	if err != nil {
 		return answer{}, err
 	}
-	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil, early: j.Request.Early, pass: j.Pass}
+	o := &occasion{q: &j.Request, c: c, l: l, s: s, seed: j.ID[:], renew: true, alone: old == nil, early: j.Request.Early, pass: j.Pass, journey: j.payer()}
 	o.holds = s.replaces != "" && old.continued(c.ID) // most likely: it was here before
 	code, fresh, err := b.issueInTime(ctx, o)
 	a := answer{code: code, until: b.now().Add(codeTTL)}

@@ -42,8 +42,12 @@ type occasion struct {
 	early bool
 	// pass is the waiting room's, spent before the code is made; nil for none.
 	pass []byte
-	// charged: the pass may be spent; paid: it is.
-	charged, paid bool
+	// journey is the one by whose attempt the pass is spent; zero where there is none.
+	journey id
+	// charged names the attempt by which the pass may be spent, zero for none; paid:
+	// it is.
+	charged id
+	paid    bool
 }
 
 // write makes the code of an occasion, and writes it with the share of a new

@@ -44,6 +44,7 @@ type journey struct {
 	Pass     []byte            // away, pushed: of a waiting room
 	Queued   bool              // over: led to the waiting room
 	Again    bool              // away: it follows one whose proof was lost
+	Payer    id                // away: that one, by whose attempt the pass is spent
 
 	Back time.Time // never sealed: when the person came back, in the request that saw it
 }
@@ -72,6 +73,7 @@ const (
 	tagJourneyPass
 	tagJourneyQueued
 	tagJourneyAgain
+	tagJourneyPayer
 )
 
 func (j *journey) marshal() []byte {
@@ -102,6 +104,7 @@ func (j *journey) marshal() []byte {
 	f.bytes(tagJourneyPass, j.Pass)
 	f.flag(tagJourneyQueued, j.Queued)
 	f.flag(tagJourneyAgain, j.Again)
+	f.id(tagJourneyPayer, j.Payer)
 	return f
 }
 
@@ -156,6 +159,8 @@ func (j *journey) unmarshal(p []byte) error {
 			j.Queued = flagged(v)
 		case tagJourneyAgain:
 			j.Again = flagged(v)
+		case tagJourneyPayer:
+			j.Payer.read(v)
 		}
 	})
 	switch {
@@ -167,6 +172,14 @@ func (j *journey) unmarshal(p []byte) error {
 		return errMalformed
 	}
 	return nil
+}
+
+// payer is the journey by whose attempt j spends its pass.
+func (j *journey) payer() id {
+	if j.Payer != (id{}) {
+		return j.Payer
+	}
+	return j.ID
 }
 
 // ended is j as it stays behind: only what repeats its answer.

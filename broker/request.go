@@ -41,7 +41,7 @@ type request struct {
 	Term        rotaTerm  // what the person was told of their turn
 	Held        time.Time // what they were told of another device's lock: its end
 	Early       bool      // to log in ahead of the opening of a waiting room
-	Paid        id        // the journey whose pass may have been spent for nothing, zero for none
+	Paid        id        // the attempt by which a pass may have been spent for nothing, zero for none
 	People      []met     // who was let in with the browser; comes with each request, not sealed here
 	Who         [8]byte   // who is let in by a session now, as the browser knows them; not sealed either
 }

@@ -169,6 +169,26 @@ func TestTwoTabsWithOnePassGiveOneCode(t *testing.T) {
 	br.wantIn(br.finish("kakao", approve(t, to.Redirect)))
 }
 
+// The same callback again is the same answer, and what the room has given the browser
+// since is its own.
+func TestAReloadOfACallbackTakesNothingNew(t *testing.T) {
+	w, _ := roomWorld(t)
+	br := w.browser()
+	br.call("one")
+	one := must2(t)(br.begin(br.chooser(), "naver", nil))
+	two := must2(t)(br.begin(br.chooser(), "kakao", nil))
+	in, out := approve(t, one.Redirect), approve(t, two.Redirect)
+	code := br.wantIn(br.finish("naver", in))
+	br.wantQueue(br.finish("kakao", out)) // the pass is used
+	br.call("two")
+	if again := br.wantIn(br.finish("naver", in)); again != code || !br.called() {
+		t.Errorf("who is in: the same code %v, the new pass is there %v", again == code, br.called())
+	}
+	if br.wantQueue(br.finish("kakao", out)); !br.called() {
+		t.Error("who waits: the new pass is gone")
+	}
+}
+
 func TestADeadPassLeadsBackToTheRoom(t *testing.T) {
 	w, r := roomWorld(t)
 	br := w.browser()

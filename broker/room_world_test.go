@@ -57,7 +57,7 @@ func (r *room) doors() *Doors {
 	return &Doors{Enter: r.enter, Spend: r.spend, Opens: r.opens, Refused: func(w http.ResponseWriter, _ string, err error) {
 		r.set(func() { r.refused = append(r.refused, err) })
 		http.SetCookie(w, &http.Cookie{Name: passCookie, MaxAge: -1})
-	}, Entered: func(w http.ResponseWriter, _ string) {
+	}, Entered: func(w http.ResponseWriter, _ string, _ []byte) {
 		r.set(func() { r.entered++ })
 		http.SetCookie(w, &http.Cookie{Name: passCookie, MaxAge: -1})
 	}}

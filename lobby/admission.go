@@ -19,8 +19,8 @@ const (
 	// Lead is how much is called in advance while nobody waits: a second, and half of
 	// one for chance. It is what can come at once on top of the rate.
 	Lead = 1500 * time.Millisecond
-	// LateShare is the most of a second's people that come from the late lane
-	// while others wait.
+	// LateShare is the most of the people that come from the late lane while others
+	// wait.
 	LateShare = 0.2
 	// MinShow is the least rate of showing up that is believed: a node that counts
 	// nobody cannot make the room call more than five times too many.

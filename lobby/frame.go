@@ -51,10 +51,11 @@ func (q *Queue) Frame(room string, o Opening, shares uint64) Frame {
 		Late: q.Late.Serving, Show: q.Show, Moved: q.Moved, Closed: q.Closed, Shares: shares,
 	}
 	f.Rate, f.Slow = q.rates()
-	if o.At.IsZero() {
+	if o.At.IsZero() && q.Seed == [SeedSize]byte{} {
 		return f
 	}
-	commitment := Commitment(o.Seed)
+	seed := q.drawnBy(o.Seed)
+	commitment := Commitment(seed)
 	f.Proof = hex.EncodeToString(commitment[:])
 	if !q.Drawn {
 		f.Opens = o.At.Unix()
@@ -62,7 +63,7 @@ func (q *Queue) Frame(room string, o Opening, shares uint64) Frame {
 	}
 	f.Crowd = q.Crowd
 	if q.Second >= q.From {
-		f.Seed = hex.EncodeToString(o.Seed[:])
+		f.Seed = hex.EncodeToString(seed[:])
 	}
 	return f
 }

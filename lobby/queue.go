@@ -2,6 +2,7 @@ package lobby
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -50,6 +51,7 @@ type Queue struct {
 	Second int64  // Unix second of the last step
 	Moved  int64  // Unix second in which Main.Serving last grew
 	Rest   uint64 // thousandths of a person left over by the last step
+	Owed   uint64 // thousandths of a person that the late lane had too few of so far
 	Show   uint64 // per mille of the main lane's waiting numbers whose people are there
 	Rate   uint64 // thousandths of people that the last step let the main lane have
 	// Best is the most that providers could take, thousandths of logins a second, of
@@ -60,6 +62,9 @@ type Queue struct {
 	// beginning, whether or not anybody waited.
 	Allowed uint64
 	Marks   []Mark // oldest first
+	// Seed of the draw, so that places stay whatever settings say of the opening
+	// afterwards. Zero: it is not kept.
+	Seed [SeedSize]byte
 
 	other []byte // fields of later formats, kept as they are
 }
@@ -70,6 +75,13 @@ func (q Queue) Draw(opens time.Time) Queue {
 	if !q.Drawn {
 		q.Drawn, q.Crowd, q.From = true, min(q.Main.Next, MaxCrowd), opens.Add(Settle).Unix()
 	}
+	return q
+}
+
+// Unshuffled ends a pre-queue of a room that has no opening any more: places are
+// numbers, first come first served.
+func (q Queue) Unshuffled() Queue {
+	q.Drawn = true
 	return q
 }
 
@@ -86,11 +98,11 @@ func (q Queue) Switch(open bool, now time.Time) Queue {
 // go back, whatever a store has lost. The epoch is q's own.
 func (q Queue) Raise(seen Queue) Queue {
 	if !q.Drawn && seen.Drawn {
-		q.Drawn, q.Crowd, q.From = true, seen.Crowd, seen.From
+		q.Drawn, q.Crowd, q.Seed, q.From = true, seen.Crowd, seen.Seed, seen.From
 	}
 	q.Main, q.Late = q.Main.raise(seen.Main, seen.Second-q.Second), q.Late.raise(seen.Late, seen.Second-q.Second)
 	if seen.Second > q.Second {
-		q.Second, q.Moved, q.Show, q.Rate, q.Rest = seen.Second, seen.Moved, seen.Show, seen.Rate, seen.Rest
+		q.Second, q.Moved, q.Show, q.Rate, q.Rest, q.Owed = seen.Second, seen.Moved, seen.Show, seen.Rate, seen.Rest, seen.Owed
 		q.Best, q.Foreseen = seen.Best, seen.Foreseen
 		q.Marks = seen.Marks
 	}
@@ -122,19 +134,24 @@ func (q Queue) Step(r Rules, s Sample, now time.Time) Queue {
 	if second <= q.Second {
 		return q
 	}
+	past := second - q.Second
 	q.Second, q.Main.Step, q.Late.Step, q.Rate = second, 0, 0, 0
 	line := walk{at: q.Main.Serving, end: q.Main.Next, live: s.Live}
 	q.Show = line.total()
-	if !q.Drawn || q.Closed || second < q.From {
+	switch {
+	case q.Closed:
+		return q.held(past)
+	case !q.Drawn, second < q.From:
 		return q.mark()
 	}
 	q.foresee(r, s.Capacity)
 	rate := r.Rate(s.Capacity, s.Backlog)
 	people := rate + float64(q.Rest)/1000
-	q.Late.Step = q.late(people)
+	owed := float64(q.Owed) / 1000
+	q.Late.Step, q.Owed = q.late(people, rate*LateShare+owed)
 	q.Late.Serving += q.Late.Step
 	people -= float64(q.Late.Step)
-	q.Rate = uint64(1000 * max(0, rate-float64(q.Late.Step)))
+	q.Rate = uint64(1000 * max(0, rate-float64(q.Late.Step)-float64(q.Owed)/1000+owed))
 	q.Allowed += q.Rate
 
 	numbers, found := line.advance(people)
@@ -165,13 +182,18 @@ func (q *Queue) foresee(r Rules, capacity float64) {
 	q.Foreseen = uint64(1000 * r.Rate((1-Reserve)*float64(q.Best)/1000, 0))
 }
 
-// late is how many of a second's people come from the late lane.
-func (q *Queue) late(people float64) uint64 {
-	late := float64(waiting(q.Late))
-	if waiting(q.Main) > 0 {
-		people *= LateShare
+// late is how many of a second's people come from the late lane, of which share is
+// due to it while others wait, and the thousandths that it had too few: of a room
+// that calls less than five people a second it has one every few seconds.
+func (q *Queue) late(people, share float64) (late, owed uint64) {
+	all := waiting(q.Late)
+	if waiting(q.Main) == 0 {
+		return min(all, uint64(people)), 0
 	}
-	return uint64(min(late, people))
+	if late = min(all, uint64(min(share, people))); late == all { // nobody is left to owe it to
+		return late, 0
+	}
+	return late, uint64(1000 * (share - float64(late)))
 }
 
 // ahead is how many more numbers may be called after so many, until there are
@@ -190,6 +212,16 @@ func waiting(l Lane) uint64 {
 		return 0
 	}
 	return l.Next - l.Serving
+}
+
+// held lets calls grow no older while the room is closed, for nobody gets a pass by
+// them then: so many seconds are as if they had not been.
+func (q Queue) held(seconds int64) Queue {
+	q.Marks = slices.Clone(q.Marks)
+	for i := range q.Marks {
+		q.Marks[i].Second += seconds
+	}
+	return q
 }
 
 // mark keeps where the queue is, every MarkEvery seconds.
@@ -220,8 +252,18 @@ func (q *Queue) Place(number uint64, seed [SeedSize]byte) (uint64, bool) {
 	if !q.Drawn {
 		return 0, false
 	}
-	s := NewShuffle(seed, q.Crowd)
+	s := q.Shuffle(seed)
 	return s.Place(number), true
+}
+
+// Shuffle is the one that was drawn: by the seed that is kept, or else by this one.
+func (q *Queue) Shuffle(seed [SeedSize]byte) Shuffle { return NewShuffle(q.drawnBy(seed), q.Crowd) }
+
+func (q *Queue) drawnBy(seed [SeedSize]byte) [SeedSize]byte {
+	if q.Seed != [SeedSize]byte{} {
+		return q.Seed
+	}
+	return seed
 }
 
 // Admits is nil when a ticket may have its pass: its place is called, or its

@@ -26,6 +26,8 @@ const (
 	tagQueueMark // one for each
 	tagQueueBest
 	tagQueueForeseen
+	tagQueueOwed
+	tagQueueSeed
 
 	tagQueueEnd // the first that this version does not know
 )
@@ -55,6 +57,8 @@ func (q *Queue) Marshal() []byte {
 	f.number(tagQueueAllowed, q.Allowed)
 	f.number(tagQueueBest, q.Best)
 	f.number(tagQueueForeseen, q.Foreseen)
+	f.number(tagQueueOwed, q.Owed)
+	f.name(tagQueueSeed, q.Seed[:])
 	for _, m := range q.Marks {
 		v := binary.AppendUvarint(nil, positive(m.Second))
 		v = binary.AppendUvarint(v, m.Called)
@@ -70,8 +74,12 @@ func (q *Queue) Unmarshal(p []byte) error {
 	*q = Queue{}
 	var r reader
 	err := r.fields(p, func(tag byte, v []byte) {
-		if tag == tagQueueMark {
+		switch tag {
+		case tagQueueMark:
 			q.readMark(&r, v)
+			return
+		case tagQueueSeed:
+			r.name(q.Seed[:], v)
 			return
 		}
 		if tag == 0 || tag >= tagQueueEnd {
@@ -137,6 +145,8 @@ func (q *Queue) set(tag byte, n uint64) {
 		q.Best = n
 	case tagQueueForeseen:
 		q.Foreseen = n
+	case tagQueueOwed:
+		q.Owed = n
 	}
 }
 

@@ -147,6 +147,28 @@ func TestTheLateLaneHasAFifthAndAllWhenNobodyElseWaits(t *testing.T) {
 	}
 }
 
+// However slow the room is: a fifth of less than five people is no whole one.
+func TestTheLateLaneHasItsFifthOfASlowRoomToo(t *testing.T) {
+	for _, rate := range []float64{0.25, 0.7, 1, 2, 3.9, 4.999, 7, 9.5} {
+		q := opened(1_000_000)
+		q.Late.Next = 1_000_000
+		for i := range 1000 {
+			q = q.Step(Rules{Max: rate}, Sample{Capacity: 100}, after(float64(i+1)))
+		}
+		late, all := float64(q.Late.Serving), float64(q.Late.Serving+q.Main.Serving)
+		if late < 200*rate-3 || late > 200*rate+1 || all < 1000*rate-3 || all > 1000*rate {
+			t.Errorf("%v a second: got %v late of %v in a thousand seconds, want %v of %v", rate, late, all, 200*rate, 1000*rate)
+		}
+		if q.Owed > 3000 {
+			t.Errorf("%v a second: %d thousandths are owed", rate, q.Owed)
+		}
+		q.Late.Next = q.Late.Serving
+		if q = q.Step(Rules{Max: rate}, Sample{Capacity: 100}, after(1001)); q.Owed != 0 {
+			t.Errorf("%v a second: %d thousandths are owed to nobody", rate, q.Owed)
+		}
+	}
+}
+
 func TestALateComerHasTheLateLaneAndKeepsTheirPlace(t *testing.T) {
 	q, seed := opened(100_000), [SeedSize]byte{}
 	for i := range 300 {
@@ -234,6 +256,7 @@ func TestNumbersOnlyGrow(t *testing.T) {
 			switch random.IntN(6) {
 			case 0:
 				q = q.Draw(now)
+				q.Seed = seedOf(4)
 			case 1:
 				q.Main.Next += random.Uint64N(300)
 			case 2: // the store has lost the last minutes, or everything

@@ -101,6 +101,7 @@ type Pass struct {
 	Browser  [32]byte  // hash of the browser it was given to, not zero
 	Expires  time.Time // whole milliseconds
 	Extended bool
+	Late     uint64 // the ticket's
 }
 
 const (
@@ -112,13 +113,14 @@ const (
 	tagPassBrowser
 	tagPassExpires
 	tagPassExtended
+	tagPassLate
 )
 
 // Pass is the one a called ticket gets, in the epoch that is.
 func (t *Ticket) Pass(epoch uint64, browser [32]byte, now time.Time) Pass {
 	return Pass{
 		Room: t.Room, Epoch: epoch, Born: t.Epoch, Number: t.Number, Ticket: t.Seed,
-		Browser: browser, Expires: now.Add(PassLife).Truncate(time.Millisecond),
+		Browser: browser, Expires: now.Add(PassLife).Truncate(time.Millisecond), Late: t.Late,
 	}
 }
 
@@ -160,6 +162,7 @@ func (p *Pass) Marshal() []byte {
 	f.name(tagPassBrowser, p.Browser[:])
 	f.milli(tagPassExpires, p.Expires)
 	f.flag(tagPassExtended, p.Extended)
+	f.number(tagPassLate, p.Late)
 	return f
 }
 
@@ -185,6 +188,8 @@ func (p *Pass) Unmarshal(from []byte) error {
 			p.Expires = r.milli(v)
 		case tagPassExtended:
 			p.Extended = r.number(v) != 0
+		case tagPassLate:
+			p.Late = r.number(v)
 		}
 	})
 	if err == nil && (p.Room == "" || len(p.Room) > MaxRoom || p.Ticket == [16]byte{} || p.Browser == [32]byte{} || p.Expires.IsZero()) {

@@ -67,6 +67,9 @@ func TestThePageMakesOfAFrameWhatTheServerMakes(t *testing.T) {
 			Version: 1, Room: "r", Second: 1, Serving: random.Uint64N(1000), Step: random.Uint64N(50), Fresh: random.Uint64N(900),
 			Late: random.Uint64N(40), Show: random.Uint64N(1001), Rate: random.Uint64N(90000), Slow: random.Uint64N(80000), Closed: random.IntN(8) == 0,
 		}
+		if random.IntN(8) == 0 { // an opening that nobody had waited for
+			f.Proof, f.Seed = strings.Repeat("ab", 32), strings.Repeat("cd", 32)
+		}
 		c := seenCase{Number: random.Uint64N(1200), Late: random.Uint64N(60), Since: float64(random.IntN(6)) / 4}
 		wire, err := f.Marshal()
 		if err != nil {

@@ -149,6 +149,10 @@ func TestTheWaitingRoomShows(t *testing.T) {
 			},
 			not: []string{"열리기까지", "늦은 줄", "잠시 멈췄어요", "일찍 와도"},
 		},
+		"no command that checks a shuffle of nobody": {
+			number: 8500, seat: func(_ *hall.Seat, f *lobby.Frame) { f.Crowd = 0 },
+			want: []string{"8,501번째|8,501"}, not: []string{"--count"},
+		},
 		"that it stands, without an estimate": {
 			number: 8500, seat: func(_ *hall.Seat, f *lobby.Frame) { f.Rate, f.Slow, f.Moved = 0, 0, noon.Unix()-75 },
 			want: []string{"잠시 멈췄어요|Standing still", "1분 전|1 min ago", "8,501번째|8,501"}, not: []string{"약 1"},

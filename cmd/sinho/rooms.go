@@ -130,7 +130,7 @@ func (r *rooms) doors() *broker.Doors {
 			}
 			r.Renew(w, id)
 		},
-		Entered: r.Used,
+		Entered: r.Entered,
 		Opens:   r.Opens,
 	}
 }

@@ -309,6 +309,7 @@ func TestAttackWaitingRoomReplayAfterUse(t *testing.T) {
 		if err := all[1].Spend(t.Context(), "shop", pass, done); err != nil {
 			t.Errorf("the same callback again: got %v, want its answer", err)
 		}
+		all[0].Entered(httptest.NewRecorder(), "shop", pass) // who keeps the cookies of before
 		kept := d.cookies["__Host-sinho-t-main"]
 		all[0].crowd("shop", 40)
 		d.waits(all[0], "shop", Login, true) // a number of their own, behind

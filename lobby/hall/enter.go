@@ -126,11 +126,11 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 	}
 	switch {
 	case err == nil:
-		if h.spent.add(p.Ticket, true) {
+		if h.paid.add(p.Ticket) { // until the login is done it may come with it again
 			c.count.spent.Add(1)
 		}
 	case errors.Is(err, room.ErrSpent):
-		h.spent.add(p.Ticket, false)
+		h.spent.add(p.Ticket)
 		c.count.passes.refuse(errUsed)
 	case errors.Is(err, room.ErrRestarted):
 		c.count.passes.refuse(errRestarted)
@@ -140,11 +140,21 @@ func (h *Hall) Spend(ctx context.Context, client string, pass []byte, attempt st
 
 // stillCalls is nil where the ticket of a pass would get another one now.
 func (l *line) stillCalls(q *lobby.Queue, p *lobby.Pass, now time.Time) error {
-	t := lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
+	t := lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket, Late: p.Late}
 	if err := q.Admits(&t, l.opening.Seed, now); err != nil {
 		return fmt.Errorf("%w: %w", room.ErrRestarted, err)
 	}
 	return nil
+}
+
+// Entered is for a login that has come of a pass of a client's room: this node takes
+// its number from nobody any more, and the browser drops it.
+func (h *Hall) Entered(w http.ResponseWriter, client string, pass []byte) {
+	var p lobby.Pass
+	if p.Unmarshal(pass) == nil {
+		h.spent.add(p.Ticket)
+	}
+	h.Used(w, client)
 }
 
 // Used drops ticket and pass of a client's room from a browser: the number was

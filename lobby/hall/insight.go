@@ -137,7 +137,7 @@ func (h *Hall) Insights() []Insight {
 	for _, c := range rooms {
 		st := c.state.Load()
 		in := Insight{
-			Setting: st.set, Counter: st.line.name, Proof: st.line.proof, Capacity: st.line.past.part(), Watchers: c.hub.watched.Load(),
+			Setting: st.set, Counter: st.line.name, Proof: st.line.commitment(), Capacity: st.line.past.part(), Watchers: c.hub.watched.Load(),
 			Tickets: c.count.tickets.counts(), Passes: c.count.passes.counts(), Spent: c.count.spent.Load(),
 		}
 		in.Arrivals, in.Admitted = st.line.past.lately()

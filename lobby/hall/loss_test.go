@@ -2,6 +2,7 @@ package hall
 
 import (
 	"errors"
+	"maps"
 	"net/http/httptest"
 	"testing"
 
@@ -39,6 +40,35 @@ func TestALoginUnderWayOutlivesALossOfTheStore(t *testing.T) {
 	}
 }
 
+// The store fails right after it has spent a pass, and the login cannot be kept: the
+// browser comes again with the pass it has, to the same node as to any other, and the
+// attempt that was charged goes on.
+func TestALoginThatWasChargedForNothingKeepsItsPlace(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	d := newDevice()
+	pass, mine := d.waits(s, "shop", Login, false), attempt()
+	if err := s.Spend(t.Context(), "shop", pass, mine); err != nil {
+		t.Fatal(err)
+	}
+	s.crowd("shop", 40)
+	d.waits(s, "shop", Look, false)
+	again := d.waits(s, "shop", Login, false)
+	if err := s.Spend(t.Context(), "shop", again, mine); err != nil {
+		t.Fatalf("the attempt that was charged: got %v, want it in", err)
+	}
+	if n := s.Insights()[0].Spent; n != 1 {
+		t.Errorf("%d passes are counted as spent, want one", n)
+	}
+	w := httptest.NewRecorder()
+	s.Entered(w, "shop", again)
+	kept := &device{name: d.name, cookies: maps.Clone(d.cookies)}
+	if d.keep(w); len(d.cookies) != 0 {
+		t.Errorf("got %v once it is done, want no cookie of the room", d.cookies)
+	}
+	kept.waits(s, "shop", Login, true) // once in, it is over
+}
+
 // Nor does a pass of before lead into a room that is closed, or for whoever was
 // called so long ago that their ticket would be in the late lane.
 func TestAPassOfBeforeGivesNoMoreThanItsTicket(t *testing.T) {
@@ -61,6 +91,25 @@ func TestAPassOfBeforeGivesNoMoreThanItsTicket(t *testing.T) {
 	s.wait(150)
 	if err := s.Spend(t.Context(), "shop", old, attempt()); !errors.Is(err, room.ErrRestarted) {
 		t.Errorf("too late: got %v, want ErrRestarted", err)
+	}
+}
+
+// Nor does it give less: who came in by the late lane is let in by it again.
+func TestAPassOfTheLateLaneOutlivesALossOfTheStore(t *testing.T) {
+	s := one(t, auto("main"))
+	s.wait(2)
+	d := newDevice()
+	d.seat(s, "shop")
+	s.crowd("shop", 30)
+	s.wait(160)
+	if seat := d.seat(s, "shop"); seat.Late == 0 {
+		t.Fatalf("got %+v, want it late", seat)
+	}
+	s.wait(2)
+	old := d.waits(s, "shop", Login, false)
+	s.lose()
+	if err := s.Spend(t.Context(), "shop", old, attempt()); err != nil {
+		t.Errorf("got %v, want it spent", err)
 	}
 }
 

@@ -187,7 +187,7 @@ func (v *visit) isSpent(ctx context.Context) (bool, error) {
 	if !spent || err != nil {
 		return false, err
 	}
-	v.h.spent.add(v.ticket.Seed, false)
+	v.h.spent.add(v.ticket.Seed)
 	v.c.count.tickets.refuse(errUsed)
 	v.ticket = nil
 	v.h.setCookie(v.w, kindTicket, v.c.name, "", 0)

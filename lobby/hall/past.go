@@ -73,11 +73,11 @@ func (p *past) part() float64 {
 	return p.capacity
 }
 
-// recent are the names of tickets that are known to be spent, the last some ten
-// thousand of them: two halves, of which the older goes when the newer is full.
+// recent are names of tickets, the last some ten thousand of them: two halves, of
+// which the older goes when the newer is full.
 type recent struct {
-	mu         sync.Mutex        // guards what follows
-	newer, old map[[16]byte]bool // whether it was spent here
+	mu         sync.Mutex // guards what follows
+	newer, old map[[16]byte]struct{}
 }
 
 const recentHalf = 1 << 14
@@ -85,19 +85,23 @@ const recentHalf = 1 << 14
 func (r *recent) has(name [16]byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.known(name)
+}
+
+func (r *recent) known(name [16]byte) bool {
 	_, newer := r.newer[name]
 	_, old := r.old[name]
 	return newer || old
 }
 
-// add keeps a name, and is true the first time that it was spent here.
-func (r *recent) add(name [16]byte, here bool) bool {
+// add keeps a name, and is true where it was not there.
+func (r *recent) add(name [16]byte) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before := r.newer[name] || r.old[name]
+	before := r.known(name)
 	if r.newer == nil || len(r.newer) >= recentHalf {
-		r.newer, r.old = map[[16]byte]bool{}, r.newer
+		r.newer, r.old = map[[16]byte]struct{}{}, r.newer
 	}
-	r.newer[name] = before || here
-	return here && !before
+	r.newer[name] = struct{}{}
+	return !before
 }

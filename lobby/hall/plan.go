@@ -124,10 +124,17 @@ func (h *Hall) chamber(old *plan, set Setting) (*chamber, *state, error) {
 	c := old.byName[set.Name]
 	if c == nil {
 		c = &chamber{name: set.Name, hub: newHub(), count: newCounts()}
-	} else if st := c.state.Load(); st.set.same(&set) {
-		return c, &state{set: set, line: st.line}, nil
+		l, err := h.newLine(&set)
+		return c, &state{set: set, line: l}, err
+	}
+	was := c.state.Load()
+	if was.set.same(&set) {
+		return c, &state{set: set, line: was.line}, nil
 	}
 	l, err := h.newLine(&set)
+	if err == nil && l.name == was.line.name { // an opening was moved: who has the page open is there
+		l.here = was.line.here
+	}
 	return c, &state{set: set, line: l}, err
 }
 
@@ -181,17 +188,28 @@ func (c *chamber) on() (*chamber, *state) {
 
 // newLine is the queue that a setting says.
 func (h *Hall) newLine(set *Setting) (*line, error) {
-	r, err := room.New(room.Config{Name: set.counter(), Opens: set.Opens}, h.cfg.Store)
-	if err != nil {
-		return nil, err
-	}
-	l := &line{name: set.counter(), room: r, here: newPresence(), asking: make(chan struct{}, 1)}
+	l := &line{name: set.counter(), here: newPresence(), asking: make(chan struct{}, 1)}
 	if !set.Opens.IsZero() {
 		l.opening = lobby.Opening{At: set.Opens, Seed: room.Seed(h.cfg.Ring, l.name, set.Announce, set.Opens)}
-		proof := lobby.Commitment(l.opening.Seed)
-		l.proof = hex.EncodeToString(proof[:])
+		l.proof = proofOf(l.opening.Seed)
 	}
-	return l, nil
+	var err error
+	l.room, err = room.New(room.Config{Name: l.name, Opens: set.Opens, Seed: l.opening.Seed}, h.cfg.Store)
+	return l, err
+}
+
+// proofOf is the commitment to a seed, hexadecimal.
+func proofOf(seed [lobby.SeedSize]byte) string {
+	proof := lobby.Commitment(seed)
+	return hex.EncodeToString(proof[:])
+}
+
+// commitment is that of the shuffle that was drawn or, before, will be; "" for none.
+func (l *line) commitment() string {
+	if k := l.latest.Load(); k != nil && k.Seed != [lobby.SeedSize]byte{} {
+		return proofOf(k.Seed)
+	}
+	return l.proof
 }
 
 // Opens is when a client's room will open; zero once it has, or where there is none.
@@ -214,7 +232,7 @@ type line struct {
 	name    string
 	room    *room.Room
 	opening lobby.Opening
-	proof   string // commitment, hexadecimal
+	proof   string // commitment to its seed, hexadecimal
 
 	latest atomic.Pointer[known]
 	asking chan struct{} // whose turn it is to look where nothing is known

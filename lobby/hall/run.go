@@ -22,7 +22,8 @@ type Hall struct {
 	began   time.Time
 	plan    atomic.Pointer[plan]
 	turn    sync.Mutex // whose turn it is to change the plan
-	spent   recent
+	paid    recent     // whose pass was spent here
+	spent   recent     // of which nothing more is to come
 	watched atomic.Int64
 	over    chan struct{} // closed when Run ends
 	once    sync.Once
@@ -150,7 +151,7 @@ func (h *Hall) step(ctx context.Context, c *chamber, st *state, capacity, backlo
 	l.latest.Store(&known{q, now})
 	l.past.add(&q, capacity)
 	if q.Drawn {
-		l.here.draw(lobby.NewShuffle(l.opening.Seed, q.Crowd))
+		l.here.draw(q.Shuffle(l.opening.Seed))
 	}
 	if set.before(now) && q.Drawn && !l.warned {
 		l.warned = true

@@ -30,7 +30,7 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 		return Seat{}, err
 	}
 	s := Seat{
-		Room: st.set, Number: v.ticket.Number, Late: v.ticket.Late, Now: v.now, Proof: st.line.proof,
+		Room: st.set, Number: v.ticket.Number, Late: v.ticket.Late, Now: v.now, Proof: st.line.commitment(),
 		MayBe: st.set.mayBe(v.now), Called: v.pass != nil, Spread: v.spread(),
 	}
 	if st.set.before(v.now) {
@@ -50,7 +50,7 @@ func (h *Hall) Seat(w http.ResponseWriter, r *http.Request, client string, brows
 func (v *visit) sit() error {
 	switch p := v.pass; {
 	case p != nil && v.ticket == nil: // the ticket's cookie is gone: its pass is as good
-		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket}
+		v.ticket = &lobby.Ticket{Room: p.Room, Epoch: p.Born, Number: p.Number, Seed: p.Ticket, Late: p.Late}
 		return v.extend()
 	case p != nil:
 		return v.extend()

@@ -30,8 +30,9 @@ const tries = 1000
 
 // Config of a room.
 type Config struct {
-	Name  string    // 1 to lobby.MaxRoom bytes
-	Opens time.Time // who comes before is shuffled then; zero: first come, first served
+	Name  string               // 1 to lobby.MaxRoom bytes
+	Opens time.Time            // who comes before is shuffled then; zero: first come, first served
+	Seed  [lobby.SeedSize]byte // of that shuffle, kept with the draw
 	// Keep is how long counters and spent passes outlive their last change; no
 	// ticket may live longer. 0 is 48 h.
 	Keep time.Duration
@@ -153,9 +154,12 @@ func (r *Room) drawn(q lobby.Queue, now time.Time) lobby.Queue {
 	case now.Before(r.cfg.Opens):
 		return q
 	case r.cfg.Opens.IsZero():
-		return q.Draw(r.cfg.Opens)
+		return q.Unshuffled()
+	case !q.Drawn:
+		q = q.Draw(now)
+		q.Seed = r.cfg.Seed
 	}
-	return q.Draw(now)
+	return q
 }
 
 // Observe tells of a ticket that somebody holds: a number above the counters

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -26,6 +28,38 @@ func (p *pipes) Accept() (net.Conn, error) {
 
 func (p *pipes) Close() error   { return nil }
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
+
+// Attack: cookies without end. HTTP/2 writes the same one again in a byte, and a
+// request that is not answered yet keeps what they unpack to.
+func TestAttackCookiesThatUnpack(t *testing.T) {
+	for name, tc := range map[string]struct {
+		cookies int // of a thousand bytes
+		want    int
+	}{
+		"what a browser has of ours":   {24, http.StatusOK},
+		"more than any browser has":    {33, http.StatusRequestHeaderFieldsTooLarge},
+		"all that a request may bring": {1000, http.StatusRequestHeaderFieldsTooLarge},
+		"none":                         {0, http.StatusOK},
+	} {
+		t.Run(name, func(t *testing.T) {
+			served := 0
+			h := fewCookies(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { served++ }))
+			r := httptest.NewRequest(http.MethodGet, "/login", nil)
+			for range tc.cookies {
+				r.Header.Add("Cookie", "a="+strings.Repeat("a", 998))
+			}
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, r)
+			refused := tc.want != http.StatusOK
+			if w.Code != tc.want || (served == 0) != refused {
+				t.Errorf("got %d, served %d times, want %d", w.Code, served, tc.want)
+			}
+			if kept := len(r.Header); refused && kept != 0 {
+				t.Errorf("%d header fields are kept while it is answered, want none", kept)
+			}
+		})
+	}
+}
 
 // Attack: clients that ask and do not read the answer. Over HTTP/2 one connection
 // does so a hundred times at once. They are cut off, or each would keep a goroutine

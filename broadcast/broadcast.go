@@ -102,6 +102,9 @@ func Events(w http.ResponseWriter, r *http.Request, each Each) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		return // it would wait for a body for ever, and keep a watcher's place
+	}
 	out := http.NewResponseController(w)
 	// A deadline is one message's: over HTTP/2 it ends a stream on which nothing is
 	// being written, too. A server without them (a test's recorder) sends all the same.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -101,5 +102,16 @@ func say(t *testing.T, tell chan<- Message, after time.Duration) {
 	select {
 	case tell <- m:
 	case <-t.Context().Done():
+	}
+}
+
+func TestAHeadOfAnEventStreamEnds(t *testing.T) {
+	rec := httptest.NewRecorder()
+	Events(rec, httptest.NewRequest(http.MethodHead, "/", nil), func(<-chan struct{}, func(Message) error) bool {
+		t.Error("it watches")
+		return false
+	})
+	if rec.Code != http.StatusOK || rec.Header().Get("Content-Type") != "text/event-stream; charset=utf-8" {
+		t.Errorf("got %d, %v", rec.Code, rec.Header())
 	}
 }

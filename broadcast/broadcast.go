@@ -102,13 +102,23 @@ func Events(w http.ResponseWriter, r *http.Request, each Each) {
 	w.Header().Set("Content-Type", "text/event-stream; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
+	if r.Method == http.MethodHead {
+		return // it would wait for a body for ever, and keep a watcher's place
+	}
 	out := http.NewResponseController(w)
+	// A deadline is one message's: over HTTP/2 it ends a stream on which nothing is
+	// being written, too. A server without them (a test's recorder) sends all the same.
+	forever := time.Time{}
+	_ = out.SetWriteDeadline(forever)
 	each(r.Context().Done(), func(m Message) error {
-		// A server without deadlines (a test's recorder) sends all the same.
 		_ = out.SetWriteDeadline(time.Now().Add(WriteWait))
 		if _, err := w.Write(m.event); err != nil {
 			return err
 		}
-		return out.Flush()
+		if err := out.Flush(); err != nil {
+			return err
+		}
+		_ = out.SetWriteDeadline(forever)
+		return nil
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 )
 
@@ -27,8 +28,9 @@ const mostBody = 16<<10 + 1
 
 // Handler lets requests through to next by their kind. A body is read first, and
 // what is longer than any handler takes is left for the handler: a slow client
-// holds no slot, and one that leaves while it waits is noticed. A request whose
-// client went away while it waited is answered by nobody.
+// holds no slot, and one that leaves while it waits is noticed. Nor does one that is
+// being answered. A request whose client went away while it waited is answered by
+// nobody.
 //
 // origin is the public URL: forms from it are our own ("": the Host says).
 func (g *Gate) Handler(next http.Handler, kind func(*http.Request) Kind, origin string) http.Handler {
@@ -56,12 +58,30 @@ func (g *Gate) serve(w http.ResponseWriter, r *http.Request, next http.Handler, 
 	if body != nil {
 		in.Body = body
 	}
+	a := &answering{ResponseWriter: w, leave: sync.OnceFunc(func() { g.leave(s, p) })}
 	defer func() {
-		g.leave(s, p)
+		a.leave()
 		r.Pattern = in.Pattern // for whoever tells of the request
 	}()
-	next.ServeHTTP(w, in)
+	next.ServeHTTP(a, in)
 }
+
+// answering is outside once its handler, which has made up its answer by then,
+// begins to send it: whoever does not read keeps nobody else out.
+type answering struct {
+	http.ResponseWriter
+
+	leave func() // once
+}
+
+// Write implements http.ResponseWriter.
+func (a *answering) Write(p []byte) (int, error) {
+	a.leave()
+	return a.ResponseWriter.Write(p)
+}
+
+// Unwrap is for http.ResponseController.
+func (a *answering) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
 // early is a body of which the beginning has been read.
 type early struct {

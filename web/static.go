@@ -58,7 +58,7 @@ func (web *Web) assetURL(name string) (string, error) {
 func (web *Web) static(w http.ResponseWriter, r *http.Request) {
 	a, ok := web.assets[r.PathValue("file")]
 	if !ok {
-		web.notFound(w, r)
+		http.NotFound(w, r) // nobody reads it, and it is not counted as work (docs/decisions/0039-overload.md)
 		return
 	}
 	h := w.Header()

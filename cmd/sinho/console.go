@@ -153,15 +153,7 @@ func (n *node) consoleServer() *http.Server {
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n.current.Load().operators.ServeHTTP(w, r)
 	})
-	return &http.Server{
-		Handler:           recovered(n.log, handler),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    32 << 10,
-		TLSConfig:         tlsConfig(n.certificate),
-		ErrorLog:          slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
+	return newServer(recovered(n.log, handler), 32<<10, n.certificate)
 }
 
 // openConsole listens for operators; nil when there is no console.

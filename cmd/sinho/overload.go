@@ -19,10 +19,10 @@ import (
 
 // kindOf is what a request is, by its path: nothing is opened or looked up for it.
 func kindOf(r *http.Request) shed.Kind {
-	if r.Method == http.MethodOptions {
+	head, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	if same(r.Method, head) {
 		return shed.Kind{Class: shed.Open}
 	}
-	head, rest, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	switch head {
 	case "callback":
 		return shed.Kind{Class: shed.Finishing, Part: shed.Return, Foreign: true}
@@ -54,8 +54,6 @@ func kindOf(r *http.Request) shed.Kind {
 		return shed.Kind{Class: shed.Beginning, Machine: true}
 	case "certificates", "sessions":
 		return shed.Kind{Class: shed.Beginning}
-	case "static", "embed", "signal", "signal.jws", "jwks", ".well-known", "rooms":
-		return shed.Kind{Class: shed.Open} // the same bytes for all, and sockets, which have a bound of their own
 	case "queue":
 		switch { // who has no number yet waits behind all
 		case holds(r, "p-"):
@@ -65,6 +63,20 @@ func kindOf(r *http.Request) shed.Kind {
 		}
 	}
 	return shed.Kind{Class: shed.Rest}
+}
+
+// same reports whether the answer is the same bytes for all, or a socket, which has a
+// bound of its own. What a method is not for is a page of its own everywhere.
+func same(method, head string) bool {
+	switch head {
+	case "static", "embed":
+		return method == http.MethodGet || method == http.MethodHead
+	case "signal", "signal.jws", "jwks", ".well-known", "rooms":
+		return true
+	case "token", "userinfo", "revoke":
+		return method == http.MethodOptions
+	}
+	return false
 }
 
 // outsideStore is a store whose time is not counted as work of a request.

@@ -60,6 +60,22 @@ func TestEveryEndpointHasItsPlaceUnderOverload(t *testing.T) {
 			t.Errorf("%s: got class %s, want %s", path, got, want)
 		}
 	}
+	for _, odd := range []struct {
+		method, path string
+		want         shed.Class
+	}{
+		{http.MethodOptions, "/token", shed.Open},
+		{http.MethodOptions, "/signal", shed.Open},
+		{http.MethodHead, "/static/sinho.css", shed.Open},
+		{http.MethodOptions, "/login", shed.Beginning}, // these are answered by pages
+		{http.MethodOptions, "/nowhere", shed.Rest},
+		{http.MethodPost, "/static/sinho.css", shed.Rest},
+		{http.MethodOptions, "/embed/lights.js", shed.Rest},
+	} {
+		if got := kindOf(httptest.NewRequest(odd.method, odd.path, nil)).Class; got != odd.want {
+			t.Errorf("%s %s: got class %s, want %s", odd.method, odd.path, got, odd.want)
+		}
+	}
 	for _, held := range []struct {
 		cookie, method, path string
 		want                 shed.Class

@@ -125,16 +125,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	defer end()
 	n.start(behind)
 
-	server := &http.Server{
-		Handler:           n.handler(),
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeader,
-		TLSConfig:         tlsConfig(n.certificate),
-		// It would name people's addresses; panics are logged by recovered.
-		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
-	}
+	server := newServer(n.handler(), maxHeader, n.certificate)
 	aside, operators := n.metrics.server(cfg.MetricsProfile), n.consoleServer()
 	g, serving := errgroup.WithContext(ctx)
 	for _, l := range doors {
@@ -166,6 +157,28 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		"pepper", fingerprint(n.pepper), "durability", n.health.durability)
 	fmt.Fprintf(o.stdout, "ready %s\n", cfg.PublicURL)
 	return g.Wait()
+}
+
+// answerWait is how long a request may take, from its headers to the last byte of its
+// answer: 30 s for a body, 10 s at the gate, some more at a provider and the store,
+// and the rest for whoever reads slowly. Who does not read at all is cut off. Sockets
+// and event streams have deadlines of their own.
+const answerWait = 2 * time.Minute
+
+// newServer answers strangers, on any number of listeners. headers bounds what a
+// request line and its headers may hold.
+func newServer(handler http.Handler, headers int, current func() *certificate) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      answerWait,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    headers,
+		TLSConfig:         tlsConfig(current),
+		// It would name people's addresses; panics are logged by recovered.
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError),
+	}
 }
 
 // openDoors listens on every address, or on none. scraped is the one for

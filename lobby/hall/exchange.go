@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"math"
 	"time"
 
 	"sinho/lobby"
@@ -28,6 +29,9 @@ const (
 	// to be there: its people are about to come back, to this node or another. Fewer
 	// than could be are called meanwhile, instead of up to five times too many.
 	unsure = 2 * time.Minute
+	// uncounted is how long a page that found no place among the watchers polls, and
+	// so is not counted, at most: it tries again after one to three minutes.
+	uncounted = 200 * time.Second
 )
 
 // entry is what one node tells of a room, in its stored form:
@@ -35,7 +39,7 @@ const (
 //	node, 8 bytes; Unix second, 8; place counted from, 8; how many in all, 4;
 //	how many of each thousand, 64 times 2
 //
-// all big endian.
+// all big endian. Counted from nowhere: the node could not count everybody.
 type entry struct {
 	node   [8]byte
 	second int64
@@ -43,6 +47,9 @@ type entry struct {
 	all    uint32
 	first  [horizon]uint16
 }
+
+// nowhere is behind every place, so nothing is concluded from what is counted there.
+const nowhere = math.MaxUint64
 
 const entrySize = 8 + 8 + 8 + 4 + 2*horizon
 
@@ -92,6 +99,9 @@ func (h *Hall) exchange(ctx context.Context, l *line, now time.Time) {
 	l.left.told = now
 	e := entry{node: h.node, second: now.Unix(), from: k.Main.Serving}
 	e.first, e.all = l.here.count(k.Main.Serving, now)
+	if l.misses(now) {
+		e.from, e.all = nowhere, max(e.all, 1)
+	}
 	shard := store.Shard("lobby-" + l.name)
 	if e.all > 0 || l.left.spoke {
 		put := store.Op{Kind: store.Append, Key: "here", Value: e.marshal(), TTL: 2 * unsure, Keep: mostNodes, Same: len(e.node)}
@@ -138,13 +148,18 @@ func (l *left) learn(list []byte, own [8]byte, now time.Time) {
 
 func (e *entry) age(now time.Time) time.Duration { return now.Sub(time.Unix(e.second, 0)).Abs() }
 
+// misses: people wait here who are not counted, because more would watch than may.
+func (l *line) misses(now time.Time) bool {
+	return now.Sub(time.UnixMilli(l.missed.Load())).Abs() < uncounted
+}
+
 // live is who waits with an open page, on all nodes, as a step wants it: nil while
 // that is not known, and then everybody is believed to be there.
 func (h *Hall) live(l *line, now time.Time) []uint32 {
 	k := l.latest.Load()
 	if k == nil || !k.Drawn || k.Main.Next <= k.Main.Serving ||
 		now.Sub(h.began) < unsure || l.left.full || now.Sub(l.left.read) > silent ||
-		l.left.since.IsZero() || now.Sub(l.left.since) < heard {
+		l.left.since.IsZero() || now.Sub(l.left.since) < heard || l.misses(now) {
 		return nil
 	}
 	serving := k.Main.Serving

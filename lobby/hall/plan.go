@@ -238,6 +238,7 @@ type line struct {
 	asking chan struct{} // whose turn it is to look where nothing is known
 	failed atomic.Int64  // Unix milliseconds of the last look that failed
 	here   *presence
+	missed atomic.Int64 // Unix milliseconds of the last page that found no place among the watchers
 	past   past
 
 	// What follows belongs to the goroutine that steps.

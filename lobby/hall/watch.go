@@ -154,6 +154,9 @@ func (h *Hall) join(c *chamber, st *state, r *http.Request) (*watcher, bool) {
 	}
 	if h.watched.Add(1) > int64(h.cfg.MaxWatchers) {
 		h.watched.Add(-1)
+		if _, waits := h.waiting(c, st, r); waits {
+			st.line.missed.Store(h.now().UnixMilli())
+		}
 		return nil, false
 	}
 	c.hub.watched.Add(1)
@@ -169,21 +172,27 @@ func (h *Hall) join(c *chamber, st *state, r *http.Request) (*watcher, bool) {
 // place counts the ticket that comes with a watcher as there, until the function
 // it gives is called.
 func (h *Hall) place(c *chamber, st *state, r *http.Request) func() {
-	value := h.cookieOf(r, kindTicket, c.name)
-	if value == "" || !h.ours(r) {
-		return func() {}
-	}
 	l := st.line
-	t, err := h.papers.OpenTicket(value, l.name, h.now())
-	if err != nil {
-		c.count.tickets.refuse(err)
-		return func() {}
-	}
-	l.room.Observe(t)
-	if t.Late != 0 || !l.here.join(t.Number) {
+	t, waits := h.waiting(c, st, r)
+	if !waits || t.Late != 0 || !l.here.join(t.Number) {
 		return func() {}
 	}
 	return func() { l.here.leave(t.Number, h.now()) }
+}
+
+// waiting is the ticket that comes with a watcher of our own pages, if one does.
+func (h *Hall) waiting(c *chamber, st *state, r *http.Request) (t lobby.Ticket, ok bool) {
+	value := h.cookieOf(r, kindTicket, c.name)
+	if value == "" || !h.ours(r) {
+		return t, false
+	}
+	t, err := h.papers.OpenTicket(value, st.line.name, h.now())
+	if err != nil {
+		c.count.tickets.refuse(err)
+		return t, false
+	}
+	st.line.room.Observe(t)
+	return t, true
 }
 
 // ours: a page of ours asks. Event streams of one's own origin have no Origin.

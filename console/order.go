@@ -126,7 +126,8 @@ var (
 // change is the form as the desk takes it.
 func (f roomForm) change(room Room, order operator.RoomOrder, by string, now time.Time, zone *time.Location) (operator.RoomChange, error) {
 	c := operator.RoomChange{
-		ID: f.ID, Seen: f.Seen, Room: room.Name, By: by, Do: operator.RoomAction(f.Do), Of: operator.RoomAction(f.Of),
+		ID:   changeID(f.ID, f.Do, f.Of, f.KO, f.EN, f.Notice.KO, f.Notice.EN, f.Mode, f.Min, f.Max, f.Opens),
+		Seen: f.Seen, Room: room.Name, By: by, Do: operator.RoomAction(f.Do), Of: operator.RoomAction(f.Of),
 		Reason: signal.Text{KO: f.KO, EN: f.EN}, Notice: f.Notice, Mode: f.Mode, File: openingOf(room.File),
 	}
 	var all []error
@@ -240,7 +241,7 @@ type roomMistake struct {
 
 func roomMistakes() []roomMistake {
 	return []roomMistake{
-		{operator.ErrRoomChanged, "form", signal.Text{KO: "그사이 다른 운영자가 이 대기실을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "Another operator has changed this room meanwhile. Look at what is so now and decide again."}},
+		{operator.ErrRoomChanged, "form", signal.Text{KO: "그사이 다른 운영자가, 또는 방금 보낸 조치가 이 대기실을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "This room was changed meanwhile, by another operator or by what was sent just before. Look at what is so now and decide again."}},
 		{operator.ErrFull, "form", signal.Text{KO: "걸린 조치가 너무 많습니다. 사유를 짧게 해 주세요.", EN: "Too many orders are in force. Please shorten the reason."}},
 		{operator.ErrID, "form", signal.Text{KO: "양식이 온전하지 않습니다. 다시 보내 주세요.", EN: "The form was not whole. Please send it again."}},
 		{operator.ErrUnknownRoom, "form", problemRoom.What},

@@ -248,7 +248,7 @@ func roomMistakes() []roomMistake {
 		{operator.ErrAction, "form", signal.Text{KO: "할 수 없는 조치입니다. 화면의 버튼으로 보내 주세요.", EN: "There is no such order. Please use the buttons of this page."}},
 		{operator.ErrMode, "mode", signal.Text{KO: "끔, 자동, 항상 중에서 골라 주세요.", EN: "Choose off, auto or forced."}},
 		{errNumber, "min", signal.Text{KO: "1초에 몇 명인지 숫자로 적어 주세요. 예: 40 또는 2.5", EN: "Write people a second as a number, such as 40 or 2.5."}},
-		{operator.ErrLimits, "min", signal.Text{KO: "0에서 100000까지, 최소는 최대보다 크지 않게 적어 주세요.", EN: "From 0 to 100000, the least not above the most."}},
+		{operator.ErrLimits, "min", signal.Text{KO: "0.001에서 100000까지, 최소는 최대보다 크지 않게 적어 주세요. 비우거나 0이면 제한이 없습니다.", EN: "From 0.001 to 100000, the least not above the most; empty or 0 is no limit."}},
 		{errMoment, "opens", signal.Text{KO: "여는 날짜와 시각을 적어 주세요.", EN: "Write the date and time of the opening."}},
 		{operator.ErrOpens, "opens", signal.Text{KO: "여는 시각은 30초 뒤부터 1년 안이어야 합니다.", EN: "The opening must be from 30 seconds to a year from now."}},
 		{operator.ErrReasonKO, "reason_ko", signal.Text{KO: "한국어 사유를 적어 주세요. 기록에 남습니다.", EN: "Write the reason in Korean; it stands in the trail."}},

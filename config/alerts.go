@@ -86,7 +86,7 @@ func (c *Config) quiet(a Alert, text string) (m signal.Maintenance, what, do str
 
 // alerts checks each endpoint.
 func (r *review) alerts() {
-	r.count("alerts", len(r.c.Alerts), 0, mostAlerts)
+	r.items("alerts", len(r.c.Alerts), 0, mostAlerts)
 	first := map[string]int{}
 	for i, a := range r.c.Alerts {
 		path := fmt.Sprintf("alerts[%d]", i)

@@ -72,7 +72,8 @@ type Config struct {
 	// The same for one network: IPv4 a /24, IPv6 a /48.
 	PushesPerNetwork int `yaml:"pushes_per_network"`
 	// How many WebSockets and event streams may watch the lights of this node
-	// together, 1 to 1000000. A change needs a restart.
+	// together, and how many its waiting rooms together, 1 to 1000000 each. A change
+	// needs a restart.
 	MaxWatchers int `yaml:"max_watchers"`
 	// Allows secrets in this file itself and warns at each start. For samples on
 	// one's own machine: public_url must be a loopback host.

@@ -33,7 +33,7 @@ func (r *review) providers() {
 		for j, m := range p.Maintenance {
 			r.maintenance(fmt.Sprintf("%s.maintenance[%d]", path, j), m)
 		}
-		r.count(path+".maintenance", len(p.Maintenance), 0, mostMaintenance)
+		r.items(path+".maintenance", len(p.Maintenance), 0, mostMaintenance)
 		for _, wrong := range each(p.Settings().Validate()) {
 			key, what := inOurWords(wrong.Error())
 			r.wrong(path+key, what, providerAdvice(strings.TrimPrefix(key, ".")))

@@ -7,7 +7,7 @@ type Provider struct {
 	ID string `yaml:"id"`
 	// oidc, naver, kakao, pass or toss. Left out: the id.
 	Kind string `yaml:"kind"`
-	// What people read. Left out: the kind's own; oidc has none.
+	// What people read, in both languages. Left out: the kind's own; oidc has none.
 	Name Text `yaml:"name"`
 	// false leaves it out, as if it were not here.
 	Enabled bool `yaml:"enabled"`

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"encoding"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -93,6 +94,9 @@ func kindOf(t reflect.Type) string {
 		return "JWK set"
 	case reflect.TypeFor[Text]():
 		return "[name](#name-of-a-client-or-provider)"
+	}
+	if t.Kind() == reflect.Int && reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
+		return "text" // a word that stands for a number
 	}
 	switch t.Kind() { //nolint:exhaustive // the rest are texts
 	case reflect.Pointer:

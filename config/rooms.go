@@ -102,7 +102,7 @@ func (c *Config) opening(r Room) (opens, announced time.Time, key, what, do stri
 
 // rooms checks each of them, and whose they are.
 func (r *review) rooms() {
-	r.count("rooms", len(r.c.Rooms), 0, mostRooms)
+	r.items("rooms", len(r.c.Rooms), 0, mostRooms)
 	first, whose, rest := map[string]int{}, map[string]int{}, -1
 	var known []string
 	for _, c := range r.c.Clients {

@@ -140,13 +140,13 @@ func edge(text string, daily bool, zone Zone, clock *time.Duration) (day rota.Da
 
 // rotas checks each of them, and who goes by one.
 func (r *review) rotas() {
-	r.count("rotas", len(r.c.Rotas), 0, mostRotas)
+	r.items("rotas", len(r.c.Rotas), 0, mostRotas)
 	first := map[string]int{}
 	for i, one := range r.c.Rotas {
 		path := fmt.Sprintf("rotas[%d]", i)
 		r.ownID("rotas", i, one.ID, "vaccine", first)
 		r.span(path+".grace", one.Grace, 0, mostGrace)
-		r.count(path+".rules", len(one.Rules), 1, mostRules)
+		r.items(path+".rules", len(one.Rules), 1, mostRules)
 		for j, rule := range one.Rules {
 			r.rotaRule(fmt.Sprintf("%s.rules[%d]", path, j), one, rule)
 		}

@@ -210,6 +210,16 @@ func (r *review) count(path string, got, least, most int) {
 	}
 }
 
+// items checks how many entries a list has.
+func (r *review) items(path string, got, least, most int) {
+	switch {
+	case got > most:
+		r.wrong(path, fmt.Sprintf("has %d entries, and %d are the most", got, most), fmt.Sprintf("remove %d", got-most))
+	case got < least:
+		r.wrong(path, "has no entry", "write one at least below it, beginning with -")
+	}
+}
+
 func (r *review) numbers() {
 	c := r.c
 	r.span("drain.delay", c.Drain.Delay, 0, 5*time.Minute)

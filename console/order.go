@@ -126,7 +126,8 @@ var (
 // change is the form as the desk takes it.
 func (f roomForm) change(room Room, order operator.RoomOrder, by string, now time.Time, zone *time.Location) (operator.RoomChange, error) {
 	c := operator.RoomChange{
-		ID: f.ID, Seen: f.Seen, Room: room.Name, By: by, Do: operator.RoomAction(f.Do), Of: operator.RoomAction(f.Of),
+		ID:   changeID(f.ID, f.Do, f.Of, f.KO, f.EN, f.Notice.KO, f.Notice.EN, f.Mode, f.Min, f.Max, f.Opens),
+		Seen: f.Seen, Room: room.Name, By: by, Do: operator.RoomAction(f.Do), Of: operator.RoomAction(f.Of),
 		Reason: signal.Text{KO: f.KO, EN: f.EN}, Notice: f.Notice, Mode: f.Mode, File: openingOf(room.File),
 	}
 	var all []error
@@ -240,14 +241,14 @@ type roomMistake struct {
 
 func roomMistakes() []roomMistake {
 	return []roomMistake{
-		{operator.ErrRoomChanged, "form", signal.Text{KO: "그사이 다른 운영자가 이 대기실을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "Another operator has changed this room meanwhile. Look at what is so now and decide again."}},
+		{operator.ErrRoomChanged, "form", signal.Text{KO: "그사이 다른 운영자가, 또는 방금 보낸 조치가 이 대기실을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "This room was changed meanwhile, by another operator or by what was sent just before. Look at what is so now and decide again."}},
 		{operator.ErrFull, "form", signal.Text{KO: "걸린 조치가 너무 많습니다. 사유를 짧게 해 주세요.", EN: "Too many orders are in force. Please shorten the reason."}},
 		{operator.ErrID, "form", signal.Text{KO: "양식이 온전하지 않습니다. 다시 보내 주세요.", EN: "The form was not whole. Please send it again."}},
 		{operator.ErrUnknownRoom, "form", problemRoom.What},
 		{operator.ErrAction, "form", signal.Text{KO: "할 수 없는 조치입니다. 화면의 버튼으로 보내 주세요.", EN: "There is no such order. Please use the buttons of this page."}},
 		{operator.ErrMode, "mode", signal.Text{KO: "끔, 자동, 항상 중에서 골라 주세요.", EN: "Choose off, auto or forced."}},
 		{errNumber, "min", signal.Text{KO: "1초에 몇 명인지 숫자로 적어 주세요. 예: 40 또는 2.5", EN: "Write people a second as a number, such as 40 or 2.5."}},
-		{operator.ErrLimits, "min", signal.Text{KO: "0에서 100000까지, 최소는 최대보다 크지 않게 적어 주세요.", EN: "From 0 to 100000, the least not above the most."}},
+		{operator.ErrLimits, "min", signal.Text{KO: "0.001에서 100000까지, 최소는 최대보다 크지 않게 적어 주세요. 비우거나 0이면 제한이 없습니다.", EN: "From 0.001 to 100000, the least not above the most; empty or 0 is no limit."}},
 		{errMoment, "opens", signal.Text{KO: "여는 날짜와 시각을 적어 주세요.", EN: "Write the date and time of the opening."}},
 		{operator.ErrOpens, "opens", signal.Text{KO: "여는 시각은 30초 뒤부터 1년 안이어야 합니다.", EN: "The opening must be from 30 seconds to a year from now."}},
 		{operator.ErrReasonKO, "reason_ko", signal.Text{KO: "한국어 사유를 적어 주세요. 기록에 남습니다.", EN: "Write the reason in Korean; it stands in the trail."}},

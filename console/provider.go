@@ -219,7 +219,7 @@ func (c *Console) change(w http.ResponseWriter, r *http.Request, v visitor) {
 // is refused there.
 func (f wordForm) change(provider, by string) operator.Change {
 	ch := operator.Change{
-		ID: f.ID, Seen: f.Seen, Provider: provider, By: by, Do: operator.Action(f.Do), Reason: signal.Text{KO: f.KO, EN: f.EN},
+		ID: changeID(f.ID, f.Do, f.KO, f.EN, f.For), Seen: f.Seen, Provider: provider, By: by, Do: operator.Action(f.Do), Reason: signal.Text{KO: f.KO, EN: f.EN},
 	}
 	if i := slices.IndexFunc(choices(), func(c choice) bool { return strconv.Itoa(c.Minutes) == f.For }); i >= 0 {
 		ch.For = time.Duration(choices()[i].Minutes) * time.Minute
@@ -236,7 +236,7 @@ func (f *wordForm) mistakes(err error) int {
 		field string
 		text  signal.Text
 	}{
-		{operator.ErrChanged, "form", signal.Text{KO: "그사이 다른 운영자가 이 기관을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "Another operator has changed this provider meanwhile. Look at what is so now and decide again."}},
+		{operator.ErrChanged, "form", signal.Text{KO: "그사이 다른 운영자가, 또는 방금 보낸 조치가 이 기관을 바꿨습니다. 지금 상태를 보고 다시 정해 주세요.", EN: "This provider was changed meanwhile, by another operator or by what was sent just before. Look at what is so now and decide again."}},
 		{operator.ErrFull, "form", signal.Text{KO: "동시에 걸린 조치가 너무 많습니다. 사유를 짧게 해 주세요.", EN: "Too many words are in force at once. Please shorten the reason."}},
 		{operator.ErrID, "form", signal.Text{KO: "양식이 온전하지 않습니다. 다시 보내 주세요.", EN: "The form was not whole. Please send it again."}},
 		{operator.ErrAction, "do", signal.Text{KO: "선택불가와 사용 중지 중에서 골라 주세요.", EN: "Choose grey or disabled."}},

@@ -223,7 +223,7 @@ func TestEachMistakeOfAnOrderIsToldAndChangesNothing(t *testing.T) {
 		{"a form without id", "close", []string{"id", "", "reason_ko", "a", "reason_en", "b"}, 422, []string{"온전하지 않습니다"}},
 		{"a stale form", "close", []string{"seen", "other", "reason_ko", "a", "reason_en", "b"}, 409, []string{"그사이 다른 운영자가", "meanwhile"}},
 		{"no number", "limits", []string{"max", "many", "reason_ko", "a"}, 422, []string{"숫자로", "as a number", `value="many" aria-invalid="true"`}},
-		{"not a number", "limits", []string{"max", "NaN", "reason_ko", "a"}, 422, []string{"0에서 100000까지"}},
+		{"not a number", "limits", []string{"max", "NaN", "reason_ko", "a"}, 422, []string{"0.001에서 100000까지"}},
 		{"the least above the most", "limits", []string{"min", "5", "max", "4", "reason_ko", "a"}, 422, []string{"최소는 최대보다", "not above the most"}},
 		{"limits without a reason", "limits", []string{"max", "4"}, 422, []string{"한국어 사유를"}},
 		{"an invented mode", "mode", []string{"mode", "on", "reason_ko", "a"}, 422, []string{"끔, 자동, 항상 중에서", "off, auto or forced"}},

@@ -113,7 +113,7 @@ type RoomChange struct {
 	Reason   signal.Text
 	Notice   signal.Text // RoomClose: as RoomClosing has it
 	Mode     string      // RoomMode: off, auto or forced
-	Min, Max float64     // RoomLimits: 0 to MostRate
+	Min, Max float64     // RoomLimits: 0, or 0.001 to MostRate
 	Opens    time.Time   // RoomSchedule: LeastAhead to MostAhead from now
 	// Anew (RoomSchedule) begins another round: another queue, with numbers from
 	// 0. Without it the round stays, and so do numbers given before the opening.
@@ -129,7 +129,7 @@ type RoomChange struct {
 var (
 	ErrUnknownRoom = errors.New("there is no such room")
 	ErrMode        = errors.New("the mode is not off, auto or forced")
-	ErrLimits      = fmt.Errorf("the limits are not from 0 to %.0f people a second, the least below the most", MostRate)
+	ErrLimits      = fmt.Errorf("the limits are not 0 or from 0.001 to %.0f people a second, the least below the most", MostRate)
 	ErrOpens       = fmt.Errorf("the opening is not from %v to %v from now", LeastAhead, MostAhead)
 	ErrNotice      = fmt.Errorf("a notice is in both languages or none, one line of at most %d characters each", MostReason)
 	// ErrRoomChanged: somebody else was faster.
@@ -163,6 +163,9 @@ func (c RoomChange) check(known func(string) bool, now time.Time) error {
 		reason(false)
 		// Comparisons with NaN are false.
 		fine := c.Min >= 0 && c.Min <= MostRate && c.Max >= 0 && c.Max <= MostRate
+		for _, rate := range []float64{c.Min, c.Max} { // 0 is no limit at all
+			fine = fine && (rate == 0 || thousandths(rate) > 0)
+		}
 		note(!fine || c.Max > 0 && c.Min > c.Max, ErrLimits)
 	case RoomSchedule:
 		reason(false)
@@ -175,6 +178,9 @@ func (c RoomChange) check(known func(string) bool, now time.Time) error {
 	}
 	return errors.Join(all...)
 }
+
+// thousandths is a rate as it is kept.
+func thousandths(rate float64) float64 { return math.Round(rate*1000) / 1000 }
 
 func blank(s string) bool { return strings.TrimSpace(s) == "" }
 
@@ -275,7 +281,7 @@ func (c RoomChange) add(o *RoomOrder, was RoomOrder, now time.Time, round func()
 	case RoomMode:
 		o.Mode = &RoomModeOrder{said, c.Mode}
 	case RoomLimits:
-		o.Limits = &RoomLimitsOrder{said, math.Round(c.Min*1000) / 1000, math.Round(c.Max*1000) / 1000}
+		o.Limits = &RoomLimitsOrder{said, thousandths(c.Min), thousandths(c.Max)}
 	case RoomSchedule:
 		o.Schedule = &RoomOpening{Said: said, Opens: c.Opens.UTC().Truncate(time.Second), Announce: at, File: c.File}
 		switch {

@@ -252,6 +252,7 @@ func TestEveryMistakeOfAnOrderIsToldAtOnce(t *testing.T) {
 		{"less than nobody", RoomChange{Do: RoomLimits, Min: -1}, []error{ErrReasonKO, ErrLimits}},
 		{"the least above the most", RoomChange{Do: RoomLimits, Min: 5, Max: 4}, []error{ErrLimits}},
 		{"more than everybody", RoomChange{Do: RoomLimits, Max: 1e9}, []error{ErrLimits}},
+		{"so little that it would be no limit", RoomChange{Do: RoomLimits, Max: 0.0004}, []error{ErrLimits}},
 		{"no number", RoomChange{Do: RoomLimits, Max: nan / nan}, []error{ErrLimits}},
 		{"an opening that was", RoomChange{Do: RoomSchedule, Opens: time.Now().Add(-time.Hour)}, []error{ErrReasonKO, ErrOpens}},
 		{"an opening in no time", RoomChange{Do: RoomSchedule, Opens: time.Now().Add(10 * time.Second)}, []error{ErrOpens}},

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"sinho/broker"
 )
 
 // handbook is docs/handbook.md.
@@ -118,5 +120,40 @@ func TestTheHandbookLeadsSomewhere(t *testing.T) {
 		if !strings.Contains(text, "`"+name) || !strings.Contains(string(reference), "| `"+name+"` |") {
 			t.Errorf("the handbook and the reference do not both know %s", name)
 		}
+	}
+}
+
+// A reference is searched in the log as it stands there.
+func TestTheHandbookSearchesForAReferenceAsTheLogHasIt(t *testing.T) {
+	m := regexp.MustCompile(`select\(\.ref == "([^"]*)"\)`).FindStringSubmatch(handbook(t))
+	if m == nil {
+		t.Fatal("got no search for a reference")
+	}
+	if ref, readable := broker.ParseReference(m[1]); !readable || ref != m[1] {
+		t.Errorf("got %q, want one as the log has it (%s)", m[1], ref)
+	}
+}
+
+// Of several packages go build leaves nothing but with -o.
+func TestBuildsInTheDocsLeavePrograms(t *testing.T) {
+	files, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	builds := 0
+	for _, file := range append(files, "../../README.md") {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^go build (.*)$`).FindAllStringSubmatch(string(text), -1) {
+			builds++
+			if strings.Count(m[1], "./cmd/") > 1 && !strings.HasPrefix(m[1], "-o ") {
+				t.Errorf("%s: %s leaves no program", file, m[0])
+			}
+		}
+	}
+	if builds == 0 {
+		t.Error("got no build in the docs")
 	}
 }

@@ -17,8 +17,15 @@ func lobbyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "lobby",
 		Short: "check what a waiting room has published",
-		Args:  cobra.NoArgs,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if err := cobra.NoArgs(cmd, args); err != nil {
+				return badUsage(err)
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badUsage(err) })
 	cmd.AddCommand(lobbyVerifyCommand())
 	return cmd
 }
@@ -58,7 +65,6 @@ Exit code 0: the seed is the one. 1: it is not. 2: the command is wrong.`,
 			return o.run(cmd.OutOrStdout())
 		},
 	}
-	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return badUsage(err) })
 	f := cmd.Flags()
 	f.StringVar(&o.commitment, "commitment", "", "what was published before the opening: 64 hexadecimal digits")
 	f.StringVar(&o.seed, "seed", "", "what was published after it: 64 hexadecimal digits")

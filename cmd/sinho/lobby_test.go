@@ -103,6 +103,18 @@ func TestLobbyVerifyNamesEveryMistake(t *testing.T) {
 }
 
 // The script in docs/lobby.md, which a device could run, gives the same places.
+// A script that has the command's name wrong must not take the help for a proof.
+func TestALobbyCommandThatIsNoneIsAMistake(t *testing.T) {
+	for _, args := range [][]string{{"lobby", "verfy"}, {"lobby", "verfy", "--count", "3"}, {"lobby", "verify", "--number", "-1"}} {
+		if out, err := command(t, args...); err == nil || exitCode(err) != 2 {
+			t.Errorf("%v: got %v and %q, want exit code 2", args, err, out)
+		}
+	}
+	if out, err := command(t, "lobby"); err != nil || !strings.Contains(out, "verify") {
+		t.Errorf("got %q, %v, want the help", out, err)
+	}
+}
+
 func TestTheShuffleOfTheDocsIsTheSame(t *testing.T) {
 	docs, err := os.ReadFile("../../docs/lobby.md")
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -200,6 +201,32 @@ func dashboardQueries(t *testing.T) map[string][]string {
 	return all
 }
 
+// metricsInDocs are the metrics that the docs name in full, by file; a name with
+// what it begins with alone (sinho_room_*) is none. Decisions tell of their day.
+func metricsInDocs(t *testing.T) map[string][]string {
+	t.Helper()
+	all := map[string][]string{}
+	for _, pattern := range []string{"../../*.md", "../../docs/*.md", "../../docs/reference/*.md", "../../docs/integrate/*.md", "../../deploy/*.md"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`\bsinho_[a-z_]*[a-z]\b`).FindAllString(string(text), -1) {
+				all[file] = append(all[file], m)
+			}
+		}
+	}
+	if len(all) == 0 {
+		t.Error("got no metric in the docs")
+	}
+	return all
+}
+
 func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 	w := newWorld(t, "http")
 	_, scrape := w.watched(forcedRoom, "rotas: [{id: turns, rules: [{from: 2021-08-09 20:00}]}]\n")
@@ -223,6 +250,13 @@ func TestAlertsAndDashboardUseMetricsThatExist(t *testing.T) {
 		}
 	}
 	testedRules(t, v, alerts)
+	for file, names := range metricsInDocs(t) {
+		for _, name := range names {
+			if !v.metrics[name] && !v.metrics[name+"_count"] {
+				t.Errorf("%s: the scrape has no metric %s", file, name)
+			}
+		}
+	}
 	boards := dashboardQueries(t)
 	for _, title := range slices.Sorted(maps.Keys(boards)) {
 		for _, expr := range boards[title] {

@@ -146,8 +146,11 @@ func (web *Web) whose(t broker.Turn) providers.Text {
 			ko, en = append(ko, strconv.Itoa(day)), append(en, ordinal(day))
 		}
 	}
-	last := len(en) - 1
-	days := providers.Text{KO: strings.Join(ko, "·"), EN: strings.Join(en[:last], ", ") + " or " + en[last]}
+	last, article := len(en)-1, "a "
+	if t.Digit == 8 {
+		article = "an "
+	}
+	days := providers.Text{KO: strings.Join(ko, "·"), EN: article + strings.Join(en[:last], ", ") + " or " + en[last]}
 	if years.KO == "" {
 		return web.both("rota.days", "days", days)
 	}

@@ -190,6 +190,7 @@ func commonWords() words {
 
 		// Whose turn it is.
 		"rota.now":        {KO: "지금 차례: {who}", EN: "Now: {who}"},
+		"rota.opening":    {KO: "열릴 때 차례: {who}", EN: "At the opening: {who}"},
 		"rota.next":       {KO: "지금은 쉬는 시간. 다음 차례: {who}", EN: "Closed now. Next: {who}"},
 		"rota.over":       {KO: "정해진 접수 일정이 모두 끝났습니다", EN: "The schedule of this site is over"},
 		"rota.all":        {KO: "모두", EN: "everybody"},

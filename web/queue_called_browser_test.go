@@ -75,3 +75,21 @@ func TestWhoWasCalledIsToldWhyTheyDoNotGoIn(t *testing.T) {
 		p.until(fmt.Sprintf(isShown, "wait") + ` && ` + fmt.Sprintf(textOf, "place") + ` === "` + commas(placeOf(4999)+1) + `번째"`)
 	})
 }
+
+// TestWhoWaitsInARoomThatIsSwitchedOffGoesIn learns it from the answer that there is
+// no such room, and does not take it for a lost connection.
+func TestWhoWaitsInARoomThatIsSwitchedOffGoesIn(t *testing.T) {
+	s, base := newQueueStage(t)
+	p, _ := newPhone(t)
+	p.before(watched + `Math.random = () => 0.01; addEventListener("pagehide", () => sessionStorage.setItem("said", said.join("|")));`)
+	s.set(func(s *queueStage) { open(100)(&s.frame); s.seat.Reload = time.Minute })
+	p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+	p.until(fmt.Sprintf(isShown, "wait"))
+	s.joined(t)
+	s.set(func(s *queueStage) { s.none = true })
+	s.leave(false)
+	p.until(`location.pathname === "/login"`)
+	if got := js[string](p, `sessionStorage.getItem("said")`); got != "" {
+		t.Errorf("got %q said on the way, want nothing", got)
+	}
+}

@@ -44,6 +44,7 @@
     if (frame && frame.x && !f.x) turned = shut = 0; // open again: called anew
     frame = f;
     came = performance.now();
+    off = 0;
     if (f.k && f.e) draw(f);
     render();
   }
@@ -65,6 +66,14 @@
     if (renewed) return;
     renewed = true;
     setTimeout(function () { if (!leaving) leave(self); }, Math.random() * 30000);
+  }
+
+  // ---- no such room: it is off, and whoever waits goes in, each device at a moment
+  // of its own. Or a node does not know it yet, and the frames come again.
+  var off = 0;
+  function gone() {
+    if (off) return;
+    off = setTimeout(function () { if (off && !leaving) ask(); off = 0; }, Math.random() * 30000);
   }
 
   function render() {
@@ -311,7 +320,7 @@
   if (d.going === "true") goOn();
   if (state === "closed") notice(60000 + Math.random() * 60000);
   if (d.room) {
-    feed = sinho.live.start(take, lost, "", { path: "/rooms/" + encodeURIComponent(d.room), read: line.decode, silent: 40000, stays: true });
+    feed = sinho.live.start(take, lost, "", { path: "/rooms/" + encodeURIComponent(d.room), read: line.decode, silent: 40000, stays: true, gone: gone });
     renew();
   } else {
     later(ask, (5 + 10 * Math.random()) * 1000);

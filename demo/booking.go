@@ -31,7 +31,7 @@ func NewBooking(cfg SiteConfig) (*Booking, error) {
 // and badge, and its lights over HTTP and WebSocket.
 func lightsPolicy(broker string) string {
 	socket := "ws" + strings.TrimPrefix(broker, "http")
-	return fmt.Sprintf("img-src 'self' %s; script-src %s; connect-src %s %s", broker, broker, broker, socket)
+	return fmt.Sprintf("img-src 'self' data: %s; script-src %s; connect-src %s %s", broker, broker, broker, socket)
 }
 
 // Handler serves the whole site: / /login /callback /me /book /cancel /logout.

@@ -108,7 +108,7 @@ func newParty(name string, cfg SiteConfig, p *pages) (*party, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s site: %w", name, err)
 	}
-	return &party{cfg: cfg, name: name, sources: "img-src 'self'", pages: p, sealed: sealed, now: cfg.Now, log: cfg.Log.With("site", name)}, nil
+	return &party{cfg: cfg, name: name, sources: "img-src 'self' data:", pages: p, sealed: sealed, now: cfg.Now, log: cfg.Log.With("site", name)}, nil
 }
 
 // SharedTransport is a transport for many requests to few hosts: the default

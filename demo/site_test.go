@@ -322,7 +322,7 @@ func TestASiteGuardsItsPages(t *testing.T) {
 	csp := p.Header.Get("Content-Security-Policy")
 	for _, want := range []string{
 		"default-src 'none'", "form-action 'self' http://op.test", "frame-ancestors 'none'",
-		"img-src 'self' http://op.test", "script-src http://op.test;", "connect-src http://op.test ws://op.test",
+		"img-src 'self' data: http://op.test", "script-src http://op.test;", "connect-src http://op.test ws://op.test",
 	} {
 		if !strings.Contains(csp, want) {
 			t.Errorf("policy %q lacks %q", csp, want)

@@ -109,7 +109,7 @@ func (web *Web) showChooser(w http.ResponseWriter, r *http.Request, status int, 
 	v := chooserView{
 		page: web.page(w, r, l.Locale), Login: l, Site: siteName(l.Site), Host: host(l.Site.Origin),
 		InApp: inAppBrowser(r.UserAgent(), l.Site.Start), Epoch: signal.Epoch(now), Favour: favour(l, n), Failed: letDown(n),
-		Local: board.Local, Legend: legend(), LeftMS: "0", Rota: web.rotaLine(l.Today),
+		Local: board.Local, Legend: legend(), LeftMS: "0", Rota: web.rotaLine(l.Today, web.cfg.Now()),
 	}
 	v.Later, v.NowMS = web.laterLines(v.page, l.Today), milli(now.UnixMilli())
 	v.Self = chooserURL(l.Sealed, n, "")

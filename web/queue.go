@@ -156,7 +156,7 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 	state := stateOf(s, away)
 	v := queueView{
 		page: web.page(w, r, q.Locale), Login: q.Login, Verified: q.Verified, Site: siteName(q.Site), State: state,
-		Room: providers.Text{KO: s.Room.Title[0], EN: s.Room.Title[1]}, Name: s.Room.Name, Rota: web.rotaLine(q.Today),
+		Room: providers.Text{KO: s.Room.Title[0], EN: s.Room.Title[1]}, Name: s.Room.Name, Rota: web.rotaLine(q.Today, web.cfg.Now()),
 		Self: broker.QueueURL(q.Sealed), Reload: strconv.Itoa(reloadIn(s, away)), Proof: s.Proof, Early: mayVerify(q, s, away),
 		Going: going(q, state), Number: commas(s.Number + 1), NowMS: milli(s.Now.UnixMilli()), Spread: milli(s.Spread.Milliseconds()),
 		NumberAt: strconv.FormatUint(s.Number, 10), LateAt: strconv.FormatUint(s.Late, 10), Frame: s.Frame, OpensMS: "0",

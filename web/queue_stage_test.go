@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -33,6 +34,7 @@ type queueStage struct {
 	cut     bool              // guarded by mu: nothing is answered
 	deaf    bool              // guarded by mu: no socket is taken
 	away    bool              // guarded by mu: nobody is told their place
+	none    bool              // guarded by mu: the room is off
 	asked   int               // guarded by mu: for a seat, by the script
 	posted  []string          // guarded by mu
 	polled  int               // guarded by mu: the room's document
@@ -78,6 +80,9 @@ func (s *queueStage) take(http.ResponseWriter, *http.Request, broker.Entrance) (
 	defer s.mu.Unlock()
 	if s.away {
 		return hall.Seat{}, store.ErrUnavailable
+	}
+	if s.none {
+		return hall.Seat{}, hall.ErrNoRoom
 	}
 	out := s.seat
 	out.Frame, out.Now = s.wire(s.frame), time.Unix(s.frame.Second, 0)
@@ -151,13 +156,17 @@ func (s *queueStage) serve(pages http.Handler) http.Handler {
 	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		cut := s.cut
+		cut, none := s.cut, s.none
 		if r.Header.Get("Accept") == "application/json" && r.URL.Path == "/queue" && !cut {
 			s.asked++
 		}
 		s.mu.Unlock()
 		if cut {
 			http.Error(w, "", http.StatusServiceUnavailable)
+			return
+		}
+		if none && strings.HasPrefix(r.URL.Path, "/rooms/") {
+			http.NotFound(w, r)
 			return
 		}
 		mux.ServeHTTP(w, r)

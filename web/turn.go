@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,8 +58,9 @@ func (web *Web) away(back func(http.ResponseWriter, *http.Request, string) (brok
 	}
 }
 
-// rotaLine tells whose turn it is in one line, nil where there is nothing to tell.
-func (web *Web) rotaLine(today *broker.Today) *providers.Text {
+// rotaLine tells at a time whose turn it is in one line, nil where there is nothing
+// to tell. Ahead of an opening it is told whose it will be.
+func (web *Web) rotaLine(today *broker.Today, at time.Time) *providers.Text {
 	if today == nil {
 		return nil
 	}
@@ -76,10 +78,18 @@ func (web *Web) rotaLine(today *broker.Today) *providers.Text {
 		en = append(en, who.EN+" ("+when.EN+")")
 	}
 	key := "rota.next"
-	if today.Open {
+	switch {
+	case today.Open && begins(today).After(at):
+		key = "rota.opening"
+	case today.Open:
 		key = "rota.now"
 	}
 	return &providers.Text{KO: web.in("ko", key, "who", strings.Join(ko, " · ")), EN: web.in("en", key, "who", strings.Join(en, " · "))}
+}
+
+// begins is when the first of its turns does.
+func begins(today *broker.Today) time.Time {
+	return slices.MinFunc(today.Turns, func(a, b broker.Turn) int { return a.From.Compare(b.From) }).From
 }
 
 // laterLine is one of laterLines: from At on, in milliseconds of the server.
@@ -93,12 +103,18 @@ type laterLine struct {
 // its script; "" for nothing else.
 func (web *Web) laterLines(p page, today *broker.Today) string {
 	var all []laterLine
-	for ; today != nil && today.Then != nil; today = today.Then {
-		l := laterLine{At: today.Changes.UnixMilli()}
-		if t := web.rotaLine(today.Then); t != nil {
+	say := func(today *broker.Today, at time.Time) {
+		l := laterLine{At: at.UnixMilli()}
+		if t := web.rotaLine(today, at); t != nil {
 			l.Is, l.Beside = p.In(*t), p.Beside(*t)
 		}
 		all = append(all, l)
+	}
+	if today != nil && today.Open && len(today.Turns) > 0 && begins(today).After(web.cfg.Now()) {
+		say(today, begins(today))
+	}
+	for ; today != nil && today.Then != nil; today = today.Then {
+		say(today.Then, today.Changes)
 	}
 	raw, err := json.Marshal(all)
 	if err != nil || all == nil {
@@ -146,8 +162,11 @@ func (web *Web) whose(t broker.Turn) providers.Text {
 			ko, en = append(ko, strconv.Itoa(day)), append(en, ordinal(day))
 		}
 	}
-	last := len(en) - 1
-	days := providers.Text{KO: strings.Join(ko, "·"), EN: strings.Join(en[:last], ", ") + " or " + en[last]}
+	last, article := len(en)-1, "a "
+	if t.Digit == 8 {
+		article = "an "
+	}
+	days := providers.Text{KO: strings.Join(ko, "·"), EN: article + strings.Join(en[:last], ", ") + " or " + en[last]}
 	if years.KO == "" {
 		return web.both("rota.days", "days", days)
 	}

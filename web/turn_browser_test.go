@@ -118,3 +118,20 @@ func TestTheLineChangesUnderWhoWaits(t *testing.T) {
 	s.push(func(f *lobby.Frame) { f.Second = noon.Add(31 * time.Minute).Unix() })
 	p.until(rotaLine + `.includes("10·20·30일")`)
 }
+
+// TestTheLineIsOfTheOpening comes to the waiting room before a window begins with
+// the opening.
+func TestTheLineIsOfTheOpening(t *testing.T) {
+	s, base := newQueueStage(t)
+	turn := turnOf(t, 9, 9)
+	turn.From = time.Now().Add(time.Hour)
+	s.set(func(s *queueStage) {
+		s.frame.Second, s.frame.Opens = turn.From.Unix()-10, turn.From.Unix()
+		s.queue.Today = &broker.Today{Open: true, Turns: []broker.Turn{turn}}
+	})
+	p, _ := newPhone(t)
+	p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+	p.until(rotaLine + `.startsWith("열릴 때 차례: ") && document.querySelector("#rota .beside").textContent.startsWith("At the opening: ")`)
+	s.push(func(f *lobby.Frame) { f.Second = turn.From.Unix() + 1; open(200)(f) })
+	p.until(rotaLine + `.startsWith("지금 차례: ") && document.querySelector("#rota .beside").textContent.startsWith("Now: ")`)
+}

@@ -75,6 +75,11 @@ func TestTheChooserSaysWhoseTurnItIs(t *testing.T) {
 			&broker.Today{Open: true, Turns: []broker.Turn{{Digit: -1, BornFrom: 1990, BornTo: 1990, From: august(t, 19, 20)}}},
 			"지금 차례: 1990년생 (8월 19일 20:00부터)", "Now: born in 1990 (from 19 Aug 20:00, Korean time)",
 		},
+		"an eighth": {
+			&broker.Today{Open: true, Turns: []broker.Turn{{Digit: 8, From: august(t, 18, 20)}}},
+			"지금 차례: 생일 8·18·28일 (8월 18일 20:00부터)",
+			"Now: born on an 8th, 18th or 28th (from 18 Aug 20:00, Korean time)",
+		},
 		"another zone": {
 			&broker.Today{Open: true, Turns: []broker.Turn{{Digit: 2, From: august(t, 12, 20).In(newYork)}}},
 			"지금 차례: 생일 2·12·22일 (8월 12일 07:00부터, America/New_York 시각)",

@@ -190,6 +190,7 @@ func commonWords() words {
 
 		// Whose turn it is.
 		"rota.now":        {KO: "지금 차례: {who}", EN: "Now: {who}"},
+		"rota.opening":    {KO: "열릴 때 차례: {who}", EN: "At the opening: {who}"},
 		"rota.next":       {KO: "지금은 쉬는 시간. 다음 차례: {who}", EN: "Closed now. Next: {who}"},
 		"rota.over":       {KO: "정해진 접수 일정이 모두 끝났습니다", EN: "The schedule of this site is over"},
 		"rota.all":        {KO: "모두", EN: "everybody"},
@@ -197,8 +198,8 @@ func commonWords() words {
 		"rota.years":      {KO: "{from}~{to}년생", EN: "born {from}–{to}"},
 		"rota.years.from": {KO: "{from}년 이후 출생", EN: "born {from} or later"},
 		"rota.years.to":   {KO: "{to}년 이전 출생", EN: "born {to} or earlier"},
-		"rota.days":       {KO: "생일 {days}일", EN: "born on a {days}"},
-		"rota.years.days": {KO: "{years}, 생일 {days}일", EN: "{years} on a {days}"},
+		"rota.days":       {KO: "생일 {days}일", EN: "born on {days}"},
+		"rota.years.days": {KO: "{years}, 생일 {days}일", EN: "{years} on {days}"},
 		"rota.from":       {KO: "{from}부터", EN: "from {from}"},
 		"rota.span":       {KO: "{from} ~ {to}", EN: "{from} – {to}"},
 		"rota.span.long":  {KO: "{from}부터 {to}까지", EN: "{from} – {to}"},

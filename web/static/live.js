@@ -14,7 +14,7 @@
 
   // What is told when nothing else is asked for: path, how a text is read (null: it
   // is none), ms without a word before a connection counts as dead, and whether it
-  // stays while nobody is looking.
+  // stays while nobody is looking; gone, if any, is told when there is nothing (404).
   var BOARDS = {
     path: "/signal", silent: 75000, stays: false,
     read: function (text) {
@@ -108,6 +108,7 @@
     // origins a preflight.
     function poll() {
       fetch(from + of.path, { cache: "no-cache", credentials: "omit" }).then(function (res) {
+        if (res.status === 404 && of.gone) of.gone();
         slow = res.status === 503 || res.status === 429 ? Math.min(slow * 2, 16) : 1;
         return res.ok ? res.text() : "";
       }).then(function (text) { if (text) heard(text); }, function () {}).then(function () {

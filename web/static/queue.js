@@ -41,8 +41,10 @@
     if (frame && f.t <= frame.t) return;
     if (f.o && (place !== null || Math.floor(opens / 1000) !== f.o)) anew();
     setClock(f.t);
+    if (frame && frame.x && !f.x) turned = shut = 0; // open again: called anew
     frame = f;
     came = performance.now();
+    off = 0;
     if (f.k && f.e) draw(f);
     render();
   }
@@ -68,12 +70,20 @@
     setTimeout(function () { if (!leaving) leave(self); }, Math.random() * 30000);
   }
 
+  // ---- no such room: it is off, and whoever waits goes in, each device at a moment
+  // of its own. Or a node does not know it yet, and the frames come again.
+  var off = 0;
+  function gone() {
+    if (off) return;
+    off = setTimeout(function () { if (off && !leaving) ask(); off = 0; }, Math.random() * 30000);
+  }
+
   function render() {
     if (!frame) { tick(); return; }
     if (!frame.k && !frame.o && place === null) place = number;
     var v = line.view(frame, place, late, (performance.now() - came) / 1000), is;
-    if (turned) is = "called";
-    else if (frame.x) is = "closed";
+    if (frame.x || shut) is = "closed";
+    else if (turned) is = "called";
     else if (frame.o) is = "before_opening";
     else if (verified) is = "going";
     else if (!v.drawn) is = "drawing";
@@ -157,7 +167,7 @@
     put("wait-beside", "(" + say(wait[0] + ".beside", wait[1]) + ")");
     show("wait", v.known);
     show("wait-beside", v.known);
-    show("standing", !v.known && !v.closed && is !== "called");
+    show("standing", !v.known && !v.closed && is !== "called" && is !== "closed");
     show("moved", v.moved > 0);
     put("moved", say("moved", { t: say(moved[0], moved[1]) }));
     if (is === "called" || is === "going" || v.ahead > halved / 2 && halved !== Infinity) return;
@@ -201,6 +211,9 @@
   function answer(a, after) {
     fresh(a["continue"]);
     if (a.state === "called") { if (!verified) leave(a["continue"]); else if (d.going !== "true" && !going) leave(self); else renew(); return; }
+    shut = turned && a.state === "closed";
+    // Another number, as when another tab has used this one.
+    if (typeof a.number === "number" && a.number !== number) { leave(self); return; }
     var other = a.state !== (state === "drawing" ? "waiting" : state);
     if (d.state === "unavailable" || (a.state === "late" && !late) || (silent && other && !turned)) { leave(self); return; }
     if (place === null && typeof a.place === "number") { place = a.place; render(); }
@@ -232,7 +245,7 @@
   // ---- the turn: title, sound, notification; then on, by itself. Whoever is not
   // looking and has asked to be called has a minute to come, for the pass lives
   // from when it is given.
-  var turned = 0, minute = 60000;
+  var turned = 0, minute = 60000, shut = 0; // shut: closed since, as the server says
   function turn() {
     if (turned) return;
     turned = performance.now();
@@ -309,7 +322,7 @@
   if (d.going === "true") goOn();
   if (state === "closed") notice(60000 + Math.random() * 60000);
   if (d.room) {
-    feed = sinho.live.start(take, lost, "", { path: "/rooms/" + encodeURIComponent(d.room), read: line.decode, silent: 40000, stays: true });
+    feed = sinho.live.start(take, lost, "", { path: "/rooms/" + encodeURIComponent(d.room), read: line.decode, silent: 40000, stays: true, gone: gone });
     renew();
   } else {
     later(ask, (5 + 10 * Math.random()) * 1000);

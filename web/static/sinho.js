@@ -64,7 +64,7 @@
   root.addEventListener("pageshow", release);
   document.addEventListener("visibilitychange", function () { if (!document.hidden) release(); });
 
-  var back = document.getElementById("back");
+  var back = document.querySelector("button#back[type=button]"); // a form's own leads to the site
   if (back && history.length > 1) {
     back.hidden = false;
     back.addEventListener("click", function () { history.back(); });

@@ -15,7 +15,6 @@ import (
 // after the opening somebody whose turn it is gets in, and the stage shows the room
 // at work.
 func TestAugustInChromium(t *testing.T) {
-	t.Parallel()
 	d := startDemo(t, "--scene", "august", "--opens-in", "30s", "--seed", "1")
 	scene := func() map[string]any {
 		m, _ := d.getJSON(atBroker, "/stage/state")["scene"].(map[string]any)

@@ -11,7 +11,6 @@ import (
 // and without: they come before the opening, get a number, reload, close the page
 // and come again with the same number, are called, choose and log in.
 func TestAPhoneWaitsIsCalledAndLogsIn(t *testing.T) {
-	t.Parallel()
 	d := startDemo(t, "--scene", "august", "--opens-in", "45s", "--seed", "2")
 	phones := []struct {
 		name string

@@ -143,6 +143,7 @@ func (e *entry) age(now time.Time) time.Duration { return now.Sub(time.Unix(e.se
 func (h *Hall) live(l *line, now time.Time) []uint32 {
 	k := l.latest.Load()
 	if k == nil || !k.Drawn || k.Main.Next <= k.Main.Serving ||
+		k.Second < now.Unix()-1 || // others have gone on since
 		now.Sub(h.began) < unsure || l.left.full || now.Sub(l.left.read) > silent ||
 		l.left.since.IsZero() || now.Sub(l.left.since) < heard {
 		return nil

@@ -158,6 +158,7 @@ func (l *line) misses(now time.Time) bool {
 func (h *Hall) live(l *line, now time.Time) []uint32 {
 	k := l.latest.Load()
 	if k == nil || !k.Drawn || k.Main.Next <= k.Main.Serving ||
+		k.Second < now.Unix()-1 || // others have gone on since
 		now.Sub(h.began) < unsure || l.left.full || now.Sub(l.left.read) > silent ||
 		l.left.since.IsZero() || now.Sub(l.left.since) < heard || l.misses(now) {
 		return nil

@@ -75,6 +75,22 @@ func TestPlacesStayWhateverTheOpeningIsSetToAfterwards(t *testing.T) {
 	}
 }
 
+// Nor does a loss of the store, if a node lives.
+func TestPlacesOfAnOpeningThatWasTakenOutOutliveALoss(t *testing.T) {
+	s, _, all, places := drawnRoom(t)
+	if err := s.Use([]Setting{auto("main")}); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(1)
+	s.lose()
+	s.wait(2)
+	for i, d := range all {
+		if seat := d.seat(s, "shop"); seat.View.Place != places[i] {
+			t.Fatalf("number %d: place %d, want %d", seat.Number, seat.View.Place, places[i])
+		}
+	}
+}
+
 // An opening that is taken out of the settings before the draw makes a room as any
 // other: first come, first served, and pages show what counts.
 func TestARoomWhoseOpeningIsTakenOutIsFirstComeFirstServed(t *testing.T) {

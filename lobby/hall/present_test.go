@@ -174,6 +174,29 @@ func TestCountsOfAnEarlierServingAreTakenForThePartThatStillWaits(t *testing.T) 
 	}
 }
 
+// A node that has missed seconds counts from where the queue was then. Those who have
+// been called since, by others, are no no-shows of its next step.
+func TestANodeThatMissedSecondsCallsNoMore(t *testing.T) {
+	all := scenes(t, onBbolt(t), 2, auto("main"))
+	seconds(all, 130)
+	all[0].capacity.Store(0)
+	seconds(all, 1)
+	for range 4000 {
+		seat := newDevice().seat(all[0], "shop")
+		all[0].line().here.join(seat.Number)
+	}
+	all[0].capacity.Store(100)
+	seconds(all, 8)
+	for at := uint64(0); at < 960; at = all[1].line().latest.Load().Main.Serving {
+		seconds(all, 1)
+	}
+	seconds(all[1:], 3) // over the thousand
+	all[0].wait(1)
+	if q := all[0].line().latest.Load(); q.Main.Step > 110 || q.Main.Serving < 1100 {
+		t.Errorf("%d numbers were called up to %d, want about a hundred", q.Main.Step, q.Main.Serving)
+	}
+}
+
 func TestEntriesAreReadAsTheyWereWritten(t *testing.T) {
 	e := entry{node: newNode(), second: noon.Unix(), from: 1 << 40, all: 7}
 	e.first[0], e.first[horizon-1] = 1000, 999

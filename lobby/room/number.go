@@ -15,7 +15,7 @@ const (
 	// out later, its numbers would lead past people who came before.
 	stale = 2 * time.Second
 	brisk = 250 * time.Millisecond // a block that lasts less is followed by a larger one
-	slow  = time.Second            // one that lasts longer, by a smaller one
+	slow  = time.Second            // one that lasts longer, by a smaller one: half for each
 )
 
 // block is what a node has taken of a lane's numbers.
@@ -42,7 +42,7 @@ func (b *block) grown(now time.Time) uint64 {
 	case b.next == b.end && lasted < brisk:
 		return min(2*b.size, maxBlock)
 	case lasted > slow:
-		return max(b.size/2, 1)
+		return max(b.size>>min(lasted/slow, 16), 1)
 	}
 	return b.size
 }

@@ -246,7 +246,7 @@ func (r *Room) changed(ctx context.Context, durable bool, f func(lobby.Queue) (l
 // ops are those that change the counters from rec, and what they will be.
 func (r *Room) ops(rec record, renew bool, f func(lobby.Queue) (lobby.Queue, error)) (q lobby.Queue, next record, ops []store.Op, err error) {
 	if rec.value == nil {
-		q = lobby.Queue{Epoch: epoch(), Drawn: r.cfg.Opens.IsZero()}
+		q = lobby.Queue{Epoch: epoch()}
 	} else if err = q.Unmarshal(rec.value); err != nil {
 		return q, next, nil, err
 	}
@@ -254,6 +254,9 @@ func (r *Room) ops(rec record, renew bool, f func(lobby.Queue) (lobby.Queue, err
 	q = q.Raise(r.seen)
 	if rec.value == nil {
 		q.Closed = r.seen.Closed
+		if r.cfg.Opens.IsZero() { // without a draw, unless one was seen
+			q = q.Unshuffled()
+		}
 	}
 	r.mu.Unlock()
 	if renew {

@@ -362,3 +362,19 @@ func TestANodeKeepsNoBlockForLater(t *testing.T) {
 		t.Errorf("got the number %d three seconds after %d: somebody is led past those who came before", late, busy)
 	}
 }
+
+// Nor does it take as much for one who comes a minute after a storm as in it: numbers
+// that nobody has would stand before whoever comes next.
+func TestANodeTakesFewNumbersAfterAStorm(t *testing.T) {
+	everywhere(t, func(t *testing.T, p *place) {
+		r := nodes(t, p, 1, time.Time{})[0]
+		for i := range 5000 {
+			number(t, r, at(float64(i)/10_000))
+		}
+		_, before := number(t, r, at(60))
+		_, after := number(t, r, at(70))
+		if after > before+1 {
+			t.Errorf("got %d after %d, want the next", after, before)
+		}
+	})
+}

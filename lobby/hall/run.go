@@ -23,6 +23,7 @@ type Hall struct {
 	plan    atomic.Pointer[plan]
 	turn    sync.Mutex // whose turn it is to change the plan
 	spent   recent
+	late    lates
 	watched atomic.Int64
 	over    chan struct{} // closed when Run ends
 	once    sync.Once

@@ -136,7 +136,7 @@ func (n *node) handler() http.Handler {
 	n.health.routes(mux)
 	o := observer{log: n.log, access: func() bool { return n.current.Load().cfg.Log.Access }, traces: n.traces}
 	mux.Handle("/", o.watch(recovered(n.log, n.gate.Handler(n, kindOf, n.current.Load().cfg.PublicURL))))
-	return recovered(n.log, fewCookies(mux))
+	return recovered(n.log, byTLSAlone(fewCookies(mux)))
 }
 
 func (n *node) certificate() *certificate { return n.current.Load().identity }

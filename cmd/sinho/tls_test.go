@@ -10,6 +10,7 @@ import (
 	"encoding/pem"
 	"math/big"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -64,6 +65,18 @@ func TestServeSpeaksTLSItself(t *testing.T) {
 	r := w.serve()
 	if out := w.login(t.Context(), citizen.Named("naver")); !out.In {
 		t.Errorf("got %s (%v), want people to log in over TLS; log:\n%s", out.Why, out.Err, r.log)
+	}
+
+	for _, path := range []string{"/readyz", "/login", "/signal"} {
+		req, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, w.public+path, nil)
+		res, err := w.client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("Strict-Transport-Security"); got != "max-age=31536000" {
+			t.Errorf("%s: got Strict-Transport-Security %q, want a year", path, got)
+		}
 	}
 
 	for _, tc := range []struct {

@@ -167,17 +167,29 @@ func (v *visit) admit() (bool, error) {
 		}
 	}
 	if late {
-		_, n, err := v.l.room.LateNumber(ctx, v.now)
-		if err != nil {
-			return false, err
-		}
-		v.ticket.Late = n + 1
-		if err := v.keepTicket(); err != nil {
+		if err := v.late(ctx); err != nil {
 			return false, err
 		}
 		return v.mint(v.q.Admits(v.ticket, v.l.opening.Seed, v.now))
 	}
 	return v.mint(err)
+}
+
+// late gives a ticket its number of the late lane: the one that this node has given it
+// already, if it is shown as it was before, or whoever does so again and again would
+// fill the lane.
+func (v *visit) late(ctx context.Context) error {
+	n := v.h.late.of(v.ticket.Seed)
+	if n == 0 {
+		_, number, err := v.l.room.LateNumber(ctx, v.now)
+		if err != nil {
+			return err
+		}
+		n = number + 1
+		v.h.late.add(v.ticket.Seed, n)
+	}
+	v.ticket.Late = n
+	return v.keepTicket()
 }
 
 // isSpent asks, for a ticket that has had a pass, whether a login has come of it, on

@@ -105,3 +105,26 @@ func (r *recent) add(name [16]byte) bool {
 	r.newer[name] = struct{}{}
 	return !before
 }
+
+// lates are the numbers of the late lane that tickets were given, by the tickets' names,
+// each 1 and the number. As many are kept, and likewise.
+type lates struct {
+	mu         sync.Mutex // guards what follows
+	newer, old map[[16]byte]uint64
+}
+
+// of is 0 for a ticket that has none, as far as is known.
+func (l *lates) of(name [16]byte) uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return max(l.newer[name], l.old[name])
+}
+
+func (l *lates) add(name [16]byte, late uint64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.newer == nil || len(l.newer) >= recentHalf {
+		l.newer, l.old = map[[16]byte]uint64{}, l.newer
+	}
+	l.newer[name] = late
+}

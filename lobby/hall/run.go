@@ -24,6 +24,7 @@ type Hall struct {
 	turn    sync.Mutex // whose turn it is to change the plan
 	paid    recent     // whose pass was spent here
 	spent   recent     // of which nothing more is to come
+	late    lates
 	watched atomic.Int64
 	over    chan struct{} // closed when Run ends
 	once    sync.Once

@@ -77,13 +77,16 @@ type queueView struct {
 // queue answers GET /queue: the waiting room, to people and (Accept:
 // application/json) to apps.
 func (web *Web) queue(w http.ResponseWriter, r *http.Request) {
-	sealed := r.URL.Query().Get("r")
-	if web.cfg.Seat == nil {
+	w.Header().Add("Vary", "Accept")
+	sealed, apps := r.URL.Query().Get("r"), wantsJSON(r)
+	switch {
+	case web.cfg.Seat == nil && apps: // rooms may have gone while it waited
+		answerQueue(w, http.StatusOK, reloadIn(hall.Seat{}, false), queueAnswer{State: queueCalled, Continue: broker.ChooserURL(sealed, broker.Notice{})})
+		return
+	case web.cfg.Seat == nil:
 		seeOther(w, broker.ChooserURL(sealed, broker.Notice{}))
 		return
 	}
-	w.Header().Add("Vary", "Accept")
-	apps := wantsJSON(r)
 	q, err := web.cfg.Flow.Queue(w, r, sealed)
 	if err != nil && apps {
 		web.queueProblem(w, r, err)

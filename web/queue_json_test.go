@@ -86,3 +86,12 @@ func TestTheExampleForAppsIsWhatTheyGet(t *testing.T) {
 		t.Errorf("(-docs +page):\n%s", diff)
 	}
 }
+
+// An app that waits hears JSON too when its node has no room any more.
+func TestAnAppGoesOnWhereThereAreNoRooms(t *testing.T) {
+	var a queueAnswer
+	w := get(newWeb(t, &fake{}, nil), "/queue?r=a%26b", "Accept", "application/json")
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || w.Code != 200 || a.State != "called" || a.Continue != "/login?r=a%26b" || w.Header().Get("Vary") != "Accept" {
+		t.Errorf("got %d %+v (%v), Vary %q", w.Code, a, err, w.Header().Get("Vary"))
+	}
+}

@@ -148,7 +148,7 @@ func TestALoginThatFailsIsToldKindly(t *testing.T) {
 		status int
 		says   string
 	}{
-		{"cancelled", func(o *fakeOP) { o.fail = "access_denied" }, "", http.StatusForbidden, "취소하셨어요"},
+		{"cancelled", func(o *fakeOP) { o.fail = "access_denied" }, "", http.StatusForbidden, "로그인하지 않고 돌아오셨어요"},
 		{"the issuer is busy", func(o *fakeOP) { o.fail = "temporarily_unavailable" }, "", http.StatusServiceUnavailable, "바빠요"},
 		{"an error nobody knows", func(o *fakeOP) { o.fail = "<b>odd</b>" }, "", http.StatusBadRequest, "문제가 생겼어요"},
 		{"discovery is away", func(o *fakeOP) { o.away = true }, "", http.StatusServiceUnavailable, "닿지 못했어요"},

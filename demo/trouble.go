@@ -36,7 +36,7 @@ type troubleView struct {
 // sayings by error code: those of RFC 6749 section 4.1.2.1 and OpenID Connect
 // Core section 3.1.2.6 that can be met, and the site's own.
 var sayings = map[string]saying{
-	"access_denied":           {"로그인을 취소하셨어요. 원하실 때 다시 시작할 수 있어요.", "You cancelled the login. Start again whenever you like."},
+	"access_denied":           {"로그인하지 않고 돌아오셨어요. 원하실 때 다시 시작할 수 있어요.", "You came back without logging in. Start again whenever you like."},
 	"login_required":          {"다시 로그인해야 계속할 수 있어요.", "Please log in again to go on."},
 	"interaction_required":    {"다시 로그인해야 계속할 수 있어요.", "Please log in again to go on."},
 	"temporarily_unavailable": {"지금 로그인 서버가 바빠요. 잠시 뒤에 다시 눌러 주세요.", "The login service is busy right now. Please try again in a moment."},

@@ -117,6 +117,8 @@ func TestWhatIsRefusedIsToldHonestly(t *testing.T) {
 			}
 			if page := strings.HasPrefix(got, "<"); page != strings.Contains(head.Get("Content-Security-Policy"), hash(style)) {
 				t.Errorf("got policy %q", head.Get("Content-Security-Policy"))
+			} else if page && (!strings.Contains(got, `<link rel="icon" href="data:,">`) || !strings.Contains(head.Get("Content-Security-Policy"), "img-src data:;")) {
+				t.Error("got a page whose icon is another request")
 			}
 		})
 	}

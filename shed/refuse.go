@@ -23,7 +23,7 @@ type refusals struct {
 }
 
 const (
-	style = `body{font:1.1rem/1.6 sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.4rem}button{font:inherit;padding:.6rem 1.2rem}@media (prefers-color-scheme:dark){body{background:#16181d;color:#eee}a{color:#9cf}}`
+	style = `body{word-break:keep-all;overflow-wrap:anywhere;font:1.1rem/1.6 sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}h1{font-size:1.4rem}button{font:inherit;padding:.6rem 1.2rem}@media (prefers-color-scheme:dark){body{background:#16181d;color:#eee}a{color:#9cf}}`
 	// A field may be called submit, so the form's own method is not asked for by
 	// its name.
 	script = `var m=document.querySelector("main"),f=document.querySelector("form");setTimeout(function(){HTMLFormElement.prototype.submit.call(f)},1000*m.dataset.in)`
@@ -32,13 +32,13 @@ const (
 var page = template.Must(template.New("").Parse(`<!doctype html>
 <html lang="ko">
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1"><meta name="robots" content="noindex">
-<title>잠시만 기다려 주세요</title>{{if eq .Way "get"}}<meta http-equiv="refresh" content="{{.In}}">{{end}}
+<title>잠시만 기다려 주세요</title><link rel="icon" href="data:,">{{if eq .Way "get"}}<meta http-equiv="refresh" content="{{.In}}">{{end}}
 <style>{{.Style}}</style></head>
 <body><main data-in="{{.In}}">
 <h1>지금 접속이 몰려 있습니다</h1>
 {{if eq .Way "get"}}<p>하던 로그인과 차례는 그대로 있습니다. 이 화면은 {{.In}}초쯤 뒤에 저절로 다시 시도합니다. 그대로 두시면 됩니다.</p>
 <p lang="en">Very many people are here right now. Your login and your place are kept. This page tries again by itself in about {{.In}} seconds; just leave it open.</p>
-{{else if eq .Way "post"}}<p>하던 로그인과 차례는 그대로 있습니다. {{.In}}초쯤 뒤에 저절로 다시 시도합니다. 화면이 바뀌지 않으면 단추를 눌러 주세요.</p>
+{{else if eq .Way "post"}}<p>하던 로그인과 차례는 그대로 있습니다. {{.In}}초쯤 뒤에 저절로 다시 시도합니다. 화면이 바뀌지 않으면 버튼을 눌러 주세요.</p>
 <p lang="en">Very many people are here right now. Your login and your place are kept. This page tries again by itself in about {{.In}} seconds; if it does not, press the button.</p>
 <form method="post">{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">{{end}}<button>다시 시도 <span lang="en">Try again</span></button></form>
 <script>{{.Script}}</script>
@@ -62,9 +62,10 @@ func newRefusals(origin string) *refusals {
 	if origin != "" {
 		_ = f.origins.AddTrustedOrigin(origin) // what is none is trusted by nobody
 	}
+	// The icon is an empty one, or each refusal would be followed by a request for it.
 	// No form-action: whatever a form that is sent again leads to, the page it came
 	// from has allowed, and that page is not at hand.
-	f.policy = "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; base-uri 'none'; frame-ancestors 'none'"
+	f.policy = "default-src 'none'; style-src " + hash(style) + "; script-src " + hash(script) + "; img-src data:; base-uri 'none'; frame-ancestors 'none'"
 	return f
 }
 

@@ -60,6 +60,7 @@ type queueView struct {
 	Proof  string
 	Verify string // the command line that checks it, once there is a seed
 	Early  bool
+	Offer  string // until when Early is, milliseconds of the server
 
 	Going    bool // a session is enough, and the opening has come
 	Cards    []card
@@ -176,6 +177,7 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 		at := moment(s.Opens.In(korea), true)
 		v.Opens = providers.Text{KO: at.KO, EN: web.in("en", "rota.korean", "t", at)}
 		v.Left, v.OpensMS = v.countdown(s.Opens.Sub(s.Now)), milli(s.Opens.UnixMilli())
+		v.Offer = milli(s.Opens.Add(-s.Room.Early).UnixMilli())
 	}
 	if f, ok := frameOf(s.Frame); ok && f.Seed != "" && f.Crowd > 0 {
 		v.Verify = fmt.Sprintf("sinho lobby verify --commitment %s --seed %s --count %d --number %d", f.Proof, f.Seed, f.Crowd, s.Number)

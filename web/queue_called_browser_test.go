@@ -93,3 +93,21 @@ func TestWhoWaitsInARoomThatIsSwitchedOffGoesIn(t *testing.T) {
 		t.Errorf("got %q said on the way, want nothing", got)
 	}
 }
+
+// TestTheOfferToVerifyEarlyEndsOnAnOpenPage has the room closed and opened before
+// that, which takes the offer away and gives it back.
+func TestTheOfferToVerifyEarlyEndsOnAnOpenPage(t *testing.T) {
+	s, base := newQueueStage(t)
+	p, _ := newPhone(t)
+	s.set(func(s *queueStage) { s.seat.Room.Early = time.Hour; s.queue.MayVerify = true })
+	p.do("open", chromedp.Navigate(base+"/queue?r=x"))
+	s.joined(t)
+	offered := fmt.Sprintf(isShown, "early-go")
+	p.until(offered)
+	s.push(func(f *lobby.Frame) { f.Closed = true })
+	p.until(fmt.Sprintf(isShown, "closed") + ` && !(` + offered + `)`)
+	s.push(func(f *lobby.Frame) { f.Closed = false })
+	p.until(fmt.Sprintf(isShown, "before") + ` && ` + offered)
+	s.push(func(f *lobby.Frame) { f.Second = f.Opens - 3600 })
+	p.until(fmt.Sprintf(isShown, "before") + ` && !(` + offered + `)`)
+}

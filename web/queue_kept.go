@@ -27,7 +27,7 @@ func (v *queueView) own() [holes]*string {
 func (v *queueView) frameKey() string {
 	var b strings.Builder
 	for _, s := range []string{
-		"queue", v.Lang, v.State, v.Site.KO, v.Site.EN, v.Room.KO, v.Room.EN, v.Notice.KO, v.Notice.EN, v.Name, v.Opens.KO, v.Opens.EN, v.Proof, v.At, v.Login.Site.ID,
+		"queue", v.Lang, v.State, v.Site.KO, v.Site.EN, v.Room.KO, v.Room.EN, v.Notice.KO, v.Notice.EN, v.Name, v.Opens.KO, v.Opens.EN, v.Offer, v.Proof, v.At, v.Login.Site.ID,
 	} {
 		b.WriteString(s + "\x00")
 	}

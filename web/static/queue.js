@@ -114,7 +114,7 @@
     });
     show("early-no", is === "before_opening");
     show("lost", silent);
-    if (is !== "before_opening") show("early", false);
+    show("early", is === "before_opening");
     words(null);
     if (is === "closed") notice(Math.random() * 5000);
     title = say(is) + title.slice(title.lastIndexOf(" · "));
@@ -174,10 +174,11 @@
     if (v.known && maybe(say("say.ahead", { n: line.commas(v.ahead), t: say(wait[0], wait[1]) }))) halved = v.ahead;
   }
 
-  var saidLeft = Infinity;
+  var saidLeft = Infinity, offer = byId("early");
   function tick() {
     if (state !== "before_opening" || !opens) return;
     var left = opens - now(), c = line.countdown(left), minutes = Math.floor(left / 60000);
+    if (offer && now() >= Number(offer.dataset.until)) show("early", false);
     put("countdown", (c.days ? say("days", { n: c.days }) + " " : "") + c.clock);
     if (minutes < saidLeft / 2 || saidLeft === Infinity) {
       var t = minutes < 1 ? say("say.under.minutes") : say("say.minutes", { m: minutes });

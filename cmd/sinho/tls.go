@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"sinho/config"
@@ -67,10 +68,12 @@ func tlsConfig(current func() *certificate) *tls.Config {
 }
 
 // byTLSAlone has browsers that came by TLS come by nothing else for a year (RFC 6797),
-// as the proxies in deploy/ do where they speak it.
+// as the proxies in deploy/ do where they speak it. localhost is many programs', most
+// of them without TLS.
 func byTLSAlone(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil {
+		host, _, _ := strings.Cut(r.Host, ":")
+		if r.TLS != nil && host != "localhost" && !strings.HasSuffix(host, ".localhost") {
 			w.Header().Set("Strict-Transport-Security", "max-age=31536000")
 		}
 		next.ServeHTTP(w, r)

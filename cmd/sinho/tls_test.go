@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -171,5 +172,19 @@ func TestACertificateMustBeWholeAndOurs(t *testing.T) {
 				t.Errorf("got %v, want a mistake with its place that says %q", err, tc.want)
 			}
 		})
+	}
+}
+
+// A developer's other programs at localhost have no TLS.
+func TestLocalhostIsNotKeptToTLS(t *testing.T) {
+	answered := byTLSAlone(http.NotFoundHandler())
+	for url, want := range map[string]string{
+		"https://login.example.kr/": "max-age=31536000", "https://localhost:8443/": "", "https://id.localhost/": "", "http://login.example.kr/": "",
+	} {
+		rec := httptest.NewRecorder()
+		answered.ServeHTTP(rec, httptest.NewRequest(http.MethodGet, url, nil))
+		if got := rec.Header().Get("Strict-Transport-Security"); got != want {
+			t.Errorf("%s: got %q, want %q", url, got, want)
+		}
 	}
 }

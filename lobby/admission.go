@@ -40,18 +40,21 @@ func (r Rules) Rate(capacity, backlog float64) float64 {
 		tau = settled
 	}
 	rate := used*finite(capacity) - finite(backlog)/tau.Seconds()
-	if most := finite(r.Max); most > 0 {
-		rate = math.Min(rate, most)
+	if bound := finite(r.Max); bound > 0 {
+		rate = math.Min(rate, bound)
 	}
 	return math.Max(rate, finite(r.Min))
 }
 
-// finite makes 0 of what is no number, endless or negative.
+// most is more than anybody lets through in a second, so that sums of it can be kept.
+const most = 1e6
+
+// finite makes 0 of what is no number, endless or negative, and no more than most.
 func finite(v float64) float64 {
 	if math.IsNaN(v) || math.IsInf(v, 0) || v < 0 {
 		return 0
 	}
-	return v
+	return math.Min(v, most)
 }
 
 // Sample is what a room goes by in one second.

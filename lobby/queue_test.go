@@ -69,6 +69,20 @@ func TestASecondCallsOnceAndEvenly(t *testing.T) {
 	}
 }
 
+// Whatever somebody has written for a capacity, other nodes can read what comes of it.
+func TestAnEndlessCapacityBreaksNoCounters(t *testing.T) {
+	for _, capacity := range []float64{1e9, 1e16, 1e300, math.MaxFloat64} {
+		q := opened(5)
+		for i := range 200 {
+			q = q.Step(Rules{}, Sample{Capacity: capacity}, after(float64(i+1)))
+		}
+		var read Queue
+		if err := read.Unmarshal(q.Marshal()); err != nil || read.Allowed > 1<<40 || read.Main.Serving > 1<<30 {
+			t.Errorf("%v a second: %v, %+v", capacity, err, q)
+		}
+	}
+}
+
 func TestPartsOfPeopleAddUp(t *testing.T) {
 	q := opened(1000)
 	for i := range 1000 {

@@ -104,6 +104,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	if err != nil {
 		return err
 	}
+	seen := stamps(watched(cfg)) // a change while it starts is one
 	n, err := newNode(ctx, o, cfg)
 	if err != nil {
 		return err
@@ -141,7 +142,7 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 	}
 	g.Go(func() error { return n.operate(serving, operators, operated) })
 	g.Go(func() error {
-		n.watch(serving, o)
+		n.watch(serving, o, seen)
 		return nil
 	})
 	g.Go(func() error {
@@ -244,15 +245,14 @@ func ended(err error, l net.Listener) error {
 }
 
 // watched are all files that make a generation what it is.
-func (n *node) watched() []string {
-	cfg := n.current.Load().cfg
+func watched(cfg *config.Config) []string {
 	return append(cfg.Files(), vaultFiles(cfg.KeysDir)...)
 }
 
-// watch takes the configuration anew when it is asked to, or a file changes.
-func (n *node) watch(ctx context.Context, o serveOptions) {
-	files := n.watched()
-	seen := stamps(files)
+// watch takes the configuration anew when it is asked to, or a file is another one
+// than was seen.
+func (n *node) watch(ctx context.Context, o serveOptions, seen map[string]stamp) {
+	files := watched(n.current.Load().cfg)
 	for {
 		var why string
 		select {
@@ -272,7 +272,7 @@ func (n *node) watch(ctx context.Context, o serveOptions) {
 		}
 		before := stamps(files) // a change while loading is one more
 		n.reload(ctx, why)
-		files = n.watched()
+		files = watched(n.current.Load().cfg)
 		seen = stamps(files)
 		maps.Copy(seen, before)
 	}

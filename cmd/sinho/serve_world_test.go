@@ -28,17 +28,18 @@ import (
 // world is everything around a node of serve: two simulated providers, a site,
 // a folder with configuration and keys. It listens on loopback only.
 type world struct {
-	t      *testing.T
-	dir    string
-	path   string // of sinho.yaml
-	public string // public_url
-	door   net.Listener
-	aside  net.Listener // for metrics_listen, nil while no test wants it
-	site   *httptest.Server
-	secret string
-	hash   string
-	sims   map[string]string // base by id
-	client *http.Client      // of tests and the site
+	t        *testing.T
+	dir      string
+	path     string // of sinho.yaml
+	public   string // public_url
+	door     net.Listener
+	aside    net.Listener // for metrics_listen, nil while no test wants it
+	site     *httptest.Server
+	secret   string
+	hash     string
+	sims     map[string]string // base by id
+	client   *http.Client      // of tests and the site
+	starting func()            // once, when a node that starts has read its files
 }
 
 // newWorld prepares everything but the configuration.
@@ -178,6 +179,10 @@ func (w *world) serve() *running {
 
 // listen gives a node the listener that has the address already.
 func (w *world) listen(_ context.Context, address string) (net.Listener, error) {
+	if w.starting != nil {
+		w.starting()
+		w.starting = nil
+	}
 	for _, l := range []net.Listener{w.door, w.aside} {
 		if l != nil && l.Addr().String() == address {
 			return l, nil

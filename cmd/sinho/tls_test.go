@@ -141,6 +141,17 @@ func TestARenewedCertificateIsShownAndABadOneIsNot(t *testing.T) {
 	}
 }
 
+// A certificate that is renewed while a node starts is taken at its first look.
+func TestACertificateRenewedDuringTheStartIsTaken(t *testing.T) {
+	w := newWorld(t, "https")
+	w.certify(1, time.Now().Add(time.Hour))
+	w.write(w.text(withTLS))
+	w.starting = func() { w.certify(2, time.Now().Add(time.Hour)) }
+	r := w.serve()
+	r.look <- time.Time{}
+	r.log.waitFor(t, "configuration taken", 1)
+}
+
 func TestACertificateMustBeWholeAndOurs(t *testing.T) {
 	w := newWorld(t, "https")
 	for name, tc := range map[string]struct {

@@ -31,10 +31,11 @@ func own(d dialing) dialing {
 	}
 }
 
-// exhausted reports whether an error is of a machine that has no more files, ports or
-// memory. Of a look-up only its words are left.
+// exhausted reports whether an error is of a machine that has no more files or
+// memory. Of a look-up only its words are left. EADDRNOTAVAIL is not among them: a
+// machine without IPv6 has it for every ::1.
 func exhausted(err error) bool {
-	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM, syscall.EADDRNOTAVAIL} {
+	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOBUFS, syscall.ENOMEM} {
 		if errors.Is(err, e) {
 			return true
 		}

@@ -140,8 +140,9 @@ func runServe(ctx context.Context, o serveOptions) (err error) {
 		})
 	}
 	g.Go(func() error { return n.operate(serving, operators, operated) })
+	seen := stamps(n.watched()) // before anybody is told that it serves
 	g.Go(func() error {
-		n.watch(serving, o)
+		n.watch(serving, o, seen)
 		return nil
 	})
 	g.Go(func() error {
@@ -250,9 +251,9 @@ func (n *node) watched() []string {
 }
 
 // watch takes the configuration anew when it is asked to, or a file changes.
-func (n *node) watch(ctx context.Context, o serveOptions) {
+// seen are the files' stamps as they were when it was made.
+func (n *node) watch(ctx context.Context, o serveOptions, seen map[string]stamp) {
 	files := n.watched()
-	seen := stamps(files)
 	for {
 		var why string
 		select {

@@ -91,14 +91,17 @@ type moody struct {
 	asked int
 }
 
-func (m *moody) Read(context.Context, store.Shard, string) ([]byte, error) {
+// Read goes well, as it does where nothing can be written.
+func (m *moody) Read(context.Context, store.Shard, string) ([]byte, error) { return []byte{1}, nil }
+
+func (m *moody) Apply(context.Context, store.Shard, store.Attempt, bool, ...store.Op) (store.Outcome, error) {
 	m.asked++
-	return nil, m.err
+	return store.Outcome{}, m.err
 }
 
 func TestReadinessFollowsTheStoreAndAsksItOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		m := &moody{err: store.ErrAbsent}
+		m := &moody{}
 		h := &health{store: m, durability: "best-effort", now: time.Now}
 		mux := http.NewServeMux()
 		h.routes(mux)

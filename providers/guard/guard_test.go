@@ -3,6 +3,7 @@ package guard
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -236,6 +237,26 @@ func TestBadCodesAreNobodysFailure(t *testing.T) {
 
 // Every request hangs until it times out, ten more come each second: what is
 // under way falls to the least, and grows back once the provider answers.
+// A machine that has no more files cannot ask, and the provider is not to blame.
+func TestWhatIsRefusedBelowIsNobodysFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, v, c := newGuarded(DefaultRules())
+		before := g.Reading()
+		v.will(func(*http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("%w: too many open files", ErrRefused)
+		})
+		for range 100 {
+			if err := ask(t, c, http.MethodGet); !errors.Is(err, ErrRefused) {
+				t.Fatalf("got %v, want ErrRefused", err)
+			}
+			time.Sleep(time.Second)
+		}
+		if after := g.Reading(); after.Open || after.Limit != before.Limit || after.UnderWay != 0 || after.Repeated != 0 {
+			t.Errorf("got %+v, want %+v", after, before)
+		}
+	})
+}
+
 func TestTheLimitFallsWithFailuresAndGrowsBack(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := DefaultRules()

@@ -71,6 +71,9 @@ func (t *transport) once(req *http.Request, first bool) (*http.Response, error) 
 	l := &leg{ctx: ctx, guard: t.guard, own: own}
 	resp, err := t.base.RoundTrip(req)
 	switch {
+	case errors.Is(err, ErrRefused): // below, by this machine
+		l.end(neither)
+		return nil, err
 	case err != nil:
 		l.fail()
 		return nil, err

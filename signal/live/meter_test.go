@@ -45,6 +45,14 @@ func TestEachLegIsCountedForWhatItWas(t *testing.T) {
 			base: func(*http.Request) (*http.Response, error) { return nil, errDropped },
 			legs: 1, errors: [5]uint32{signal.Refused: 1},
 		},
+		{
+			name: "what this machine could not ask says nothing of the provider",
+			base: func(r *http.Request) (*http.Response, error) {
+				_, err := own(full)(r.Context(), "tcp", "kakao.test:443")
+				return nil, err
+			},
+			left: 1,
+		},
 		{name: "no answer in time is timed out", base: hang, legs: 1, errors: [5]uint32{signal.TimedOut: 1}},
 		{
 			name: "a caller who goes away is no failure", base: hang, left: 1,

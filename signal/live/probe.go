@@ -24,7 +24,7 @@ func probeClient(base http.RoundTripper, t Timeouts) *http.Client {
 		base = fresh
 	}
 	return &http.Client{
-		Transport:     base,
+		Transport:     unasked{base},
 		Timeout:       t.Probe,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -58,8 +58,10 @@ func (l *Live) round(ctx context.Context, p *provider) {
 		wg.Go(func() {
 			answers[i] = page // a page says nothing of the server legs
 			asked := p.meter.now()
-			alive := l.ask(ctx, probe)
-			if ctx.Err() != nil {
+			noted, refused := noting(ctx)
+			alive := l.ask(noted, probe)
+			if ctx.Err() != nil || refused.Load() {
+				answers[i] = false
 				return
 			}
 			switch {

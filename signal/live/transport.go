@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"sinho/providers/guard"
 	"sinho/signal"
 )
 
@@ -22,7 +23,7 @@ func pooled(t Timeouts) *http.Transport {
 	dialer := net.Dialer{Timeout: t.Connect, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                 http.ProxyFromEnvironment,
-		DialContext:           dialer.DialContext,
+		DialContext:           own(dialer.DialContext),
 		TLSHandshakeTimeout:   t.Connect,
 		ResponseHeaderTimeout: t.Header,
 		MaxIdleConns:          mostIdle,
@@ -134,8 +135,12 @@ func (l *leg) end() {
 	l.once.Do(func() { l.meter.end(l.began, l.outcome, l.class) })
 }
 
-// classify tells a failure of the provider from a caller who went away.
+// classify tells a failure of the provider from a caller who went away, and from one
+// of ours.
 func classify(ctx context.Context, err error) (outcome, signal.Class) {
+	if errors.Is(err, guard.ErrRefused) {
+		return left, 0
+	}
 	if errors.Is(err, context.DeadlineExceeded) || errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return failed, signal.TimedOut
 	}

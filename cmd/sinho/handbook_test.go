@@ -123,14 +123,24 @@ func TestTheHandbookLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// A reference is searched in the log as it stands there.
+// A reference is searched in the log as it stands there, among the lines of
+// systemd and of sinho check, which are no JSON.
 func TestTheHandbookSearchesForAReferenceAsTheLogHasIt(t *testing.T) {
-	m := regexp.MustCompile(`select\(\.ref == "([^"]*)"\)`).FindStringSubmatch(handbook(t))
+	m := regexp.MustCompile(`journalctl -u sinho -o cat \| jq (-\w+) '(.*\(\.ref == "([^"]*)"\))'`).FindStringSubmatch(handbook(t))
 	if m == nil {
 		t.Fatal("got no search for a reference")
 	}
-	if ref, readable := broker.ParseReference(m[1]); !readable || ref != m[1] {
-		t.Errorf("got %q, want one as the log has it (%s)", m[1], ref)
+	if ref, readable := broker.ParseReference(m[3]); !readable || ref != m[3] {
+		t.Errorf("got %q, want one as the log has it (%s)", m[3], ref)
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("jq is not there")
+	}
+	cmd := exec.CommandContext(t.Context(), "jq", m[1], m[2])
+	line := `{"msg":"problem shown","ref":"` + m[3] + `"}`
+	cmd.Stdin = strings.NewReader("sinho.yaml is good\n  clients     1: booking\nready https://id.example.kr\n42\n{\"msg\":\"serving\"}\n" + line + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != line+"\n" {
+		t.Errorf("got %v and %q, want %s", err, out, line)
 	}
 }
 

@@ -150,13 +150,13 @@ func TestBuildsInTheDocsLeavePrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builds := 0
+	builds, build := 0, regexp.MustCompile(`(?m)^go build (.*)$`)
 	for _, file := range append(files, "../../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^go build (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range build.FindAllStringSubmatch(string(text), -1) {
 			builds++
 			if strings.Count(m[1], "./cmd/") > 1 && !strings.HasPrefix(m[1], "-o ") {
 				t.Errorf("%s: %s leaves no program", file, m[0])

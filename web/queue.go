@@ -177,7 +177,7 @@ func (web *Web) showQueue(w http.ResponseWriter, r *http.Request, q broker.Queue
 		v.Opens = providers.Text{KO: at.KO, EN: web.in("en", "rota.korean", "t", at)}
 		v.Left, v.OpensMS = v.countdown(s.Opens.Sub(s.Now)), milli(s.Opens.UnixMilli())
 	}
-	if f, ok := frameOf(s.Frame); ok && f.Seed != "" {
+	if f, ok := frameOf(s.Frame); ok && f.Seed != "" && f.Crowd > 0 {
 		v.Verify = fmt.Sprintf("sinho lobby verify --commitment %s --seed %s --count %d --number %d", f.Proof, f.Seed, f.Crowd, s.Number)
 	}
 	web.ready(&v, r)

@@ -26,9 +26,9 @@
   }
 
   // place promises where a number comes: rejected where the browser hashes
-  // nothing, as it does on pages without TLS.
+  // nothing, as it does on pages without TLS. A frame without a count shuffled nobody.
   function place(seed, count, number) {
-    if (number >= count) return Promise.resolve(number);
+    if (!count || number >= count) return Promise.resolve(number);
     if (!root.crypto || !root.crypto.subtle) return Promise.reject(new Error("no SHA-256 here"));
     var a = Math.ceil(Math.sqrt(count)), b = Math.ceil(count / a);
     var text = new Uint8Array(22 + 32 + 8), view = new DataView(text.buffer);

@@ -51,9 +51,11 @@
   // asked, each device at a moment of its own.
   var drawing = false;
   function draw(f) {
-    put("verify", "sinho lobby verify --commitment " + f.k + " --seed " + f.e + " --count " + f.c + " --number " + number);
-    show("verify", true);
-    put("verify-is", say("shuffle.check"));
+    if (f.c) {
+      put("verify", "sinho lobby verify --commitment " + f.k + " --seed " + f.e + " --count " + f.c + " --number " + number);
+      show("verify", true);
+      put("verify-is", say("shuffle.check"));
+    }
     if (place !== null || drawing) return;
     drawing = true;
     line.place(f.e, f.c, number).then(function (p) { place = p; render(); }, function () { later(ask, spread); });

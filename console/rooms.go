@@ -81,6 +81,8 @@ func standingOf(in Room, now time.Time) standing {
 		return standing{"off", "–", signal.Text{KO: "꺼짐", EN: "off"}, signal.Text{KO: "대기 없이 로그인합니다.", EN: "Everybody logs in without it."}, signal.Grey}
 	case in.Away:
 		return standing{"away", "?", signal.Text{KO: "알 수 없음", EN: "not known"}, signal.Text{KO: "5초 넘게 저장소에서 읽지 못했습니다. 새로 부르지 않습니다.", EN: "Nothing was read of the store for over five seconds; nobody new is called."}, signal.Red}
+	case unshuffled(in, now):
+		return standing{"unshuffled", "◷", signal.Text{KO: "여는 시각 전, 섞지 않음", EN: "before the opening, not shuffled"}, signal.Text{KO: "전에 열렸던 줄이라 여는 시각에 섞지 않고, 온 순서대로 부릅니다. 설정 파일에 새 round를 적거나 아래에서 여는 시각을 정해 새 줄로 시작하세요.", EN: "This round was open before: nothing is shuffled at the opening, and people are called in the order of coming. Write another round into the file, or order the opening below, which begins one."}, signal.Red}
 	case now.Before(in.Opens):
 		return standing{"before", "◷", signal.Text{KO: "여는 시각 전", EN: "before the opening"}, signal.Text{KO: "온 사람은 번호를 받고, 여는 시각에 한 번 섞습니다.", EN: "Whoever comes has a number; all are shuffled once at the opening."}, signal.Grey}
 	case !q.Drawn && !in.Opens.IsZero(), q.Drawn && now.Unix() < q.From:
@@ -91,6 +93,14 @@ func standingOf(in Room, now time.Time) standing {
 		return standing{"flowing", "▶", signal.Text{KO: "줄이 움직임", EN: "flowing"}, signal.Text{KO: "차례대로 부르고 있습니다.", EN: "People are called in turn."}, signal.Yellow}
 	}
 	return standing{"clear", "○", signal.Text{KO: "대기 없음", EN: "nobody waits"}, signal.Text{KO: "오는 대로 들어갑니다.", EN: "Whoever comes goes right through."}, signal.Green}
+}
+
+// unshuffled: the round was drawn or open long before its opening, as that of a file
+// that names another opening and no other round. A node that is ahead may draw a
+// little early, and what was just ordered may not be at work yet.
+func unshuffled(in Room, now time.Time) bool {
+	at := in.Insight.Setting
+	return in.Queue.Drawn && now.Add(drawnAhead).Before(in.Opens) && at.Opens.Equal(in.Opens) && at.Round == in.Round
 }
 
 // modeText is a mode in words.

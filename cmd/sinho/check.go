@@ -110,6 +110,7 @@ func summary(w io.Writer, path string, cfg *config.Config, sec secrets, cert *ce
 			fmt.Fprintf(w, "warning: the maintenance of %s is over; remove it\n", p.ID)
 		}
 	}
+	nobodyGetsIn(w, cfg)
 	rotaLines(w, line, cfg, now)
 	roomLines(w, line, cfg, now)
 	for _, file := range exposed(cfg.KeysDir) {

@@ -123,14 +123,24 @@ func TestTheHandbookLeadsSomewhere(t *testing.T) {
 	}
 }
 
-// A reference is searched in the log as it stands there.
+// A reference is searched in the log as it stands there, among the lines of
+// systemd and of sinho check, which are no JSON.
 func TestTheHandbookSearchesForAReferenceAsTheLogHasIt(t *testing.T) {
-	m := regexp.MustCompile(`select\(\.ref == "([^"]*)"\)`).FindStringSubmatch(handbook(t))
+	m := regexp.MustCompile(`journalctl -u sinho -o cat \| jq (-\w+) '(.*\(\.ref == "([^"]*)"\))'`).FindStringSubmatch(handbook(t))
 	if m == nil {
 		t.Fatal("got no search for a reference")
 	}
-	if ref, readable := broker.ParseReference(m[1]); !readable || ref != m[1] {
-		t.Errorf("got %q, want one as the log has it (%s)", m[1], ref)
+	if ref, readable := broker.ParseReference(m[3]); !readable || ref != m[3] {
+		t.Errorf("got %q, want one as the log has it (%s)", m[3], ref)
+	}
+	if _, err := exec.LookPath("jq"); err != nil {
+		t.Skip("jq is not there")
+	}
+	cmd := exec.CommandContext(t.Context(), "jq", m[1], m[2])
+	line := `{"msg":"problem shown","ref":"` + m[3] + `"}`
+	cmd.Stdin = strings.NewReader("sinho.yaml is good\n  clients     1: booking\nready https://id.example.kr\n42\n{\"msg\":\"serving\"}\n" + line + "\n")
+	if out, err := cmd.CombinedOutput(); err != nil || string(out) != line+"\n" {
+		t.Errorf("got %v and %q, want %s", err, out, line)
 	}
 }
 
@@ -140,13 +150,13 @@ func TestBuildsInTheDocsLeavePrograms(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	builds := 0
+	builds, build := 0, regexp.MustCompile(`(?m)^go build (.*)$`)
 	for _, file := range append(files, "../../README.md") {
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^go build (.*)$`).FindAllStringSubmatch(string(text), -1) {
+		for _, m := range build.FindAllStringSubmatch(string(text), -1) {
 			builds++
 			if strings.Count(m[1], "./cmd/") > 1 && !strings.HasPrefix(m[1], "-o ") {
 				t.Errorf("%s: %s leaves no program", file, m[0])

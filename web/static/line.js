@@ -26,8 +26,7 @@
   }
 
   // place promises where a number comes: rejected where the browser hashes
-  // nothing, as it does on pages without TLS. A frame says no count where nobody was
-  // there to be shuffled.
+  // nothing, as it does on pages without TLS. A frame without a count shuffled nobody.
   function place(seed, count, number) {
     if (!count || number >= count) return Promise.resolve(number);
     if (!root.crypto || !root.crypto.subtle) return Promise.reject(new Error("no SHA-256 here"));

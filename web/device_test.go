@@ -28,7 +28,7 @@ func TestTheRefusalOfAnotherDeviceSaysUntilWhenAndTheWaysOn(t *testing.T) {
 	body := strings.ReplaceAll(w.Body.String(), "\u00a0", " ")
 	wellFormed(t, body)
 	for _, want := range []string{
-		"<h1>다른 기기에서 이용 중입니다</h1>", "You are in on another device", "8월 12일 20:10", "12 Aug 20:10, Korean time",
+		"<h1>다른 기기에서 이용 중입니다</h1>", "You are logged in on another device", "8월 12일 20:10", "12 Aug 20:10, Korean time",
 		"한빛 예약에서는 한 사람이", "한빛 예약으로 돌아가기", "8J10-74D7", `name="r" value="sealed-1"`, `action="/device"`, `href="/login?r=fresh"`,
 	} {
 		if !strings.Contains(body, want) {

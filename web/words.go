@@ -180,9 +180,9 @@ func commonWords() words {
 		"notice.people.next": {KO: "이 사이트는 기기 하나에서 로그인할 수 있는 사람 수를 정해 두었습니다. 앞서 여기서 본인 확인을 한 사람은 계속할 수 있고, 다른 분은 자기 기기에서 해 주세요.", EN: "This site bounds how many people log in on one device. Whoever has verified themselves here before can go on; others please use a device of their own."},
 
 		// Another device is in.
-		"notice.device":      {KO: "다른 기기나 브라우저에서 이용 중입니다", EN: "You are in on another device or browser"},
+		"notice.device":      {KO: "다른 기기나 브라우저에서 이용 중입니다", EN: "You are logged in on another device or browser"},
 		"notice.device.next": {KO: "이 사이트는 한 사람이 한 기기에서 이용합니다. 여기서 본인 확인을 하면 이쪽으로 옮겨지고, 그쪽은 로그아웃됩니다.", EN: "This site serves each person on one device. Verify yourself here to move over; the other is logged out."},
-		"device":             {KO: "다른 기기에서 이용 중입니다", EN: "You are in on another device"},
+		"device":             {KO: "다른 기기에서 이용 중입니다", EN: "You are logged in on another device"},
 		"device.why":         {KO: "본인 확인은 잘 되었습니다. {site}에서는 한 사람이 한 기기에서 이용합니다. 앱 안의 브라우저와 휴대전화의 브라우저도 서로 다른 기기입니다.", EN: "You are verified all right. {site} serves each person on one device. A browser inside an app and the phone's own browser count as two."},
 		"device.until":       {KO: "이때부터 여기서 할 수 있습니다", EN: "You can go on here from"},
 		"device.how":         {KO: "그쪽 기기에서 계속 이용하면 그만큼 늦어집니다. 그 기기에서 로그아웃하면 바로 여기서 할 수 있습니다. 그 기기를 쓸 수 없으면 사이트의 상담원에게 아래 문의번호를 알려 주세요.", EN: "It gets later while you go on there. Log out there and you can go on here at once. If you cannot use it, tell the site's helpdesk the reference below."},

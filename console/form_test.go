@@ -3,6 +3,9 @@ package console
 import (
 	"net/http"
 	"testing"
+	"time"
+
+	"sinho/lobby"
 )
 
 // A form that is sent again with another wish, from the page of before (Back, or an
@@ -40,4 +43,24 @@ func TestAFormSentAgainWithAnotherWishIsNotSaidToBeDone(t *testing.T) {
 			t.Errorf("got %+v, want what was sent first", w)
 		}
 	})
+}
+
+// Taking back an opening that has been, while the file's is yet to come, stops a queue
+// that moves.
+func TestTakingBackAnOpeningThatHasBeenIsConfirmed(t *testing.T) {
+	file := vaccine()
+	file.Queue = lobby.Queue{Second: time.Now().Unix(), Main: lobby.Lane{Next: 1500}}
+	file.File.Opens = time.Now().Add(time.Hour).Truncate(time.Second)
+	r, b := hosting(t, file)
+	b.order("schedule", "opens", time.Now().UTC().Add(2*time.Minute).Format("2006-01-02T15:04:05"), "reason_ko", "당김").says(t, http.StatusOK, "여는 시각을 정했습니다")
+	back := func(pairs ...string) answer {
+		t.Helper()
+		page := b.get("/rooms/vaccine")
+		all := []string{"do", "as-in-file", "of", "schedule", "id", page.hidden(t, "back-schedule", "id"), "seen", page.hidden(t, "back-schedule", "seen")}
+		return b.post("/rooms/vaccine/order", append(all, pairs...)...)
+	}
+	r.halls[0].Queue = vaccine().Queue // it was drawn
+	b.get("/rooms/vaccine").says(t, http.StatusOK, "다시 여는 시각을 기다립니다", "waits for its opening again")
+	back().says(t, http.StatusUnprocessableEntity, "확인 칸을")
+	back("sure", "yes").says(t, http.StatusOK, "설정 파일대로 되돌렸습니다")
 }

@@ -117,6 +117,15 @@ func roomFormOf(r *http.Request) roomForm {
 }
 
 // What is wrong before the desk is asked.
+// shuts reports whether a room that is open would wait for the opening of the file by
+// taking back the one that was ordered: nobody is called until then.
+func shuts(r Room, o operator.RoomOrder, do, of operator.RoomAction, now time.Time) bool {
+	if do != operator.RoomBack || of != "" && of != operator.RoomSchedule || o.Schedule == nil || o.Schedule.Round != "" {
+		return false
+	}
+	return o.Schedule.File.Same(openingOf(r.File)) && r.File.Opens.After(now) && (r.Queue.Drawn || !r.Opens.After(now))
+}
+
 var (
 	errSure   = errors.New("it was not confirmed that people who wait are affected")
 	errNumber = errors.New("a limit is no number")
@@ -155,7 +164,7 @@ func (f roomForm) change(room Room, order operator.RoomOrder, by string, now tim
 		}
 	case operator.RoomOpen, operator.RoomClose, operator.RoomMode:
 	}
-	if floods(room, order, c.Do, c.Of, c.Mode) && !f.Sure {
+	if (floods(room, order, c.Do, c.Of, c.Mode) || shuts(room, order, c.Do, c.Of, now)) && !f.Sure {
 		all = append(all, errSure)
 	}
 	return c, errors.Join(all...)

@@ -171,6 +171,11 @@ func (v roomView) Share() float64 {
 // who wait go on at once.
 func (v roomView) Floods(do, of operator.RoomAction) bool { return floods(v.Room, v.Order, do, of, "") }
 
+// Shuts reports whether taking back a part would have the room wait again.
+func (v roomView) Shuts(of operator.RoomAction) bool {
+	return shuts(v.Room, v.Order, operator.RoomBack, of, v.Now)
+}
+
 // CalledSoFar is how many numbers that were given out are called.
 func (v roomView) CalledSoFar() uint64 { return min(v.Queue.Main.Serving, v.Queue.Main.Next) }
 

@@ -55,7 +55,7 @@ func TestAugustInChromium(t *testing.T) {
 	}
 	who := citizen.Person{Name: guest["name"].(string), Birthdate: digits(guest["birthdate"].(string)), Phone: digits(guest["phone"].(string))}
 	out := citizen.Login(t.Context(), citizen.New(citizen.Config{Timeout: time.Minute}), citizen.Walk{
-		Start: d.url(atBooking, "/"), Choose: citizen.Named("toss"), Retries: 2, Person: who,
+		Start: d.url(atBooking, "/"), Choose: citizen.Named("toss"), Retries: 5, Person: who,
 	})
 	if !out.In {
 		t.Errorf("%+v did not get in: %s, %v\n%.800s", who, out.Why, out.Err, out.Page.Text())

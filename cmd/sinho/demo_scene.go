@@ -130,7 +130,7 @@ func (s *scene) begin() error {
 	s.front.telling.use(clients, s.front.secrets)
 	s.current.Store(&handler)
 	s.state.Store(&demo.SceneState{On: true, Room: augustRoom, Opens: opens, Digit: digit, Guests: shown(guests)})
-	s.gather(guests, opens.Sub(now))
+	s.gather(guests[min(fewGuests, len(guests)-1):], opens.Sub(now))
 	return nil
 }
 
@@ -289,10 +289,13 @@ func phones(all []sim.Person) (out []demo.Guest) {
 	return out
 }
 
-// shown are the few that the stage names.
+// fewGuests are left to visitors. Nobody of the crowd is one of them: on another
+// device at once, they would log a visitor out.
+const fewGuests = 3
+
+// shown are those that the stage names.
 func shown(all []sim.Person) (out []demo.Guest) {
-	const few = 3
-	for _, p := range all[:min(few, len(all))] {
+	for _, p := range all[:min(fewGuests, len(all))] {
 		out = append(out, demo.Guest{Name: p.Name, Birthdate: p.Birthdate, Phone: p.Phone[:3] + "-" + p.Phone[3:7] + "-" + p.Phone[7:]})
 	}
 	return out

@@ -77,6 +77,8 @@
     var note = byId("notice"), hint = note && of[note.dataset.hint];
     if (hint) note.hidden = hint.light !== "grey";
     pending = sinho.order.arrange(all, seed, epoch, factor, favour, failed);
+    var shine = lights();
+    if (shine !== lit) { lit = shine; stands = 0; }
     settle();
   }
 
@@ -85,7 +87,11 @@
     return (li && Number(li.dataset.factor)) || 1;
   }
 
-  // ---- order
+  // ---- order. It stands for as long as it takes to read it and to tap, unless a light
+  // changes: shares alone move it every second, from under a finger that is on its way.
+  var stand = 10000, stands = performance.now() + stand, lit = lights();
+  function lights() { return cards().map(function (li) { return li.dataset.id + " " + li.dataset.light; }).sort().join(); }
+
   var down = false, over = false, touched = 0;
   function touch() { touched = Date.now(); }
   list.addEventListener("pointerenter", function (e) { over = e.pointerType === "mouse"; });
@@ -108,8 +114,11 @@
     clearTimeout(timer);
     if (!pending) return;
     if (busy()) { timer = setTimeout(settle, 500); return; }
+    var rest = stands - performance.now();
+    if (rest > 0) { timer = setTimeout(settle, rest); return; }
     var now = cards(), before = list.querySelector(".first");
     if (now.some(function (li, i) { return li.dataset.id !== pending[i]; })) {
+      stands = performance.now() + stand;
       pending.forEach(function (id) { list.appendChild(list.querySelector('[data-id="' + id + '"]')); });
     }
     pending = null;

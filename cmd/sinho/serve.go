@@ -83,21 +83,6 @@ func listenTCP(ctx context.Context, address string) (net.Listener, error) {
 	return lc.Listen(ctx, "tcp", address)
 }
 
-// newLog writes lines for machines, or for whoever sits at a terminal. Times
-// are UTC.
-func newLog(w io.Writer, format config.Format, level slog.Leveler) *slog.Logger {
-	o := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
-		if a.Key == slog.TimeKey && len(groups) == 0 {
-			a.Value = slog.TimeValue(a.Value.Time().UTC())
-		}
-		return a
-	}}
-	if format == config.PlainText {
-		return slog.New(slog.NewTextHandler(w, o))
-	}
-	return slog.New(slog.NewJSONHandler(w, o))
-}
-
 // runServe serves until ctx ends, which is a clean end.
 func runServe(ctx context.Context, o serveOptions) (err error) {
 	cfg, err := config.Load(o.path, o.env)

@@ -111,7 +111,7 @@ func TestTheWaitingRoomWithItsStoreAwayLosesNobody(t *testing.T) {
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "10" {
 		t.Errorf("got %d, Retry-After %q", w.Code, w.Header().Get("Retry-After"))
 	}
-	if said := shown(t, body); !strings.Contains(said, "자리는 그대로예요. 이 화면이 곧 다시 확인해요.") || strings.Contains(said, "번호표") {
+	if said := shown(t, body); !strings.Contains(said, "번호표를 받았다면 자리는 그대로예요. 이 화면이 곧 다시 확인해요.") || strings.Contains(said, "번호표 ") {
 		t.Errorf("got %q", said)
 	}
 	if !strings.Contains(body, `content="10; url=/queue?r=sealed-r_1"`) {

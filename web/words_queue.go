@@ -20,7 +20,7 @@ func queueWords() words {
 		"queue.drawing.is":        {KO: "몇 초면 돼요. 이 화면에 바로 나와요.", EN: "A few seconds. It will show here."},
 		"queue.late.is":           {KO: "잃은 것은 없어요. 맨 뒤가 아니라 늦은 분들의 짧은 줄에서 곧 불러 드려요.", EN: "Nothing is lost. You are not at the end, but in the short line for late comers, and will be called soon."},
 		"queue.closed.is":         {KO: "운영자가 잠시 멈춰 두었어요. 자리는 그대로이고, 다시 시작하면 이어서 불러 드려요.", EN: "The operators have paused it. Your place is kept, and calling goes on from there."},
-		"queue.unavailable.is":    {KO: "자리는 그대로예요. 이 화면이 곧 다시 확인해요.", EN: "Your place is kept. This page will look again shortly."},
+		"queue.unavailable.is":    {KO: "번호표를 받았다면 자리는 그대로예요. 이 화면이 곧 다시 확인해요.", EN: "If you have a number, your place is kept. This page will look again shortly."},
 		"queue.called.is":         {KO: "들어가는 중이에요…", EN: "Taking you in…"},
 		"queue.called.wait":       {KO: "이 화면으로 돌아오면 바로 들어가요.", EN: "Come back to this page and you go right in."},
 		"queue.called.title":      {KO: "▶ 차례입니다", EN: "▶ It is your turn"},

@@ -176,7 +176,7 @@ func TestStoreOperationsAreCountedByOutcome(t *testing.T) {
 		{gone, store.ErrUnavailable},
 		{t.Context(), errors.New("a key too long")},
 	} {
-		inside.err = tc.err
+		inside.read = tc.err
 		if _, err := st.Read(tc.ctx, "s", "k"); !errors.Is(err, tc.err) {
 			t.Errorf("got %v, want the answer of the store inside, %v", err, tc.err)
 		}

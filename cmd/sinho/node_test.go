@@ -87,12 +87,14 @@ func TestLightsAndAdaptersStayWhenNothingAboutThemChanges(t *testing.T) {
 type moody struct {
 	store.Store
 
-	err   error
+	err   error // of Apply: where nothing can be written, reading may go well
+	read  error
 	asked int
 }
 
-// Read goes well, as it does where nothing can be written.
-func (m *moody) Read(context.Context, store.Shard, string) ([]byte, error) { return []byte{1}, nil }
+func (m *moody) Read(context.Context, store.Shard, string) ([]byte, error) {
+	return []byte{1}, m.read
+}
 
 func (m *moody) Apply(context.Context, store.Shard, store.Attempt, bool, ...store.Op) (store.Outcome, error) {
 	m.asked++

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -17,6 +18,7 @@ const maxCookie = 4096
 type jar struct {
 	mu      sync.Mutex // guards cookies
 	cookies []kept
+	entered atomic.Bool // a tab has its code, so the number of the browser is spent
 }
 
 type kept struct {

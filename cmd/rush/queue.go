@@ -114,6 +114,9 @@ func (g *walking) queue(ctx context.Context, at *url.URL) (*url.URL, *failure) {
 			return nil, f
 		}
 		if s != nil {
+			if s.Number != nil && g.stay.held(*s.Number) && g.overtaken() {
+				return nil, failed(kindTurnedBack, "the other tab was first")
+			}
 			g.stay.sits(s, time.Now())
 			g.openTab(ctx)
 			if s.State == seatCalled {
@@ -129,6 +132,9 @@ func (g *walking) queue(ctx context.Context, at *url.URL) (*url.URL, *failure) {
 	}
 	return nil, failed(kindStuck, "%d looks at the waiting room", mostLooks)
 }
+
+// overtaken: the other tab of this browser has got in, while this one has waited.
+func (g *walking) overtaken() bool { return (g.tab || g.other != nil) && g.jar.entered.Load() }
 
 // mostLooks bounds one stay, which ends by --patience long before.
 const mostLooks = 2000

@@ -28,6 +28,8 @@ type opRoom struct {
 	forget  bool   // numbers change at each look
 	same    bool   // everybody has one number
 	lenient bool   // passes are never spent
+	once    bool   // one look is told that it is called; who is in has a session, and no ticket
+	told    bool   // once: one has been
 	frames  int    // sent by sockets
 	sockets int    // opened
 	accepts string // of the last look
@@ -76,13 +78,15 @@ func (q *opRoom) look(w http.ResponseWriter, r *http.Request) {
 	q.seen[number]++
 	r2 := url.QueryEscape(r.Form.Get("r"))
 	state, to := "waiting", "/login?r="+r2
-	if q.seen[number] >= q.looks {
-		state = "called"
+	if q.seen[number] >= q.looks && !(q.once && q.told) {
+		state, q.told = "called", true
 		http.SetCookie(w, &http.Cookie{Name: "sinho-p-x", Value: number, Path: "/", HttpOnly: true, MaxAge: 600})
 	}
 	switch {
 	case strings.Contains(q.accepts, "text/html") && state == "called":
 		http.Redirect(w, r, to, http.StatusSeeOther)
+	case strings.Contains(q.accepts, "text/html") && hasSession(r):
+		page(w, `<form method="post" action="/sessions"><button>계속</button></form>`)
 	case strings.Contains(q.accepts, "text/html"):
 		page(w, fmt.Sprintf(`<noscript><meta http-equiv="refresh" content="0.01; url=/queue?r=%s"></noscript>`, r2))
 	default:
@@ -92,6 +96,11 @@ func (q *opRoom) look(w http.ResponseWriter, r *http.Request) {
 			"room": "x", "state": state, "number": n, "continue": to, "socket": "/rooms/x/ws", "wait": map[string]float64{"p50": 1, "p90": 2},
 		})
 	}
+}
+
+func hasSession(r *http.Request) bool {
+	_, err := r.Cookie("sinho-s")
+	return err == nil
 }
 
 // socket sends a frame that calls everybody at once.
@@ -119,6 +128,11 @@ func (q *opRoom) spend(w http.ResponseWriter, r *http.Request) bool {
 	c, err := r.Cookie("sinho-p-x")
 	if err == nil && (q.lenient || !q.spent[c.Value]) {
 		q.spent[c.Value] = true
+		if q.once {
+			http.SetCookie(w, &http.Cookie{Name: "sinho-s", Value: "1", Path: "/", MaxAge: 60})
+			http.SetCookie(w, &http.Cookie{Name: "sinho-t-x", Path: "/", MaxAge: -1})
+			http.SetCookie(w, &http.Cookie{Name: "sinho-p-x", Path: "/", MaxAge: -1})
+		}
 		return true
 	}
 	http.SetCookie(w, &http.Cookie{Name: "sinho-t-x", Path: "/", MaxAge: -1})
@@ -235,6 +249,22 @@ func TestTheSecondTabHasThePlaceOfTheFirst(t *testing.T) {
 			doc := throughRoom(t, o, 1, habits{manner: byAPI, tab: true, greedy: c.greedy})
 			if doc.Room.Tabs != c.want || doc.In != 1 {
 				t.Errorf("got %+v and %d in, want %+v and one", doc.Room.Tabs, doc.In, c.want)
+			}
+		})
+	}
+}
+
+// One tab hears nothing of its turn until the other has got in: its number was spent,
+// which is no lost place.
+func TestATabThatComesTooLateHasLostNoPlace(t *testing.T) {
+	for _, m := range []manner{byPage, byAPI} {
+		t.Run(m.String(), func(t *testing.T) {
+			o := startOP(t)
+			o.room = newOPRoom()
+			o.room.looks, o.room.once = 10, true
+			doc := throughRoom(t, o, 1, habits{manner: m, tab: true, greedy: true})
+			if doc.In < 1 || doc.Room.LostPlace != 0 || doc.Room.Tabs.Turned != 1 || len(doc.Errors) != 0 {
+				t.Errorf("got %d in, %d places lost, tabs %+v, %v", doc.In, doc.Room.LostPlace, doc.Room.Tabs, doc.Errors)
 			}
 		})
 	}

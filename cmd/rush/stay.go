@@ -48,18 +48,22 @@ func (s *stay) sits(at *seat, now time.Time) {
 	}
 }
 
+// held reports whether another number than this one was held last.
+func (s *stay) held(number uint64) bool {
+	n := len(s.numbers)
+	return n > 0 && s.numbers[n-1] != number
+}
+
 // holds notes the number of this browser. Another one than before is a lost place,
 // unless it had been spent.
 func (s *stay) holds(number uint64) {
-	if n := len(s.numbers); n > 0 {
-		if s.numbers[n-1] == number {
-			return
-		}
-		if s.again > 0 {
-			s.lostBack++
-		} else {
-			s.lost++
-		}
+	switch {
+	case len(s.numbers) > 0 && !s.held(number):
+		return
+	case s.held(number) && s.again > 0:
+		s.lostBack++
+	case s.held(number):
+		s.lost++
 	}
 	s.numbers = append(s.numbers, number)
 }

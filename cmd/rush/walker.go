@@ -181,6 +181,8 @@ func (g *walking) onward(ctx context.Context, page *seen) (*seen, *failure) {
 			b = &f.buttons[0]
 		}
 		return g.send(ctx, page, f, b)
+	case own && page.at.Path == pathQueue && g.overtaken():
+		return nil, failed(kindTurnedBack, "the other tab was first, and this one goes on by its session")
 	default:
 		return nil, failed(kindStuck, "no way on from %s (%d)", plain(page.at), page.status)
 	}
@@ -266,8 +268,12 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 		if err != nil {
 			return nil, &failure{kind: kindOf(err), err: err, page: true}
 		}
-		g.jar.keep(to.Hostname(), to.Path, a.header["Set-Cookie"])
 		location := a.header.Get("Location")
+		back, home := g.site.came(location)
+		if home && back.Get("code") != "" {
+			g.jar.entered.Store(true) // before the other tab can see that the ticket is gone
+		}
+		g.jar.keep(to.Hostname(), to.Path, a.header["Set-Cookie"])
 		if location == "" || a.status < 300 || a.status > 399 {
 			page := &seen{at: to, status: a.status}
 			if page.view, err = look(a.body); err != nil {
@@ -282,7 +288,7 @@ func (g *walking) visit(ctx context.Context, method string, to *url.URL, from *s
 		if a.status != http.StatusTemporaryRedirect && a.status != http.StatusPermanentRedirect {
 			method, body = http.MethodGet, ""
 		}
-		if back, ok := g.site.came(location); ok {
+		if home {
 			g.back = back
 			return nil, nil
 		}

@@ -78,7 +78,7 @@ func (q *opRoom) look(w http.ResponseWriter, r *http.Request) {
 	q.seen[number]++
 	r2 := url.QueryEscape(r.Form.Get("r"))
 	state, to := "waiting", "/login?r="+r2
-	if q.seen[number] >= q.looks && !(q.once && q.told) {
+	if q.seen[number] >= q.looks && (!q.once || !q.told) {
 		state, q.told = "called", true
 		http.SetCookie(w, &http.Cookie{Name: "sinho-p-x", Value: number, Path: "/", HttpOnly: true, MaxAge: 600})
 	}

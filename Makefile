@@ -22,7 +22,7 @@ demo: ## the whole thing on this machine: http://localhost:8080
 
 test: tools format vet lint unit e2e peers upstreams ## install what tests need, then everything
 
-tools: ## redis-server, chromium, node, npm, python, haproxy, nginx, promtool and a Hangul font by the system's package manager
+tools: ## redis-server, chromium, node, npm, python, haproxy, nginx, promtool, jq and a Hangul font by the system's package manager
 	@./testdata/install-tools
 
 $(LINT): tools/go.mod tools/go.sum

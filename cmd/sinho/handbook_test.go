@@ -134,7 +134,7 @@ func TestTheHandbookSearchesForAReferenceAsTheLogHasIt(t *testing.T) {
 		t.Errorf("got %q, want one as the log has it (%s)", m[3], ref)
 	}
 	if _, err := exec.LookPath("jq"); err != nil {
-		t.Skip("jq is not there")
+		t.Fatal("jq is missing; `make tools` installs it")
 	}
 	cmd := exec.CommandContext(t.Context(), "jq", m[1], m[2])
 	line := `{"msg":"problem shown","ref":"` + m[3] + `"}`
